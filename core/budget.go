@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// Budget bounds the extra attempts that one backend gets: each operation pays
+// a share of an attempt in, each further attempt takes a whole one out, and a
+// minimum flows in with time, so that rare operations may be repeated too. At
+// 100 % failure the backend gets at most 1+ratio attempts an operation, plus
+// the minimum. One Budget serves everything that talks to one backend; it is
+// safe for concurrent use.
+//
+// The scheme is Finagle's RetryBudget, see
+// https://finagle.github.io/blog/2016/02/08/retry-budgets/.
+type Budget struct {
+	ratio     int64 // paid in by an operation, in thousandths of an attempt
+	perSecond float64
+	max       int64
+
+	balance atomic.Int64 // thousandths of an attempt
+	filled  atomic.Int64 // until when the minimum has been paid in, see now
+}
+
+// What [DefaultBudget] grants.
+const (
+	DefaultBudgetRatio     = 0.1
+	DefaultBudgetPerSecond = 10
+)
+
+const budgetUnit = 1000
+
+// NewBudget returns a budget that grants ratio further attempts for each
+// operation (0.1 is 10 %) and perSecond a second on top. It begins with one
+// second's worth of the minimum and saves up ten. Zero for both grants nothing;
+// values that are negative, infinite or not numbers are refused.
+func NewBudget(ratio, perSecond float64) (*Budget, error) {
+	var faults []error
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"ratio", ratio}, {"perSecond", perSecond}} {
+		if f.value < 0 || math.IsNaN(f.value) || f.value > 1e6 {
+			faults = append(faults, fmt.Errorf("%s is %v, want 0 to 1e6", f.name, f.value))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("core: bad budget: %w", errors.Join(faults...))
+	}
+	b := &Budget{ratio: int64(math.Round(ratio * budgetUnit)), perSecond: perSecond}
+	b.max = max(int64(10*perSecond*budgetUnit), 10*budgetUnit)
+	if ratio == 0 && perSecond == 0 {
+		b.max = 0
+	}
+	b.balance.Store(int64(perSecond * budgetUnit))
+	b.filled.Store(int64(now()))
+	return b, nil
+}
+
+// DefaultBudget returns a budget of 10 % and 10 attempts a second.
+func DefaultBudget() *Budget {
+	b, err := NewBudget(DefaultBudgetRatio, DefaultBudgetPerSecond)
+	if err != nil {
+		panic(err) // the constants above are in range
+	}
+	return b
+}
+
+// Deposit pays in the share of one operation.
+func (b *Budget) Deposit() {
+	// Full almost always, and then nothing is written.
+	if b.balance.Load() < b.max {
+		b.add(b.ratio)
+	}
+}
+
+// Take takes one attempt out, if there is one.
+func (b *Budget) Take() bool {
+	b.refill()
+	for {
+		have := b.balance.Load()
+		if have < budgetUnit {
+			return false
+		}
+		if b.balance.CompareAndSwap(have, have-budgetUnit) {
+			return true
+		}
+	}
+}
+
+// Refund puts one attempt back that was taken and not made.
+func (b *Budget) Refund() { b.add(budgetUnit) }
+
+// Balance returns how many further attempts the budget would grant now.
+func (b *Budget) Balance() float64 {
+	b.refill()
+	return float64(b.balance.Load()) / budgetUnit
+}
+
+func (b *Budget) refill() {
+	if b.perSecond == 0 {
+		return
+	}
+	last, t := b.filled.Load(), int64(now())
+	grown := int64(float64(t-last) / float64(time.Second) * b.perSecond * budgetUnit)
+	// Small steps are left to add up, lest rounding eat them.
+	if grown >= budgetUnit/100 && b.filled.CompareAndSwap(last, t) {
+		b.add(grown)
+	}
+}
+
+func (b *Budget) add(n int64) {
+	for {
+		have := b.balance.Load()
+		sum := min(have+n, b.max)
+		if sum <= have || b.balance.CompareAndSwap(have, sum) {
+			return
+		}
+	}
+}

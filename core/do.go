@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"context"
+	"time"
+)
+
+// Do runs fn on a connection of c, under every stage of its chain. fn may run
+// several times, one after the other, if a stage attempts it again; it should
+// return soon after its ctx ends, and must not keep the connection.
+//
+// The error, if not nil, is an [*Error] around what the chain returned, and the
+// result is then the zero R: a result never comes beside an error. A panic or
+// runtime.Goexit in fn goes on to the caller with its own stack, after every
+// stage has given back what it held.
+func Do[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Context, C) (R, error)) (R, error) {
+	t := &task[C, R]{source: c.source, fn: fn}
+	t.Call = Call{Op: op, job: t, observer: c.observer, classifier: c.classifier, attempt: 1}
+	if c.timeout > 0 {
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > c.timeout {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
+			defer cancel()
+		}
+	}
+	t.Call.ctx, t.Call.scope = ctx, ctx
+	if err := c.handle(ctx, &t.Call); err != nil {
+		var zero R
+		return zero, &Error{Op: op.Name, Target: op.Target, Attempts: t.attempt, Err: err}
+	}
+	return t.result, nil
+}
+
+// work ends every chain: it borrows a connection and runs the call's function.
+func work(ctx context.Context, call *Call) error { return call.job.do(ctx, call) }
+
+type job interface {
+	do(ctx context.Context, call *Call) error
+}
+
+// task is a Call with its types: the one allocation that a call makes.
+type task[C, R any] struct {
+	Call
+	source Source[C]
+	fn     func(context.Context, C) (R, error)
+	result R
+}
+
+func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
+	actx := &t.first
+	if actx.Context != nil {
+		actx = new(attemptContext)
+	}
+	actx.Context = ctx
+
+	lease, err := t.source.Acquire(actx)
+	if err != nil {
+		class, err := call.judge(ctx, err, false)
+		class.Sent = false // the function was never called
+		call.settle(class, false, 0)
+		return err
+	}
+	call.began()
+	start := now()
+	returned := false
+	defer func() {
+		ran := now() - start
+		// Stands if a panic or Goexit is on its way; it is not held up.
+		class, reason := Class{Verdict: Failure, Sent: true, Conn: Unclean, Code: TypePanic}, ErrPanic
+		if returned {
+			class, err = call.judge(ctx, err, true)
+			reason = err
+		}
+		class.Sent = class.Sent || actx.account.applied.Load()
+		news := lease.Return(class.Conn, reason)
+		if class.Verdict == Failure && class.Conn >= Suspect && !news {
+			// The death of one connection is one failure, however many were on it.
+			class.Verdict = Neutral
+		}
+		call.settle(class, true, ran)
+	}()
+	t.result, err = t.fn(actx, lease.Conn())
+	returned = true
+	return err
+}
+
+func (c *Call) began() {
+	for _, g := range c.guards {
+		g.Began(c)
+	}
+}
+
+// now returns a monotonic reading of the clock.
+func now() time.Duration { return time.Since(epoch) }
+
+var epoch = time.Now()

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// Future is the outcome of an operation that runs on its own goroutine. It is
+// safe for concurrent use, and need not be awaited.
+type Future[R any] struct {
+	done   chan struct{}
+	result R
+	err    error
+	panic  *PanicError
+}
+
+// Go is [Do] on a goroutine of its own. ctx bounds the operation, also after
+// Go has returned.
+func Go[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Context, C) (R, error)) *Future[R] {
+	f := &Future[R]{done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		returned := false
+		defer func() {
+			if returned {
+				return
+			}
+			if v := recover(); v != nil {
+				f.panic = &PanicError{Value: v, Stack: debug.Stack()}
+			} else {
+				f.err = fmt.Errorf("%s: the function called runtime.Goexit: %w", op.Name, ErrPanic)
+			}
+		}()
+		f.result, f.err = Do(ctx, c, op, fn)
+		returned = true
+	}()
+	return f
+}
+
+// Done returns a channel that is closed when the operation is over.
+func (f *Future[R]) Done() <-chan struct{} { return f.done }
+
+// Await returns the outcome of the operation once it is over, or ctx's error
+// if that ends first; the operation itself goes on. If the function panicked,
+// Await panics with a [*PanicError].
+func (f *Future[R]) Await(ctx context.Context) (R, error) {
+	select {
+	case <-f.done:
+	default:
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			var zero R
+			return zero, ctx.Err()
+		}
+	}
+	if f.panic != nil {
+		panic(f.panic)
+	}
+	return f.result, f.err
+}
+
+// PanicError carries a panic from the goroutine of an operation to the one
+// that awaits it.
+type PanicError struct {
+	Value any    // what panic was called with
+	Stack []byte // of the goroutine that panicked
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("%v\n\noriginal stack:\n%s", e.Value, e.Stack)
+}
+
+// ErrorType returns "panic".
+func (e *PanicError) ErrorType() string { return TypePanic }
+
+// Unwrap returns the value, if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

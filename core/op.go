@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core
+
+import "time"
+
+// Op describes one kind of operation. Declare it once, as a package variable:
+// its name and target become span names and metric attributes, so there must
+// be few distinct values of them.
+type Op struct {
+	// Name is what the backend calls the operation, such as "Search".
+	Name string
+	// Target is what it is done to, such as a collection. Optional.
+	Target string
+	// Safety says when the operation may be attempted again.
+	Safety Safety
+	// Timeout limits each attempt of this operation. Zero means the limit of
+	// the timeout stage.
+	Timeout time.Duration
+}
+
+// Safety says what repeating an operation does to the backend.
+type Safety uint8
+
+const (
+	// Unsafe operations change the backend, and change it again when repeated.
+	// They are attempted again only when the failed attempt provably changed
+	// nothing.
+	Unsafe Safety = iota
+	// Idempotent operations change the backend, but repeating them has the
+	// effect of doing them once.
+	Idempotent
+	// ReadOnly operations change nothing.
+	ReadOnly
+)
+
+// String returns the name of the safety class in lower case.
+func (s Safety) String() string {
+	switch s {
+	case Idempotent:
+		return "idempotent"
+	case ReadOnly:
+		return "read_only"
+	default:
+		return "unsafe"
+	}
+}

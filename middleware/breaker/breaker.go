@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package breaker refuses operations while the backend does not do its work,
+// so that callers fail at once and the backend can recover.
+//
+// The state machine and its timer are those of
+// github.com/eapache/go-resiliency/breaker; what counts as a failure, who may
+// pass, and what is told to whom are decided here. The timer is a goroutine
+// that sleeps for RecoveryTimeout after each opening and cannot be ended
+// sooner.
+package breaker
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eapache/go-resiliency/breaker"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// Name is the name of the stage.
+const Name = "breaker"
+
+// State is what a breaker does with operations.
+type State uint8
+
+const (
+	// Closed lets every operation through.
+	Closed State = iota
+	// Open refuses every operation.
+	Open
+	// HalfOpen lets a few operations through, as probes of the backend.
+	HalfOpen
+)
+
+// String returns "closed", "open" or "half_open".
+func (s State) String() string {
+	switch s {
+	case Open:
+		return "open"
+	case HalfOpen:
+		return "half_open"
+	default:
+		return "closed"
+	}
+}
+
+// Breaker is a circuit breaker for one backend. It is safe for concurrent use.
+type Breaker struct {
+	cfg     Config
+	current atomic.Pointer[period]
+
+	consecutive atomic.Int64 // failures since the last success
+	succeeded   atomic.Uint64
+	failed      atomic.Uint64
+	neutral     atomic.Uint64
+	rejected    atomic.Uint64
+
+	mu        sync.Mutex
+	announced State     // guarded by mu, as are all below
+	moves     uint64    // announced so far
+	movedAt   time.Time // when the last one was
+	openedAt  time.Time
+	openedBy  any   // reference to the operation that opened it, see core.Observer
+	cause     error // what that failed with
+}
+
+// New returns a closed breaker.
+func New(cfg Config) (*Breaker, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	b := &Breaker{cfg: cfg}
+	b.current.Store(b.newPeriod(b.newMachine()))
+	return b, nil
+}
+
+// newMachine returns the state machine: one reported failure opens it, because
+// when to report one is decided here.
+func (b *Breaker) newMachine() *breaker.Breaker {
+	return breaker.New(1, b.cfg.HalfOpenSuccesses, b.cfg.RecoveryTimeout)
+}
+
+// period is a stretch of life from one opening (or the start, or a reset) to
+// the next. What was admitted in a period that is over is counted, but moves
+// nothing any more; and a probe that hangs holds a place in its own only.
+type period struct {
+	machine   *breaker.Breaker
+	probes    atomic.Int64 // under way
+	successes atomic.Int64 // of probes
+	slow      *window      // nil if slow calls do not count
+	normal    permit
+	probe     permit
+}
+
+// permit is how a call was admitted. As a guard it follows the call's attempts.
+type permit struct {
+	breaker *Breaker
+	period  *period
+	probe   bool
+}
+
+func (b *Breaker) newPeriod(machine *breaker.Breaker) *period {
+	p := &period{machine: machine}
+	if b.cfg.SlowCallRate > 0 {
+		p.slow = newWindow(b.cfg.SlowCallWindow)
+	}
+	p.normal = permit{breaker: b, period: p}
+	p.probe = permit{breaker: b, period: p, probe: true}
+	return p
+}
+
+func (p *period) state() State {
+	switch p.machine.GetState() {
+	case breaker.Open:
+		return Open
+	case breaker.HalfOpen:
+		return HalfOpen
+	default:
+		return Closed
+	}
+}
+
+// State returns the present state. It changes nothing.
+func (b *Breaker) State() State { return b.current.Load().state() }
+
+// Reset closes the breaker and forgets the failures in a row. The totals stay.
+func (b *Breaker) Reset() {
+	b.mu.Lock()
+	b.consecutive.Store(0)
+	b.current.Store(b.newPeriod(b.newMachine()))
+	b.mu.Unlock()
+	b.announce(nil, nil)
+}
+
+// Stage returns the stage of this breaker.
+func (b *Breaker) Stage() core.Stage { return core.Stage{Name: Name, Middleware: b.Middleware} }
+
+// Middleware wraps next with this breaker. It is a core.Middleware.
+func (b *Breaker) Middleware(next core.Handler) core.Handler {
+	return func(ctx context.Context, call *core.Call) error {
+		p, err := b.admit(call)
+		if err != nil {
+			return err
+		}
+		call.Attach(p)
+		if p.probe {
+			call.LimitAttempts(1)
+		}
+		mark := call.Mark()
+		err = core.ErrPanic // stands if next does not return
+		defer func() { b.leave(p, call, mark, err) }()
+		err = next(ctx, call)
+		return err
+	}
+}
+
+// admit returns the permit of a call, or why it has none.
+func (b *Breaker) admit(call *core.Call) (*permit, error) {
+	period := b.current.Load() // before its state: an opening in between makes the permit stale, never wrong
+	switch period.state() {
+	case Open:
+		return nil, b.reject(call, Open)
+	case HalfOpen:
+		b.announce(call, nil)
+		if period.probes.Add(1) > int64(b.cfg.MaxHalfOpenRequests) {
+			period.probes.Add(-1)
+			return nil, b.reject(call, HalfOpen)
+		}
+		return &period.probe, nil
+	}
+	return &period.normal, nil
+}
+
+func (b *Breaker) reject(call *core.Call, state State) error {
+	b.rejected.Add(1)
+	b.mu.Lock()
+	openedAt, ref := b.openedAt, b.openedBy
+	b.mu.Unlock()
+	err := &OpenError{Name: b.cfg.Name, State: state}
+	if state == Open {
+		err.RetryAfter = max(b.cfg.RecoveryTimeout-time.Since(openedAt), 0)
+	}
+	call.Event(core.Event{
+		Kind: core.EventReject, Source: b.cfg.Name, From: state.String(), Delay: err.RetryAfter, Err: err, Ref: ref,
+	})
+	return err
+}
+
+// leave ends the permit of a call that next returned err for. A probe's place
+// is free again whatever happened.
+func (b *Breaker) leave(p *permit, call *core.Call, mark core.Mark, err error) {
+	if p.probe {
+		defer p.period.probes.Add(-1)
+	}
+	if b.cfg.CountAttempts {
+		if !call.Reached(mark) {
+			b.neutral.Add(1)
+		}
+		return
+	}
+	class := call.Outcome(mark, err)
+	b.count(p, call, b.verdict(class, call.Ran()), err)
+}
+
+// verdict is class's verdict under this breaker's rules.
+func (b *Breaker) verdict(class core.Class, ran time.Duration) core.Verdict {
+	if class.OutOfTime && ran < b.cfg.FairRun {
+		return core.Neutral // the attempt had no fair chance
+	}
+	return class.Verdict
+}
+
+// count counts a verdict, and moves the machine if the permit is not stale.
+func (b *Breaker) count(p *permit, call *core.Call, v core.Verdict, err error) {
+	switch v {
+	case core.Neutral:
+		b.neutral.Add(1)
+		return
+	case core.Success:
+		b.succeeded.Add(1)
+		if !p.probe && b.consecutive.Load() == 0 {
+			return // almost always
+		}
+	default:
+		b.failed.Add(1)
+	}
+
+	b.mu.Lock()
+	if b.stale(p) {
+		b.mu.Unlock()
+		return
+	}
+	switch {
+	case v == core.Success && p.probe:
+		p.period.successes.Add(1)
+		_ = p.period.machine.Run(func() error { return nil })
+	case v == core.Success:
+		b.consecutive.Store(0)
+	case p.probe || b.consecutive.Add(1) >= int64(b.cfg.FailureThreshold):
+		b.open(p.period, call, err)
+	}
+	b.mu.Unlock()
+	b.announce(call, err)
+}
+
+// stale reports whether the breaker has moved on since p was given. The caller
+// holds mu.
+func (b *Breaker) stale(p *permit) bool {
+	return b.current.Load() != p.period || p.probe != (p.period.state() == HalfOpen)
+}
+
+// open opens the breaker. The caller holds mu and has seen that p is current.
+func (b *Breaker) open(p *period, call *core.Call, cause error) {
+	if p.machine.Run(func() error { return core.ErrUnavailable }) == breaker.ErrBreakerOpen {
+		return
+	}
+	b.consecutive.Store(0)
+	b.openedAt, b.openedBy, b.cause = time.Now(), call.Ref(), cause
+	b.current.Store(b.newPeriod(p.machine))
+}
+
+// announce tells the observer and the listener if the state is another than
+// the last one announced.
+func (b *Breaker) announce(call *core.Call, cause error) {
+	b.mu.Lock()
+	from, to := b.announced, b.State()
+	if from == to {
+		b.mu.Unlock()
+		return
+	}
+	b.announced = to
+	b.moves++
+	b.movedAt = time.Now()
+	b.mu.Unlock()
+	if call != nil {
+		call.Event(core.Event{Kind: core.EventMove, Source: b.cfg.Name, From: from.String(), To: to.String(), Err: cause})
+	}
+	if b.cfg.OnMove != nil {
+		b.cfg.OnMove(b.cfg.Name, from, to)
+	}
+}
+
+// Allow forbids further attempts unless the breaker is closed.
+func (p *permit) Allow(*core.Call) error {
+	if state := p.breaker.State(); state != Closed {
+		return &OpenError{Name: p.breaker.cfg.Name, State: state}
+	}
+	return nil
+}
+
+// Began does nothing: core measures how long an attempt runs.
+func (p *permit) Began(*core.Call) {}
+
+// Ended counts the attempt, if attempts or slow ones count.
+func (p *permit) Ended(call *core.Call, ran time.Duration, class core.Class) {
+	b := p.breaker
+	verdict := b.verdict(class, ran)
+	if slow := p.period.slow; slow != nil && verdict != core.Neutral && ran > 0 {
+		late := ran >= b.cfg.SlowCallThreshold
+		if slow.add(late) >= b.cfg.SlowCallRate || p.probe && late {
+			b.tooSlow(p, call)
+		}
+	}
+	if b.cfg.CountAttempts {
+		b.count(p, call, verdict, nil)
+	}
+}
+
+// tooSlow opens the breaker because too many attempts are slow.
+func (b *Breaker) tooSlow(p *permit, call *core.Call) {
+	b.mu.Lock()
+	if !b.stale(p) {
+		b.open(p.period, call, errTooSlow)
+	}
+	b.mu.Unlock()
+	b.announce(call, errTooSlow)
+}
+
+var errTooSlow = core.Sentinel("too many slow attempts", "")

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breaker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+var (
+	// ErrOpen is matched by every refusal of a breaker. It is a
+	// core.ErrRejected and a core.ErrUnavailable.
+	ErrOpen = core.Sentinel("circuit breaker open", core.TypeCircuitOpen, core.ErrRejected, core.ErrUnavailable)
+
+	// ErrProbeLimit is matched by the refusals of a half-open breaker that has
+	// as many probes under way as it may. It is an ErrOpen.
+	ErrProbeLimit = core.Sentinel("half-open probe limit reached", "", ErrOpen)
+)
+
+// OpenError is how a breaker refuses an operation. errors.Is finds [ErrOpen],
+// and [ErrProbeLimit] if that was the reason.
+type OpenError struct {
+	Name       string        // of the breaker
+	State      State         // Open or HalfOpen
+	RetryAfter time.Duration // until the breaker lets probes through; zero in HalfOpen
+}
+
+func (e *OpenError) Error() string {
+	if e.State == HalfOpen {
+		return fmt.Sprintf("circuit breaker %q is half-open and its probes are under way", e.Name)
+	}
+	return fmt.Sprintf("circuit breaker %q is open for another %v", e.Name, e.RetryAfter.Round(time.Millisecond))
+}
+
+// ErrorType returns "circuit_open".
+func (e *OpenError) ErrorType() string { return core.TypeCircuitOpen }
+
+// Unwrap returns [ErrOpen] or [ErrProbeLimit].
+func (e *OpenError) Unwrap() error {
+	if e.State == HalfOpen {
+		return ErrProbeLimit
+	}
+	return ErrOpen
+}

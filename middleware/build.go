@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/middleware/trace"
+)
+
+// DefaultOrder returns the names of the stages in their default order,
+// outermost first.
+func DefaultOrder() []string {
+	return []string{trace.Name, breaker.Name, retry.Name, timeout.Name, health.Name}
+}
+
+// Config says what a chain is made of. The zero value is the five stages with
+// their defaults in the default order, without the health gate, which needs a
+// probe.
+type Config struct {
+	// Order names the stages, outermost first. Nil is DefaultOrder.
+	Order []string
+	// Without names stages to leave out.
+	Without []string
+	// Stages are the user's own. Each stands where Order names it, or before or
+	// after the stage that it says.
+	Stages []core.Stage
+
+	Breaker breaker.Config
+	Retry   retry.Config
+	Timeout timeout.Config
+	Health  health.Config
+}
+
+// Chain is a chain of stages, ready for a client, and those of its stages that
+// can be talked to.
+type Chain struct {
+	// Middleware is the whole chain.
+	Middleware core.Middleware
+	// Names are the names of its stages, outermost first.
+	Names []string
+	// Breaker is the circuit breaker; nil if the chain has none.
+	Breaker *breaker.Breaker
+	// Monitor is the health monitor, not yet started; nil if the chain has
+	// none.
+	Monitor *health.Monitor
+}
+
+// String returns the names of the stages, such as "trace > breaker > retry".
+func (c *Chain) String() string { return strings.Join(c.Names, " > ") }
+
+// Parts returns what core.ClientConfig.Parts should hold of the chain.
+func (c *Chain) Parts() []any {
+	var parts []any
+	if c.Breaker != nil {
+		parts = append(parts, c.Breaker)
+	}
+	if c.Monitor != nil {
+		parts = append(parts, c.Monitor)
+	}
+	return append(parts, c)
+}
+
+// Build returns the chain that cfg describes, or an error that names all that
+// is wrong with cfg.
+func Build(cfg Config) (*Chain, error) {
+	var (
+		chain  = &Chain{}
+		stages = slices.Clone(cfg.Stages)
+		left   = slices.Clone(cfg.Without)
+		faults []error
+		err    error
+	)
+	add := func(name string, middleware core.Middleware, err error) {
+		if err != nil {
+			faults = append(faults, err)
+			middleware = func(next core.Handler) core.Handler { return next } // so that its place is found all the same
+		}
+		stages = append(stages, core.Stage{Name: name, Middleware: middleware})
+	}
+	known := append(DefaultOrder(), names(cfg.Stages)...)
+	for _, name := range cfg.Without {
+		if !slices.Contains(known, name) {
+			faults = append(faults, fmt.Errorf("no stage %q to leave out", name))
+		}
+	}
+	stages = slices.DeleteFunc(stages, func(s core.Stage) bool { return slices.Contains(left, s.Name) })
+
+	out := func(name string, disabled bool) bool {
+		if disabled {
+			left = append(left, name)
+		}
+		return slices.Contains(left, name)
+	}
+	if !out(trace.Name, false) {
+		add(trace.Name, trace.New(), nil)
+	}
+	if !out(breaker.Name, cfg.Breaker.Disabled) {
+		if chain.Breaker, err = breaker.New(cfg.Breaker); err != nil {
+			add(breaker.Name, nil, err)
+		} else {
+			add(breaker.Name, chain.Breaker.Middleware, nil)
+		}
+	}
+	if !out(retry.Name, cfg.Retry.Disabled) {
+		middleware, err := retry.New(cfg.Retry)
+		add(retry.Name, middleware, err)
+	}
+	if !out(timeout.Name, cfg.Timeout.Disabled) {
+		middleware, err := timeout.New(cfg.Timeout)
+		add(timeout.Name, middleware, err)
+	}
+	if !out(health.Name, cfg.Health.Disabled || cfg.Health.Probe == nil) {
+		if chain.Monitor, err = health.NewMonitor(cfg.Health); err != nil {
+			add(health.Name, nil, err)
+		} else {
+			add(health.Name, chain.Monitor.Middleware, nil)
+		}
+	}
+
+	order := cfg.Order
+	if order == nil {
+		order = DefaultOrder()
+	}
+	order = slices.DeleteFunc(slices.Clone(order), func(name string) bool { return slices.Contains(left, name) })
+	arranged, err := core.Arrange(order, stages)
+	if err != nil {
+		faults = append(faults, err)
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("middleware: bad configuration: %w", errors.Join(faults...))
+	}
+	chain.Names = names(arranged)
+	chain.Middleware = core.Compose(arranged)
+	return chain, nil
+}
+
+func names(stages []core.Stage) []string {
+	out := make([]string, len(stages))
+	for i, s := range stages {
+		out[i] = s.Name
+	}
+	return out
+}
