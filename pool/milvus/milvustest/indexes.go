@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvustest
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+)
+
+const (
+	metricL2     = "L2"
+	metricIP     = "IP"
+	metricCosine = "COSINE"
+)
+
+// index is an index of a field. It has no structure of its own: search is exact. store.mu guards it.
+type index struct {
+	id     int64
+	name   string
+	field  string
+	metric string // empty for the index of a scalar field
+	params map[string]string
+}
+
+func (c *collection) indexOf(field string) *index {
+	i := slices.IndexFunc(c.indexes, func(x *index) bool { return x.field == field })
+	if i < 0 {
+		return nil
+	}
+	return c.indexes[i]
+}
+
+// indexesMatching returns the indexes with this name, or of this field if no name is given, or all.
+func (c *collection) indexesMatching(name, field string) []*index {
+	var found []*index
+	for _, x := range c.indexes {
+		if name != "" && x.name == name || name == "" && (field == "" || x.field == field) {
+			found = append(found, x)
+		}
+	}
+	return found
+}
+
+func newIndex(c *collection, req *milvuspb.CreateIndexRequest) (*index, error) {
+	col := c.column(req.GetFieldName())
+	if col == nil {
+		return nil, invalidf("cannot create index on non-existed field: %s", req.GetFieldName())
+	}
+	x := &index{
+		name:   cmp.Or(req.GetIndexName(), req.GetFieldName()),
+		field:  req.GetFieldName(),
+		params: pairsMap(req.GetExtraParams()),
+	}
+	if col.schema().GetDataType() != schemapb.DataType_FloatVector {
+		return x, nil
+	}
+	x.metric = strings.ToUpper(cmp.Or(x.params["metric_type"], metricCosine))
+	if !slices.Contains([]string{metricL2, metricIP, metricCosine}, x.metric) {
+		return nil, invalidf("float vector index does not support metric type: %s: invalid parameter[expected=valid index params]", x.metric)
+	}
+	x.params["metric_type"] = x.metric
+	x.params["index_type"] = cmp.Or(x.params["index_type"], "AUTOINDEX")
+	return x, nil
+}
+
+func (h *service) CreateIndex(ctx context.Context, req *milvuspb.CreateIndexRequest) (*commonpb.Status, error) {
+	return h.writing(func() error {
+		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		if err != nil {
+			return err
+		}
+		x, err := newIndex(c, req)
+		if err != nil {
+			return err
+		}
+		if old := c.indexOf(x.field); old != nil {
+			if old.name == x.name && maps.Equal(old.params, x.params) {
+				return nil
+			}
+			return failf(CodeUnexpected, "at most one distinct index is allowed per field")
+		}
+		if len(c.indexesMatching(x.name, "")) > 0 {
+			return failf(CodeUnexpected, "index already exists: %s", x.name)
+		}
+		x.id = h.store.nextID()
+		c.indexes = append(c.indexes, x)
+		return nil
+	}), nil
+}
+
+func (h *service) DropIndex(ctx context.Context, req *milvuspb.DropIndexRequest) (*commonpb.Status, error) {
+	return h.writing(func() error {
+		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		if err != nil {
+			return err
+		}
+		doomed := c.indexesMatching(req.GetIndexName(), req.GetFieldName())
+		for _, x := range doomed {
+			if c.loaded && x.metric != "" {
+				return failf(CodeUnexpected, "index cannot be dropped, collection is loaded, please release it first")
+			}
+		}
+		c.indexes = slices.DeleteFunc(c.indexes, func(x *index) bool { return slices.Contains(doomed, x) })
+		return nil
+	}), nil
+}
+
+func (h *service) DescribeIndex(ctx context.Context, req *milvuspb.DescribeIndexRequest) (*milvuspb.DescribeIndexResponse, error) {
+	reply := &milvuspb.DescribeIndexResponse{}
+	reply.Status = h.reading(func() error {
+		c, found, err := h.findIndexes(ctx, req)
+		if err != nil {
+			return err
+		}
+		for _, x := range found {
+			params := make([]*commonpb.KeyValuePair, 0, len(x.params))
+			for k, v := range x.params {
+				params = append(params, &commonpb.KeyValuePair{Key: k, Value: v})
+			}
+			sortPairs(params)
+			reply.IndexDescriptions = append(reply.IndexDescriptions, &milvuspb.IndexDescription{
+				IndexName: x.name, IndexID: x.id, FieldName: x.field, Params: params,
+				State: commonpb.IndexState_Finished, TotalRows: int64(c.rows()), IndexedRows: int64(c.rows()),
+			})
+		}
+		return nil
+	})
+	return reply, nil
+}
+
+// GetIndexState is deprecated in the protocol, but the Go client has it.
+func (h *service) GetIndexState(ctx context.Context, req *milvuspb.GetIndexStateRequest) (*milvuspb.GetIndexStateResponse, error) {
+	reply := &milvuspb.GetIndexStateResponse{}
+	reply.Status = h.reading(func() error {
+		if _, _, err := h.findIndexes(ctx, req); err != nil {
+			return err
+		}
+		reply.State = commonpb.IndexState_Finished
+		return nil
+	})
+	return reply, nil
+}
+
+func (h *service) findIndexes(ctx context.Context, req interface {
+	GetDbName() string
+	GetCollectionName() string
+	GetFieldName() string
+	GetIndexName() string
+}) (*collection, []*index, error) {
+	c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+	if err != nil {
+		return nil, nil, err
+	}
+	found := c.indexesMatching(req.GetIndexName(), req.GetFieldName())
+	if len(found) == 0 {
+		return nil, nil, failf(CodeIndexNotFound, "index not found[collection=%s]", c.name())
+	}
+	return c, found, nil
+}

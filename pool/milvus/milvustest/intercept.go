@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvustest
+
+import (
+	"context"
+	"encoding/base64"
+	"path"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// intercept is what every call passes through: it is counted, it meets the faults, its caller is authenticated, and a
+// panic of its handler becomes an answer.
+func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (reply any, err error) {
+	method := path.Base(info.FullMethod)
+	s.calls.begin(method)
+	defer s.calls.end(method)
+	defer func() {
+		if p := recover(); p != nil {
+			reply, err = nil, status.Errorf(codes.Internal, "milvustest: panic in %s: %v", method, p)
+		}
+	}()
+
+	handle := func() (any, error) {
+		if err := s.authenticate(ctx); err != nil {
+			return nil, err
+		}
+		return handler(ctx, req)
+	}
+	fault := s.faults.take(method)
+	if fault == nil {
+		return handle()
+	}
+	if fault.After {
+		reply, err = handle()
+	}
+	applies, heldErr := fault.hold(ctx)
+	switch {
+	case heldErr != nil:
+		return nil, heldErr
+	case applies && fault.answers():
+		return s.answer(ctx, fault, method)
+	case fault.After:
+		return reply, err
+	default:
+		return handle()
+	}
+}
+
+// authenticate checks the credentials of the caller as the proxy of Milvus does, with its codes and texts.
+func (s *Server) authenticate(ctx context.Context) error {
+	if s.cfg.Username == "" && s.cfg.Password == "" && s.cfg.APIKey == "" {
+		return nil
+	}
+	given := metadata.ValueFromIncomingContext(ctx, "authorization")
+	if len(given) == 0 {
+		return status.Error(codes.Unauthenticated, "missing authorization in header")
+	}
+	if s.cfg.APIKey != "" && given[0] == s.cfg.APIKey {
+		return nil
+	}
+	token, err := base64.StdEncoding.DecodeString(given[0])
+	if err != nil {
+		return status.Error(codes.Unauthenticated, "invalid token format")
+	}
+	if s.cfg.APIKey != "" && string(token) == s.cfg.APIKey {
+		return nil
+	}
+	username, password, isPair := strings.Cut(string(token), ":")
+	if !isPair {
+		return status.Error(codes.Unauthenticated, "auth check failure, please check api key is correct")
+	}
+	// An empty pair is not let in by a server that knows only an API key.
+	if s.cfg.Username+s.cfg.Password == "" || username != s.cfg.Username || password != s.cfg.Password {
+		return status.Error(codes.Unauthenticated, "auth check failure, please check username and password are correct")
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvustest
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+)
+
+const (
+	countField = "count(*)"
+	maxWindow  = 16384 // The most that offset and limit may reach together.
+)
+
+// outputs finds the columns that a request wants to see, each once.
+func (c *collection) outputs(names []string) ([]column, error) {
+	var wanted []column
+	add := func(col column) {
+		if !slices.Contains(wanted, col) {
+			wanted = append(wanted, col)
+		}
+	}
+	for _, name := range names {
+		switch col := c.column(name); {
+		case name == "*":
+			for _, col := range c.columns {
+				add(col)
+			}
+		case col != nil:
+			add(col)
+		case c.schema.GetEnableDynamicField():
+			// The client takes the key it wants out of the dynamic field.
+			add(c.column(dynamicField))
+		default:
+			return nil, failf(CodeUnexpected, "field %s not exist", name)
+		}
+	}
+	return wanted, nil
+}
+
+func outputNames(columns []column) []string {
+	var names []string
+	for _, col := range columns {
+		names = append(names, col.schema().GetName())
+	}
+	return names
+}
+
+// intOption reads a number out of the parameters of a request; fallback if it is not there.
+func intOption(params map[string]string, key string, fallback int) (int, error) {
+	text := params[key]
+	if text == "" {
+		return fallback, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, invalidf("%s [%s] is invalid: invalid parameter", key, text)
+	}
+	return n, nil
+}
+
+// window reads and checks the offset and the limit of a request.
+func window(params map[string]string, limitKey string) (offset, limit int, err error) {
+	if limit, err = intOption(params, limitKey, 0); err != nil {
+		return 0, 0, err
+	}
+	if offset, err = intOption(params, "offset", 0); err != nil {
+		return 0, 0, err
+	}
+	switch {
+	case limit < 1 || limit > maxWindow:
+		return 0, 0, invalidf("%s [%d] is invalid, it should be in range [1, %d]: invalid parameter", limitKey, limit, maxWindow)
+	case offset < 0 || offset > maxWindow-limit:
+		return 0, 0, invalidf("offset [%d] is invalid, offset+%s should be in range [1, %d]: invalid parameter", offset, limitKey, maxWindow)
+	}
+	return offset, limit, nil
+}
+
+func (h *service) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvuspb.QueryResults, error) {
+	reply := &milvuspb.QueryResults{CollectionName: req.GetCollectionName()}
+	reply.Status = h.reading(func() error {
+		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		if err != nil {
+			return err
+		}
+		return c.query(req, reply)
+	})
+	return reply, nil
+}
+
+func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResults) error {
+	readable, err := c.readable(req.GetPartitionNames())
+	if err != nil {
+		return err
+	}
+	filter, err := c.filter(req.GetExpr())
+	if err != nil {
+		return err
+	}
+	params := pairsMap(req.GetQueryParams())
+	limited := params["limit"] != ""
+	counting := slices.Contains(req.GetOutputFields(), countField)
+	switch {
+	case counting && len(req.GetOutputFields()) > 1:
+		return invalidf("count(*) cannot be combined with other output fields: invalid parameter")
+	case counting && limited:
+		return invalidf("count entities with pagination is not allowed: invalid parameter")
+	case !counting && !limited && filter == nil:
+		return invalidf("empty expression should be used with limit: invalid parameter")
+	}
+
+	rows := c.matching(c.within(readable, filter))
+	if counting {
+		reply.OutputFields = []string{countField}
+		reply.FieldsData = []*schemapb.FieldData{{
+			Type: schemapb.DataType_Int64, FieldName: countField,
+			Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
+				Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{Data: []int64{int64(len(rows))}}},
+			}},
+		}}
+		return nil
+	}
+	columns, err := c.outputs(append([]string{c.columns[c.primaryKey].schema().GetName()}, req.GetOutputFields()...))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(rows, func(a, b int32) int { return c.keyAt(int(a)).compare(c.keyAt(int(b))) })
+	if limited { // Without a limit Milvus ignores the offset.
+		offset, limit, err := window(params, "limit")
+		if err != nil {
+			return err
+		}
+		rows = rows[min(offset, len(rows)):]
+		rows = rows[:min(limit, len(rows))]
+	}
+	for _, col := range columns {
+		reply.FieldsData = append(reply.FieldsData, col.pick(rows))
+	}
+	reply.OutputFields = outputNames(columns)
+	return nil
+}

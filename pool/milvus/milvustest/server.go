@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvustest
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"math"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+)
+
+const (
+	defaultAddress = "127.0.0.1:0"
+	defaultVersion = "v2.4.2-milvustest"
+
+	// How long Restart waits for its port, which another socket of the machine may have been given for a moment.
+	relistenAttempts = 50
+	relistenPause    = 20 * time.Millisecond
+
+	acceptPause = 5 * time.Millisecond
+)
+
+// ErrClosed is returned by Restart after Close.
+var ErrClosed = errors.New("milvus test server is closed")
+
+// Config says where a server listens and whom it lets in. The zero value is a server on a free port of 127.0.0.1 that
+// lets everybody in.
+type Config struct {
+	// Address is the host:port to listen on. Empty means 127.0.0.1:0, a free port of this machine.
+	Address string
+
+	// Username and Password are required of callers when either is set.
+	Username, Password string
+
+	// APIKey is accepted from callers when set. Where Username or Password is set too, either way lets a caller in.
+	APIKey string
+
+	// TLS makes the server speak TLS with this configuration, which the server does not change. Nil means plain text.
+	TLS *tls.Config
+
+	// Version is what GetVersion and Connect answer. Empty means "v2.4.2-milvustest".
+	Version string
+}
+
+// Server is a Milvus server in this process. All its methods may be called at any time from any goroutine.
+type Server struct {
+	cfg    Config
+	addr   string
+	store  *store
+	conns  conns
+	calls  calls
+	faults faults
+
+	unhealthy atomic.Pointer[[]string]
+
+	life   sync.Mutex // serializes Stop, Restart, GoAway and Close, and guards what follows
+	closed bool
+	run    *run // nil while stopped
+}
+
+// Start returns a server that listens. The caller must Close it.
+func Start(cfg Config) (*Server, error) {
+	cfg.Address = cmp.Or(cfg.Address, defaultAddress)
+	cfg.Version = cmp.Or(cfg.Version, defaultVersion)
+	lis, err := net.Listen("tcp", cfg.Address)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, addr: lis.Addr().String(), store: newStore()}
+	s.run = s.serve(lis)
+	return s, nil
+}
+
+// Addr returns the host:port the server listens on. It stays the same when the server is stopped and restarted.
+func (s *Server) Addr() string { return s.addr }
+
+// Close stops the server for good and returns when nothing of it runs any more. Further calls do nothing.
+func (s *Server) Close() error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.closed = true
+	s.stop()
+	return nil
+}
+
+// Stop ends the server as kill -9 would: the listener and every connection are closed at once, calls in flight fail at
+// their callers, and new connections are refused. Data and faults stay. It returns when every handler has ended.
+func (s *Server) Stop() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.stop()
+}
+
+// Restart listens again on the same address, with the data there was. A server that runs is stopped first. It returns
+// ErrClosed after Close.
+func (s *Server) Restart() error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.stop()
+	lis, err := net.Listen("tcp", s.addr)
+	for range relistenAttempts {
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+		time.Sleep(relistenPause)
+		lis, err = net.Listen("tcp", s.addr)
+	}
+	if err != nil {
+		return err
+	}
+	s.run = s.serve(lis)
+	return nil
+}
+
+// CloseConns cuts n TCP connections, the oldest first, and all of them if n is negative, while the server goes on
+// listening. It returns how many it cut.
+func (s *Server) CloseConns(n int) int { return s.conns.cut(n) }
+
+// Conns returns the number of TCP connections that are open now.
+func (s *Server) Conns() int {
+	open, _ := s.conns.counts()
+	return open
+}
+
+// Accepted returns the number of TCP connections accepted since the start, restarts included.
+func (s *Server) Accepted() int {
+	_, accepted := s.conns.counts()
+	return accepted
+}
+
+// GoAway sends every connection a graceful GOAWAY: calls in flight are answered, then the connection is closed, and the
+// next call of a client opens a new one. It does not wait for that. On a stopped server it does nothing.
+func (s *Server) GoAway() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.run == nil {
+		return
+	}
+	old := s.run.current.Load()
+	s.run.add(s.newGRPC())
+	old.lis.Close()
+	s.run.tasks.Go(old.grpc.GracefulStop)
+}
+
+// SetUnhealthy makes CheckHealth answer that the server is not healthy, for these reasons; without reasons it is healthy
+// again. Nothing else changes.
+func (s *Server) SetUnhealthy(reasons ...string) {
+	reasons = slices.Clone(reasons)
+	s.unhealthy.Store(&reasons)
+}
+
+func (s *Server) stop() {
+	if s.run != nil {
+		s.run.stop(&s.conns)
+		s.run = nil
+	}
+}
+
+// A run is one period of listening.
+type run struct {
+	lis   net.Listener
+	ended chan struct{} // closed when the accept loop has ended
+	tasks sync.WaitGroup
+
+	// generations are the gRPC servers of this period, guarded by Server.life: a GOAWAY ends one and begins another.
+	// New connections go to the current one.
+	generations []*generation
+	current     atomic.Pointer[generation]
+}
+
+type generation struct {
+	grpc *grpc.Server
+	lis  *handoff
+}
+
+func (s *Server) serve(lis net.Listener) *run {
+	r := &run{lis: lis, ended: make(chan struct{})}
+	r.add(s.newGRPC())
+	go r.accept(&s.conns)
+	return r
+}
+
+func (s *Server) newGRPC() *grpc.Server {
+	opts := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(math.MaxInt32),
+		grpc.MaxSendMsgSize(math.MaxInt32),
+		// As Milvus has it. The default would end the connections of clients that ping while they are idle.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.UnaryInterceptor(s.intercept),
+		grpc.WaitForHandlers(true),
+	}
+	if s.cfg.TLS != nil {
+		opts = append(opts, grpc.Creds(credentials.NewTLS(s.cfg.TLS)))
+	}
+	srv := grpc.NewServer(opts...)
+	milvuspb.RegisterMilvusServiceServer(srv, &service{server: s, store: s.store})
+	return srv
+}
+
+func (r *run) add(srv *grpc.Server) {
+	g := &generation{srv, newHandoff(r.lis.Addr())}
+	r.generations = append(r.generations, g)
+	r.current.Store(g)
+	r.tasks.Go(func() { _ = g.grpc.Serve(g.lis) }) // It ends with an error when its listener is closed, as it must.
+}
+
+func (r *run) accept(conns *conns) {
+	defer close(r.ended)
+	for {
+		c, err := r.lis.Accept()
+		switch {
+		case err == nil:
+			r.give(conns.track(c))
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // Out of file descriptors, or a client that was gone before it was accepted.
+			time.Sleep(acceptPause)
+		}
+	}
+}
+
+func (r *run) give(c net.Conn) {
+	for {
+		g := r.current.Load()
+		select {
+		case g.lis.conns <- c:
+			return
+		case <-g.lis.done:
+			// Stopped, unless a GOAWAY has put another generation in its place.
+			if r.current.Load() == g {
+				c.Close()
+				return
+			}
+		}
+	}
+}
+
+func (r *run) stop(conns *conns) {
+	r.lis.Close()
+	for _, g := range r.generations {
+		g.lis.Close()
+	}
+	<-r.ended
+	// Before the gRPC servers are stopped, so that clients see broken connections and nothing that looks like a farewell.
+	conns.cut(-1)
+	for _, g := range r.generations {
+		g.grpc.Stop()
+	}
+	r.tasks.Wait()
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvustest
+
+import (
+	"cmp"
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"google.golang.org/grpc/metadata"
+)
+
+const (
+	defaultDatabase  = "default"
+	defaultPartition = "_default"
+)
+
+// store is the data of a server. It outlives the gRPC servers that serve it.
+type store struct {
+	// mu guards everything below it, down to the rows. A call that changes something holds it for writing, all others
+	// for reading, so that searches run side by side.
+	mu        sync.RWMutex
+	databases map[string]*database
+
+	lastTimestamp atomic.Uint64
+	lastID        atomic.Int64
+}
+
+type database struct {
+	name        string
+	id          int64
+	created     uint64
+	properties  []*commonpb.KeyValuePair
+	collections map[string]*collection
+}
+
+func newStore() *store {
+	s := &store{databases: make(map[string]*database)}
+	s.addDatabase(defaultDatabase, nil)
+	return s
+}
+
+func (s *store) addDatabase(name string, properties []*commonpb.KeyValuePair) {
+	s.databases[name] = &database{
+		name: name, id: s.nextID(), created: s.timestamp(), properties: properties,
+		collections: make(map[string]*collection),
+	}
+}
+
+// nextID numbers databases, collections, partitions, indexes and the rows of collections with AutoID.
+func (s *store) nextID() int64 { return s.lastID.Add(1) }
+
+// timestamp returns a hybrid timestamp as Milvus makes them, the milliseconds shifted by 18 bits. No two are the same.
+func (s *store) timestamp() uint64 {
+	now := uint64(time.Now().UnixMilli()) << 18
+	for {
+		last := s.lastTimestamp.Load()
+		next := max(now, last+1)
+		if s.lastTimestamp.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}
+
+// physicalMillis is the wall clock of a hybrid timestamp.
+func physicalMillis(timestamp uint64) uint64 { return timestamp >> 18 }
+
+// database finds the database of a call: the one its request names, else the one its metadata names, else the default.
+func (s *store) database(ctx context.Context, requested string) (*database, error) {
+	name := cmp.Or(requested, fromMetadata(ctx, "dbname"), defaultDatabase)
+	db, ok := s.databases[name]
+	if !ok {
+		return nil, failf(CodeDatabaseNotFound, "database not found[database=%s]", name)
+	}
+	return db, nil
+}
+
+func (s *store) collection(ctx context.Context, requestedDB, name string) (*collection, error) {
+	db, err := s.database(ctx, requestedDB)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, invalidf("collection name should not be empty: invalid parameter")
+	}
+	c, ok := db.collections[name]
+	if !ok {
+		return nil, failf(CodeCollectionNotFound, "collection not found[database=%s][collection=%s]", db.name, name)
+	}
+	return c, nil
+}
+
+func fromMetadata(ctx context.Context, key string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, key); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
