@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# "make" alone lists the targets.
+
+GO ?= go
+# That of the toolchain in use, which need not be the one on the PATH.
+GOFMT = "$$($(GO) env GOROOT)/bin/gofmt"
+
+# -race where there is a C compiler that works, else nothing. Asked once, and only by a target that wants to know.
+RACE = $(eval RACE := $(shell CGO_ENABLED=1 $(GO) build -race runtime/cgo >/dev/null 2>&1 && echo -race))$(RACE)
+CGO = CGO_ENABLED=$(if $(RACE),1,0)
+
+.DEFAULT_GOAL := help
+.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck servers quickstart
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: check ## every check, then every test with the race detector and, where installed, real servers
+	@if [ "$${PENSTOCK_REQUIRE_REAL:-}" != 1 ]; then \
+		for server in milvus jaeger; do \
+			missing=$$(sh .ci/tools/install-$$server --check 2>&1) || echo "skipping the tests with a real server: $${missing#*: }"; \
+		done; \
+	fi
+	$(if $(RACE),,@echo "no race detector: it needs a C compiler that works, and there is none")
+	@# -count=1: Go's test cache does not see that a server was installed meanwhile.
+	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m ./...)
+
+check: fmt-check vet tidy-check staticcheck ## the checks of "make test" that run no test
+
+lint: vet staticcheck ## go vet and staticcheck
+
+fmt: ## format the Go files
+	$(GOFMT) -l -w .
+
+fmt-check:
+	@echo "gofmt -l ."
+	@files=$$($(GOFMT) -l .) || exit 1; \
+	if [ -n "$$files" ]; then \
+		printf 'not formatted (make fmt does it):\n%s\n' "$$files" >&2; \
+		exit 1; \
+	fi
+
+vet:
+	$(CGO) $(GO) vet ./...
+
+tidy-check:
+	$(GO) mod tidy -diff
+
+staticcheck:
+	$(CGO) $(GO) tool -modfile=.ci/tools/go.mod staticcheck ./...
+
+servers: ## install a real Milvus and a real Jaeger for the tests, into the user's cache
+	@status=0; \
+	for server in milvus jaeger; do \
+		sh .ci/tools/install-$$server || status=1; \
+	done; \
+	exit $$status
+
+quickstart: ## run examples/quickstart
+	$(GO) run ./examples/quickstart

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// The versions that "make servers" installs.
+const (
+	MilvusVersion = "2.3.5"
+	JaegerVersion = "1.76.0"
+)
+
+// cacheDir is where the installers in .ci/tools put the servers.
+func cacheDir() (string, error) {
+	if dir := os.Getenv("PENSTOCK_CACHE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "penstock"), nil
+}
+
+// milvusInstall returns the directory of the installed Milvus, or an error whose text says what is missing
+// and how to get it.
+func milvusInstall() (string, error) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		return "", fmt.Errorf("the real Milvus %s for tests exists for linux/amd64 alone, this is %s/%s",
+			MilvusVersion, runtime.GOOS, runtime.GOARCH)
+	}
+	return installed("milvus-"+MilvusVersion,
+		"Milvus "+MilvusVersion+" is not installed; 'make servers' installs it (it needs Python 3 with venv)",
+		"bin/milvus", "config.yaml.template", "glog.conf")
+}
+
+// jaegerInstall does for Jaeger what milvusInstall does for Milvus.
+func jaegerInstall() (string, error) {
+	return installed("jaeger-"+JaegerVersion,
+		"Jaeger "+JaegerVersion+" is not built; 'make servers' builds it (about 5 minutes the first time)",
+		"jaeger")
+}
+
+// installed returns the directory name in the cache if it is complete. The installers verify sums before
+// they reuse a directory; here it is enough that they finished, which the manifest shows.
+func installed(name, missing string, files ...string) (string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", missing, err)
+	}
+	dir := filepath.Join(cache, name)
+	for _, file := range append(files, "manifest") {
+		_, err := os.Stat(filepath.Join(dir, file))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", errors.New(missing)
+		case err != nil:
+			return "", fmt.Errorf("%s: %w", missing, err)
+		}
+	}
+	return dir, nil
+}
+
+// skipOrFail ends the test because of missing, what an install function returned.
+func skipOrFail(t testing.TB, missing error) {
+	t.Helper()
+	if os.Getenv("PENSTOCK_REQUIRE_REAL") == "1" {
+		t.Fatalf("%v (PENSTOCK_REQUIRE_REAL=1 turns this skip into a failure)", missing)
+	}
+	t.Skip(missing)
+}

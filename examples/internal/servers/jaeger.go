@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package servers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// traceWithin bounds the wait for a trace that may never come.
+const traceWithin = 30 * time.Second
+
+// Jaeger is a real Jaeger that belongs to one test and keeps its traces in memory. Its methods are safe for
+// concurrent use.
+type Jaeger struct {
+	otlp, query string
+	http        *http.Client
+	ctx         context.Context
+	proc        *process
+}
+
+// StartJaeger starts a real Jaeger, empty, and returns when it answers; it is ended with the test. Where Jaeger
+// is not built the test is skipped, or fails with PENSTOCK_REQUIRE_REAL=1.
+func StartJaeger(t testing.TB) *Jaeger {
+	t.Helper()
+	install, err := jaegerInstall()
+	if err != nil {
+		skipOrFail(t, err)
+	}
+	// Without a proxy, whatever the environment says: the server is on this machine.
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+
+	j := &Jaeger{http: &http.Client{Transport: transport}}
+	var died *diedError
+	for range 2 {
+		var c command
+		c, err = j.command(install, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.proc, err = ready(t, c, j.ask)
+		// Another process may have taken a port meanwhile. That is bad luck once.
+		if !errors.As(err, &died) || !died.portTaken() {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	j.ctx = ctx
+	end := guard(t, j.proc, cancel)
+	t.Cleanup(func() {
+		end()
+		cancel(nil)
+	})
+	return j
+}
+
+// OTLPEndpoint is the base URL to which OTLP over HTTP goes, without a path, as in OTEL_EXPORTER_OTLP_ENDPOINT.
+// A trace can be read as soon as its export was answered.
+func (j *Jaeger) OTLPEndpoint() string { return "http://" + j.otlp }
+
+// QueryURL is the base URL of the UI and of the query API ("/api/traces"), without a path.
+func (j *Jaeger) QueryURL() string { return "http://" + j.query }
+
+// PID is the id of the server's process.
+func (j *Jaeger) PID() int { return j.proc.pid }
+
+// Context is the test's context, ended also when the server dies unasked, with the reason as its cause.
+func (j *Jaeger) Context() context.Context { return j.ctx }
+
+// Trace returns the trace with that id (32 hex digits) as soon as Jaeger has a span of it, or an error when ctx
+// ends first or Jaeger dies. Without a deadline of ctx it waits 30 seconds at most.
+func (j *Jaeger) Trace(ctx context.Context, traceID string) (*Trace, error) {
+	return j.TraceOf(ctx, traceID, 1)
+}
+
+// TraceOf is Trace for a trace of at least n spans, which may arrive in several exports.
+func (j *Jaeger) TraceOf(ctx context.Context, traceID string, n int) (*Trace, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, traceWithin, fmt.Errorf("not there within %v", traceWithin))
+		defer cancel()
+	}
+	var trace *Trace
+	err := j.proc.until(ctx, func(ctx context.Context) error {
+		var answer traceJSON
+		if err := j.get(ctx, "/api/traces/"+url.PathEscape(traceID), &answer); err != nil {
+			return err
+		}
+		trace = answer.trace()
+		if len(trace.Spans) < n {
+			return fmt.Errorf("it has %d of %d spans", len(trace.Spans), n)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("trace %s: %w", traceID, err)
+	}
+	return trace, nil
+}
+
+// ask returns nil if both the query API and the OTLP receiver answer.
+func (j *Jaeger) ask(ctx context.Context) error {
+	var services struct{}
+	if err := j.get(ctx, "/api/services", &services); err != nil {
+		return err
+	}
+	// An empty export is valid, and only a receiver that is ready answers it.
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, j.OTLPEndpoint()+"/v1/traces", http.NoBody)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-protobuf")
+	return j.do(req, io.Discard)
+}
+
+// get decodes the JSON answer to GET path of the query API.
+func (j *Jaeger) get(ctx context.Context, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, j.QueryURL()+path, nil)
+	if err != nil {
+		return err
+	}
+	return j.do(req, into)
+}
+
+// do sends req and reads the answer into an io.Writer, or decodes it as JSON into anything else.
+func (j *Jaeger) do(req *http.Request, into any) error {
+	res, err := j.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close() // only read
+	if res.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 512)) // as much as there is
+		return fmt.Errorf("%s %s: %s: %s", req.Method, req.URL.Path, res.Status, text)
+	}
+	if w, ok := into.(io.Writer); ok {
+		_, err = io.Copy(w, res.Body)
+		return err
+	}
+	d := json.NewDecoder(res.Body)
+	d.UseNumber() // so that a tag's number reads as it was written
+	return d.Decode(into)
+}
+
+// command lays out a server in dir, with free ports that it sets in j.
+func (j *Jaeger) command(install, dir string) (command, error) {
+	ports, err := freePorts("127.0.0.1", 3)
+	if err != nil {
+		return command{}, fmt.Errorf("lay out Jaeger: %w", err)
+	}
+	j.otlp, j.query = local(ports[0]), local(ports[1])
+	// No batch processor: what was exported is stored before the export is answered.
+	config := fmt.Sprintf(`service:
+  extensions: [jaeger_storage, jaeger_query]
+  pipelines:
+    traces:
+      receivers: [otlp]
+      exporters: [jaeger_storage_exporter]
+  telemetry:
+    metrics:
+      level: none
+extensions:
+  jaeger_storage:
+    backends:
+      memory:
+        memory:
+          max_traces: 100000
+  jaeger_query:
+    storage:
+      traces: memory
+    http:
+      endpoint: %s
+    grpc:
+      endpoint: %s
+receivers:
+  otlp:
+    protocols:
+      http:
+        endpoint: %s
+exporters:
+  jaeger_storage_exporter:
+    trace_storage: memory
+`, j.query, local(ports[2]), j.otlp)
+	path := filepath.Join(dir, "jaeger.yaml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		return command{}, fmt.Errorf("lay out Jaeger: %w", err)
+	}
+	return command{
+		name: "Jaeger",
+		dir:  dir,
+		env:  []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir},
+		path: filepath.Join(install, "jaeger"),
+		args: []string{"--config", "file:" + path},
+	}, nil
+}

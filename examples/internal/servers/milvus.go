@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package servers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// Milvus is a real standalone Milvus that belongs to one test. Its methods must be called from the test's goroutine.
+type Milvus struct {
+	t      testing.TB
+	cmd    command
+	port   int
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	proc   *process
+	end    func()
+}
+
+// StartMilvus starts a real Milvus, empty, and returns when it answers; it is ended with the test. Where Milvus
+// is not installed the test is skipped, or fails with PENSTOCK_REQUIRE_REAL=1. At most one Milvus runs at a
+// time on the machine, so StartMilvus first waits for its turn.
+func StartMilvus(t testing.TB) *Milvus {
+	t.Helper()
+	install, err := milvusInstall()
+	if err != nil {
+		skipOrFail(t, err)
+	}
+	lock, err := lockFile(filepath.Join(filepath.Dir(install), "milvus.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Registered first, so run last: the server is gone by then.
+	t.Cleanup(func() { _ = lock.Close() })
+
+	m := &Milvus{t: t}
+	var died *diedError
+	for range 2 {
+		// A fresh directory per try: a server that died half way leaves a half-made one.
+		m.cmd, m.port, err = milvusCommand(install, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.proc, err = ready(t, m.cmd, m.healthy)
+		// Another process may have taken a port meanwhile. That is bad luck once.
+		if !errors.As(err, &died) || !died.portTaken() {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.ctx, m.cancel = context.WithCancelCause(t.Context())
+	m.end = guard(t, m.proc, m.cancel)
+	t.Cleanup(func() {
+		m.end()
+		m.cancel(nil)
+	})
+	return m
+}
+
+// Addr is the address, host:port, at which the server takes requests. It stays the same after Restart.
+func (m *Milvus) Addr() string { return local(m.port) }
+
+// PID is the id of the server's process; Restart changes it.
+func (m *Milvus) PID() int { return m.proc.pid }
+
+// Context is the test's context, ended also when the server dies unasked, with the reason as its cause.
+// Kill does not end it.
+func (m *Milvus) Context() context.Context { return m.ctx }
+
+// Kill ends the server as a crash does (SIGKILL) and returns when its process is gone. It may be called again.
+func (m *Milvus) Kill() { m.end() }
+
+// Restart starts the server again, on the same ports and with the same data, after killing it if it still
+// runs. It returns when the server answers operations, and fails the test if it died instead.
+//
+// For about half a minute after that the server takes its former self's leases for valid: it may refuse
+// to search a collection ("not loaded"). WaitHealthy waits for the end of that.
+func (m *Milvus) Restart() {
+	m.t.Helper()
+	m.Kill()
+	p, err := ready(m.t, m.cmd, m.answers)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.proc = p
+	m.end = guard(m.t, p, m.cancel)
+}
+
+// WaitHealthy returns when the server says that all its parts are healthy, and fails the test if that takes
+// more than three minutes or the server dies.
+func (m *Milvus) WaitHealthy() {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeoutCause(m.t.Context(), readyWithin, fmt.Errorf("not healthy within %v", readyWithin))
+	defer cancel()
+	if err := m.proc.until(ctx, m.healthy); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// answers returns nil if an operation succeeds.
+func (m *Milvus) answers(ctx context.Context) error {
+	return m.ask(ctx, func(ctx context.Context, client milvuspb.MilvusServiceClient) error {
+		shown, err := client.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{})
+		if err != nil {
+			return err
+		}
+		//lint:ignore SA1019 a server of version 2.3 may set either of the two
+		if s := shown.GetStatus(); s.GetCode() != 0 || s.GetErrorCode() != commonpb.ErrorCode_Success {
+			return fmt.Errorf("ShowCollections: %s", s.GetReason())
+		}
+		return nil
+	})
+}
+
+// healthy returns nil if all parts of the server are healthy and an operation succeeds.
+func (m *Milvus) healthy(ctx context.Context) error {
+	err := m.ask(ctx, func(ctx context.Context, client milvuspb.MilvusServiceClient) error {
+		health, err := client.CheckHealth(ctx, &milvuspb.CheckHealthRequest{})
+		if err != nil {
+			return err
+		}
+		if !health.GetIsHealthy() {
+			return fmt.Errorf("not healthy: %v", health.GetReasons())
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return m.answers(ctx)
+}
+
+// ask asks one question over a connection of its own: one that had failed before would wait before it tries again.
+func (m *Milvus) ask(ctx context.Context, question func(context.Context, milvuspb.MilvusServiceClient) error) error {
+	// While it starts the server accepts connections and does not answer, so a question must give up soon.
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := grpc.NewClient(m.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer conn.Close() // nothing is lost with it
+	return question(ctx, milvuspb.NewMilvusServiceClient(conn))
+}
+
+// milvusCommand lays out a server in dir, and returns how to start it and the port it will serve.
+func milvusCommand(install, dir string) (command, int, error) {
+	fail := func(err error) (command, int, error) { return command{}, 0, fmt.Errorf("lay out Milvus: %w", err) }
+
+	template, err := os.ReadFile(filepath.Join(install, "config.yaml.template"))
+	if err != nil {
+		return fail(err)
+	}
+	glog, err := os.ReadFile(filepath.Join(install, "glog.conf"))
+	if err != nil {
+		return fail(err)
+	}
+	config, err := newMilvusConfig(string(template), dir)
+	if err != nil {
+		return fail(err)
+	}
+	for _, sub := range []string{"configs", "data", "logs", "run"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			return fail(err)
+		}
+	}
+	for name, content := range map[string][]byte{
+		"milvus.yaml": []byte(config.yaml),
+		"etcd.yaml":   []byte(config.etcdYAML),
+		"glog.conf":   glog,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "configs", name), content, 0o600); err != nil {
+			return fail(err)
+		}
+	}
+	return command{
+		name: "Milvus",
+		dir:  dir,
+		env: []string{
+			"PATH=" + os.Getenv("PATH"),
+			"HOME=" + dir,
+			"TMPDIR=" + dir,
+			"LD_LIBRARY_PATH=" + filepath.Join(install, "bin"),
+			"DEPLOY_MODE=STANDALONE",
+			"MILVUSCONF=" + filepath.Join(dir, "configs"),
+			"MILVUS_RUN_DIR=" + filepath.Join(dir, "run"),
+			fmt.Sprintf("METRICS_PORT=%d", config.metricsPort),
+		},
+		path: filepath.Join(install, "bin", "milvus"),
+		args: []string{"run", "standalone"},
+	}, config.proxyPort, nil
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package servers
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// dieWithParent makes the kernel end the child when the thread that started it ends.
+func dieWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
+
+// lockFile waits until it holds the lock of path, among all processes. Closing the file, or dying, gives it back.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		// The descriptor is not inherited by children, so the lock ends with this process.
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		if err != syscall.EINTR { // an Errno, never wrapped
+			break
+		}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return f, nil
+}
