@@ -3,6 +3,7 @@
 package middleware
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,6 +27,9 @@ func DefaultOrder() []string {
 // their defaults in the default order, without the health gate, which needs a
 // probe.
 type Config struct {
+	// Name names the backend: it is the name, in telemetry and errors, of the
+	// breaker and of the monitor unless they have their own.
+	Name string
 	// Order names the stages, outermost first. Nil is DefaultOrder.
 	Order []string
 	// Without names stages to leave out.
@@ -79,6 +83,8 @@ func Build(cfg Config) (*Chain, error) {
 		faults []error
 		err    error
 	)
+	cfg.Breaker.Name = cmp.Or(cfg.Breaker.Name, cfg.Name)
+	cfg.Health.Name = cmp.Or(cfg.Health.Name, cfg.Name)
 	add := func(name string, middleware core.Middleware, err error) {
 		if err != nil {
 			faults = append(faults, err)

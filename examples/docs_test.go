@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package examples holds the documentation to the code.
+package examples
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/milvus"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.FromSlash(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var (
+	goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+	origin  = regexp.MustCompile("(?ms)^<!-- (\\S+\\.go) -->\n```go\n(.*?)^```$")
+)
+
+// Every Go snippet names the file that it is a part of; the compiler sees that.
+func TestSnippetsOfTheREADMEAreCompiled(t *testing.T) {
+	text := read(t, "../README.md")
+	named := origin.FindAllStringSubmatch(text, -1)
+	if all := goBlock.FindAllString(text, -1); len(all) != len(named) || len(all) == 0 {
+		t.Errorf("%d Go snippets, of which %d name their file; want all, and some", len(all), len(named))
+	}
+	for _, m := range named {
+		if !strings.Contains(read(t, "../"+m[1]), m[2]) {
+			t.Errorf("this is not in %s:\n%s", m[1], m[2])
+		}
+	}
+}
+
+var command = regexp.MustCompile(`go run (\./\S+)`)
+
+func TestCommandsOfTheREADMEExist(t *testing.T) {
+	for _, m := range command.FindAllStringSubmatch(read(t, "../README.md"), -1) {
+		if _, err := os.Stat("../" + m[1] + "/main.go"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The table of defaults in docs/configuration.md says what the code does.
+func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
+	want := map[string]string{
+		"timeout.Config.Attempt":             short(timeout.DefaultAttempt),
+		"core.ClientConfig.Timeout":          "none",
+		"breaker.Config.FailureThreshold":    short(breaker.DefaultFailureThreshold),
+		"breaker.Config.RecoveryTimeout":     short(breaker.DefaultRecoveryTimeout),
+		"breaker.Config.HalfOpenSuccesses":   short(breaker.DefaultHalfOpenSuccesses),
+		"breaker.Config.MaxHalfOpenRequests": short(breaker.DefaultMaxHalfOpenRequests),
+		"breaker.Config.FairRun":             short(breaker.DefaultFairRun),
+		"breaker.Config.CountAttempts":       short(breaker.Config{}.CountAttempts),
+		"breaker.Config.SlowCallRate":        short(breaker.Config{}.SlowCallRate) + " (off)",
+		"breaker.Config.SlowCallThreshold":   short(breaker.DefaultSlowCallThreshold),
+		"breaker.Config.SlowCallWindow":      short(breaker.DefaultSlowCallWindow),
+		"retry.Config.MaxRetries":            short(retry.DefaultMaxRetries),
+		"retry.Config.Interval":              short(retry.DefaultInterval),
+		"retry.Config.Cap":                   short(retry.DefaultCap),
+		"retry.Config.Jitter":                map[retry.Jitter]string{retry.FullJitter: "full"}[retry.Config{}.Jitter],
+		"retry.Config.Budget":                fmt.Sprintf("%g %% + %d/s", core.DefaultBudgetRatio*100, core.DefaultBudgetPerSecond),
+		"health.Config.Interval":             short(health.DefaultInterval),
+		"health.Config.Timeout":              short(health.DefaultTimeout),
+		"health.Config.DownThreshold":        short(health.DefaultDownThreshold),
+		"health.Config.UpThreshold":          short(health.DefaultUpThreshold),
+		"pool.Config.MaxSize":                fmt.Sprintf("%d exclusive, %d shared", pool.DefaultMaxSizeExclusive, pool.DefaultMaxSizeShared),
+		"pool.Config.MinSize":                fmt.Sprintf("%d; Milvus %d", pool.Config{}.MinSize, milvus.Config{}.PoolConfig().MinSize),
+		"pool.Config.TargetSharing":          short(pool.DefaultTargetSharing),
+		"pool.Config.MaxSharing":             short(pool.DefaultMaxSharing),
+		"pool.Config.MaxWaiters":             map[int]string{0: "no limit"}[pool.Config{}.MaxWaiters],
+		"pool.Config.AcquireTimeout":         short(pool.DefaultAcquireTimeout),
+		"pool.Config.DialTimeout":            short(pool.DefaultDialTimeout),
+	}
+	row := regexp.MustCompile("(?m)^\\| `(\\w+\\.\\w+\\.\\w+)` \\| ([^|]+) \\|")
+	text := read(t, "../docs/configuration.md")
+	got := map[string]string{}
+	for _, m := range row.FindAllStringSubmatch(text, -1) {
+		got[m[1]] = m[2]
+	}
+	for setting, def := range want {
+		if got[setting] != def {
+			t.Errorf("%s is documented as %q, want %q", setting, got[setting], def)
+		}
+	}
+	for setting := range got {
+		if _, ok := want[setting]; !ok {
+			t.Errorf("nothing checks the documented default of %s", setting)
+		}
+	}
+	for _, stage := range middleware.DefaultOrder() {
+		if !strings.Contains(text, "`"+stage+"`") {
+			t.Errorf("the stage %s is not documented", stage)
+		}
+	}
+}
+
+func short(v any) string { return fmt.Sprint(v) }

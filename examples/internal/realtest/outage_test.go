@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package realtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/milvus-io/milvus-sdk-go/v2/client"
+	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+	"go.uber.org/goleak"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/examples/internal/servers"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/milvus"
+)
+
+const (
+	collection = "outage"
+	deadline   = 2 * time.Second  // of each operation
+	slack      = time.Second      // for a slow machine, on top of it
+	recovery   = 90 * time.Second // the longest that the server may take to search again
+)
+
+var (
+	opCreate = core.Op{Name: "CreateCollection", Target: collection}
+	opSearch = core.Op{Name: "Search", Target: collection, Safety: core.ReadOnly}
+)
+
+// documented are the errors that an operation may end with while its backend is
+// away, by the names of core and of the stages.
+var documented = map[string]error{
+	"circuit breaker open": breaker.ErrOpen,
+	"retries exhausted":    retry.ErrExhausted,
+	"attempt timed out":    timeout.ErrExceeded,
+	"pool exhausted":       pool.ErrExhausted,
+	"dial failed":          pool.ErrDial,
+	"backend unavailable":  core.ErrUnavailable,
+	"caller's deadline":    context.DeadlineExceeded,
+}
+
+// searcher is a goroutine that searches again and again, and the account of
+// what became of it.
+type account struct {
+	mu        sync.Mutex
+	succeeded int
+	lastGood  time.Time
+	failed    map[string]int
+	faults    map[string]int
+}
+
+func (a *account) add(begin time.Time, err error) {
+	took := time.Since(begin)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if took > deadline+slack {
+		a.faults[fmt.Sprintf("an operation took %v of its %v", took.Round(time.Second), deadline)]++
+	}
+	if err == nil {
+		a.succeeded++
+		a.lastGood = begin
+		return
+	}
+	name := describe(err)
+	if name == "" {
+		a.faults["undocumented: "+err.Error()]++
+	}
+	a.failed[name]++
+}
+
+// describe returns which documented error err is, "" if none.
+func describe(err error) string {
+	if _, ok := errors.AsType[*core.Error](err); !ok {
+		return ""
+	}
+	for name, target := range documented {
+		if errors.Is(err, target) {
+			return name
+		}
+	}
+	if e, ok := errors.AsType[*milvus.Error](err); ok {
+		return "milvus error " + e.ResponseStatusCode()
+	}
+	return ""
+}
+
+func (a *account) goodSince(t time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lastGood.After(t)
+}
+
+func TestAKilledMilvusIsSurvivedWithoutRestartingTheApp(t *testing.T) {
+	defer goleak.VerifyNone(t,
+		goleak.IgnoreCurrent(),
+		// It sleeps for RecoveryTimeout after each opening, and cannot be ended.
+		goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"),
+	)
+	m := servers.StartMilvus(t)
+	ctx := t.Context()
+
+	c, err := milvus.Open(ctx, milvus.ClientConfig{
+		Config: milvus.Config{Address: m.Addr()},
+		Chain: middleware.Config{
+			Breaker: breaker.Config{RecoveryTimeout: time.Second},
+			Retry:   retry.Config{Interval: 50 * time.Millisecond},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepare(ctx, t, c)
+	control, err := client.NewClient(ctx, client.Config{Address: m.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	ours := account{failed: map[string]int{}, faults: map[string]int{}}
+	var theirs account
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	again := func(search func(ctx context.Context) error, add func(time.Time, error)) {
+		wg.Go(func() {
+			ticker := time.NewTicker(20 * time.Millisecond)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ticker.C:
+				case <-stop:
+					return
+				}
+				ctx, cancel := context.WithTimeout(ctx, deadline)
+				begin := time.Now()
+				add(begin, search(ctx))
+				cancel()
+			}
+		})
+	}
+	for range 8 {
+		again(func(ctx context.Context) error { return search(ctx, c) }, ours.add)
+	}
+	again(func(ctx context.Context) error { return nearest(ctx, control) }, func(begin time.Time, err error) {
+		if err == nil {
+			theirs.mu.Lock()
+			defer theirs.mu.Unlock()
+			theirs.lastGood = begin
+		}
+	})
+	await(t, 10*time.Second, "searches before the outage", func() bool {
+		ours.mu.Lock()
+		defer ours.mu.Unlock()
+		return ours.succeeded > 200
+	})
+
+	m.Kill()
+	b, _ := core.Part[*breaker.Breaker](c)
+	await(t, 10*time.Second, "the breaker to open", func() bool { return b.Snapshot().Counters.TotalFastFailures > 0 })
+	m.Restart()
+	up := time.Now()
+	var oursAfter, theirsAfter time.Duration
+	await(t, recovery, "both to search again", func() bool {
+		if oursAfter == 0 && ours.goodSince(up) {
+			oursAfter = time.Since(up)
+		}
+		if theirsAfter == 0 && theirs.goodSince(up) {
+			theirsAfter = time.Since(up)
+		}
+		return oursAfter > 0 && theirsAfter > 0
+	})
+	close(stop)
+	wg.Wait()
+	t.Logf("searches succeed again %v after the server answers; with the bare SDK %v",
+		oursAfter.Round(10*time.Millisecond), theirsAfter.Round(10*time.Millisecond))
+	t.Logf("succeeded: %d; failed: %v", ours.succeeded, ours.failed)
+	for fault, n := range maps.All(ours.faults) {
+		t.Errorf("%d times: %s", n, fault)
+	}
+
+	closing, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := c.Close(closing); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+	if err := control.Close(); err != nil {
+		t.Errorf("closing the bare client: %v", err)
+	}
+}
+
+// prepare makes a loaded collection of a few vectors.
+func prepare(ctx context.Context, t *testing.T, c *core.Client[*milvus.Conn]) {
+	t.Helper()
+	schema := entity.NewSchema().WithName(collection).
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
+		WithField(entity.NewField().WithName("v").WithDataType(entity.FieldTypeFloatVector).WithDim(2))
+	_, err := core.Do(ctx, c, opCreate, func(ctx context.Context, conn *milvus.Conn) (struct{}, error) {
+		flat, err := entity.NewIndexFlat(entity.L2)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if err := conn.CreateCollection(ctx, schema, 1); err != nil {
+			return struct{}{}, err
+		}
+		_, err = conn.Insert(ctx, collection, "",
+			entity.NewColumnInt64("id", []int64{1, 2, 3}),
+			entity.NewColumnFloatVector("v", 2, [][]float32{{0, 0}, {1, 0}, {0, 1}}))
+		if err != nil {
+			return struct{}{}, err
+		}
+		// So that the server finds the rows again when it comes back.
+		if err := conn.Flush(ctx, collection, false); err != nil {
+			return struct{}{}, err
+		}
+		if err := conn.CreateIndex(ctx, collection, "v", flat, false); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, conn.LoadCollection(ctx, collection, false)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func search(ctx context.Context, c *core.Client[*milvus.Conn]) error {
+	_, err := core.Do(ctx, c, opSearch, func(ctx context.Context, conn *milvus.Conn) (struct{}, error) {
+		return struct{}{}, nearest(ctx, conn)
+	})
+	return err
+}
+
+func nearest(ctx context.Context, c client.Client) error {
+	flat, err := entity.NewIndexFlatSearchParam()
+	if err != nil {
+		return err
+	}
+	_, err = c.Search(ctx, collection, nil, "", nil, []entity.Vector{entity.FloatVector{0, 0}}, "v", entity.L2, 1, flat)
+	return err
+}
+
+// await asks again and again, because nobody tells, until cond holds.
+func await(t *testing.T, limit time.Duration, what string, cond func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	over := time.After(limit)
+	for !cond() {
+		select {
+		case <-ticker.C:
+		case <-over:
+			t.Fatalf("waited %v for %s", limit, what)
+		case <-t.Context().Done():
+			t.Fatal(context.Cause(t.Context()))
+		}
+	}
+}

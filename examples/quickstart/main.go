@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Quickstart classifies handwritten digits with a vector search in Milvus, and
+// then takes the backend away for two seconds, to show what Penstock does about
+// it and what that looks like in traces.
+//
+//	go run ./examples/quickstart
+//
+// needs nothing but Go: it starts an in-process server that speaks Milvus'
+// protocol. Environment variables make it use real servers:
+//
+//	MILVUS_ADDRESS               host:port of a Milvus to use instead
+//	OTEL_EXPORTER_OTLP_ENDPOINT  where to send the traces, such as
+//	                             http://localhost:4318 for a local Jaeger
+//	JAEGER_UI                    where its pages are, for the links that are
+//	                             printed (http://localhost:16686)
+//
+// It exits with 0 if everything that it promises held, 2 if the server has a
+// collection named digits that is not its own (which it leaves alone), 130 if
+// it was interrupted, and 1 otherwise. It drops its own collection in any case.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.uber.org/fx"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/fxmodule/milvusfx"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/otelx/sdk"
+	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
+)
+
+const (
+	limit       = 28 * time.Second // of the whole run
+	cleanup     = 5 * time.Second  // of dropping the collection, after that
+	minAccuracy = 0.97
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+	}
+	os.Exit(exitCode(err))
+}
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errForeign):
+		return 2
+	case errors.Is(err, errInterrupted):
+		return 130
+	default:
+		return 1
+	}
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// run is the whole program.
+func run(interrupted context.Context, w io.Writer) (err error) {
+	defer func() {
+		if interrupted.Err() != nil {
+			err = errors.Join(errInterrupted, err)
+		}
+	}()
+	ctx, cancel := context.WithTimeoutCause(interrupted, limit, fmt.Errorf("the run took longer than %v", limit))
+	defer cancel()
+
+	stored, kept, err := readDigits()
+	if err != nil {
+		return err
+	}
+	address := os.Getenv("MILVUS_ADDRESS")
+	server := "Milvus at " + address
+	if address == "" {
+		fake, err := milvustest.Start(milvustest.Config{})
+		if err != nil {
+			return err
+		}
+		defer fake.Close()
+		address, server = fake.Addr(), "the in-process server"
+	}
+	p, err := startProxy(address)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+
+	spans := &recorder{}
+	app, c, err := start(ctx, p.addr(), spans)
+	if err != nil {
+		return fmt.Errorf("cannot reach %s: %w", server, err)
+	}
+	defer func() { err = errors.Join(err, stopApp(app)) }()
+
+	chain, _ := core.Part[*middleware.Chain](c)
+	fmt.Fprintf(w, "Penstock quickstart, on %s\nchain: %s > [acquire > work]\n\n", server, chain)
+	if err := claim(ctx, c); err != nil {
+		return err
+	}
+	defer func() {
+		// Also after an interrupt, when the context of the run is over.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+		defer cancel()
+		if dropErr := tidyUp(ctx, c, p); dropErr != nil {
+			err = errors.Join(err, fmt.Errorf("the collection was not dropped: %w", dropErr))
+		}
+	}()
+	return show(ctx, w, c, p, spans, stored, kept)
+}
+
+// show does what the example is there for.
+func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *recorder, stored, kept []digit) error {
+	if err := create(ctx, c); err != nil {
+		return err
+	}
+	if err := store(ctx, c, stored); err != nil {
+		return err
+	}
+	result, err := classify(ctx, c, kept)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "classified %d digits by their %d nearest among %d: %d correct, accuracy %.4f\n",
+		result.total, neighbours, len(stored), result.correct, result.accuracy())
+	fmt.Fprintf(w, "%d searches at a time: %.0f a second, p50 %v, p99 %v\n\n",
+		workers, result.throughput(), result.quantile(0.50).Round(time.Microsecond), result.quantile(0.99).Round(time.Microsecond))
+	var faults []error
+	if result.accuracy() < minAccuracy {
+		faults = append(faults, fmt.Errorf("accuracy is %.4f, want at least %v", result.accuracy(), minAccuracy))
+	}
+
+	calm, err := normal(ctx, c, spans, kept[0])
+	if err != nil {
+		return err
+	}
+	again, err := retried(ctx, c, p, spans, kept[0])
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "drill: the backend is away for %v under load (RecoveryTimeout %v, Interval %v)\n", outage, recoveryTimeout, retryInterval)
+	if err := drill(ctx, w, c, p, kept); err != nil {
+		faults = append(faults, fmt.Errorf("drill: %w", err))
+	}
+	refused, err := rejected(spans)
+	if err != nil {
+		return errors.Join(append(faults, err)...)
+	}
+
+	for _, t := range []struct {
+		title string
+		span  sdktrace.ReadOnlySpan
+	}{
+		{"a normal search", calm},
+		{"a search whose connection died under it", again},
+		{"a search that the open breaker rejected", refused},
+	} {
+		fmt.Fprintf(w, "\n%s, trace %s\n", t.title, t.span.SpanContext().TraceID())
+		spans.printTree(w, t.span)
+		if exporting() {
+			ui := cmp.Or(os.Getenv("JAEGER_UI"), "http://localhost:16686")
+			fmt.Fprintf(w, "  %s/trace/%s\n", strings.TrimRight(ui, "/"), t.span.SpanContext().TraceID())
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// tidyUp drops the collection, also in the middle of the outage.
+func tidyUp(ctx context.Context, c client, p *proxy) error {
+	p.restore()
+	if b, ok := core.Part[*breaker.Breaker](c); ok {
+		b.Reset()
+	}
+	for {
+		err := claim(ctx, c)
+		if !errors.Is(err, core.ErrUnavailable) || ctx.Err() != nil {
+			return err
+		}
+		sleep(ctx, recoveryTimeout/10)
+	}
+}
+
+// start wires the application and starts it.
+func start(ctx context.Context, address string, spans *recorder) (*fx.App, client, error) {
+	if exporting() {
+		// Jaeger takes traces only, and people watch.
+		setDefault("OTEL_METRICS_EXPORTER", "none")
+		setDefault("OTEL_BSP_SCHEDULE_DELAY", "500")
+	}
+	var c client
+	app := fx.New(
+		fxmodule.Module(fxmodule.Chain(middleware.Config{
+			Breaker: breaker.Config{RecoveryTimeout: recoveryTimeout},
+			Retry:   retry.Config{Interval: retryInterval},
+		})),
+		fxmodule.Telemetry(),
+		milvusfx.Module(),
+		fx.Supply(
+			milvus.Config{Address: address},
+			sdk.Config{ServiceName: "penstock-quickstart", SpanProcessors: []sdktrace.SpanProcessor{spans}},
+		),
+		fx.Populate(&c),
+		fx.NopLogger,
+	)
+	return app, c, app.Start(ctx)
+}
+
+func stopApp(app *fx.App) error {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanup)
+	defer cancel()
+	return app.Stop(ctx)
+}
+
+// exporting reports whether traces are sent somewhere.
+func exporting() bool {
+	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+}
+
+func setDefault(key, value string) {
+	if os.Getenv(key) == "" {
+		_ = os.Setenv(key, value) // fails for keys that are not keys
+	}
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/pool/milvus"
+)
+
+const (
+	collection = "digits"
+	// marker is the description of a collection that this example made, and may
+	// therefore drop.
+	marker = "handwritten digits, made and dropped by the Penstock quickstart"
+)
+
+// The operations. Declared once: their names are those of spans and metrics.
+var (
+	opHas      = core.Op{Name: "HasCollection", Target: collection, Safety: core.ReadOnly}
+	opDescribe = core.Op{Name: "DescribeCollection", Target: collection, Safety: core.ReadOnly}
+	opCreate   = core.Op{Name: "CreateCollection", Target: collection}
+	opInsert   = core.Op{Name: "Insert", Target: collection}
+	opIndex    = core.Op{Name: "CreateIndex", Target: collection, Timeout: 20 * time.Second}
+	opLoad     = core.Op{Name: "LoadCollection", Target: collection, Safety: core.Idempotent, Timeout: 20 * time.Second}
+	opSearch   = core.Op{Name: "Search", Target: collection, Safety: core.ReadOnly}
+	opDrop     = core.Op{Name: "DropCollection", Target: collection, Safety: core.Idempotent}
+)
+
+// errForeign says that the collection is somebody else's.
+var errForeign = errors.New("the server has a collection " + collection + " that this example did not make; it is left alone")
+
+type client = *core.Client[*milvus.Conn]
+
+// do runs an operation that has no result.
+func do(ctx context.Context, c client, op core.Op, fn func(context.Context, *milvus.Conn) error) error {
+	_, err := core.Do(ctx, c, op, func(ctx context.Context, conn *milvus.Conn) (struct{}, error) {
+		return struct{}{}, fn(ctx, conn)
+	})
+	return err
+}
+
+// claim makes sure that no collection is in the way: it drops one that an
+// earlier run left behind, and refuses to touch any other.
+func claim(ctx context.Context, c client) error {
+	exists, err := has(ctx, c)
+	if err != nil || !exists {
+		return err
+	}
+	found, err := core.Do(ctx, c, opDescribe, func(ctx context.Context, conn *milvus.Conn) (*entity.Collection, error) {
+		return conn.DescribeCollection(ctx, collection)
+	})
+	if err != nil {
+		return err
+	}
+	if found.Schema.Description != marker {
+		return fmt.Errorf("%w (its description is %q)", errForeign, found.Schema.Description)
+	}
+	return drop(ctx, c)
+}
+
+func has(ctx context.Context, c client) (bool, error) {
+	return core.Do(ctx, c, opHas, func(ctx context.Context, conn *milvus.Conn) (bool, error) {
+		return conn.HasCollection(ctx, collection)
+	})
+}
+
+func drop(ctx context.Context, c client) error {
+	return do(ctx, c, opDrop, func(ctx context.Context, conn *milvus.Conn) error {
+		return conn.DropCollection(ctx, collection)
+	})
+}
+
+// create makes the collection.
+func create(ctx context.Context, c client) error {
+	schema := entity.NewSchema().WithName(collection).WithDescription(marker).
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
+		WithField(entity.NewField().WithName("label").WithDataType(entity.FieldTypeInt64)).
+		WithField(entity.NewField().WithName("pixels").WithDataType(entity.FieldTypeFloatVector).WithDim(dim))
+	return do(ctx, c, opCreate, func(ctx context.Context, conn *milvus.Conn) error {
+		return conn.CreateCollection(ctx, schema, 1, milvus.WithConsistencyLevel(entity.ClStrong))
+	})
+}
+
+// store inserts the digits and makes them searchable, exactly.
+func store(ctx context.Context, c client, digits []digit) error {
+	ids, labels, pixels := make([]int64, len(digits)), make([]int64, len(digits)), make([][]float32, len(digits))
+	for i, d := range digits {
+		ids[i], labels[i], pixels[i] = int64(i), d.label, d.pixels
+	}
+	err := do(ctx, c, opInsert, func(ctx context.Context, conn *milvus.Conn) error {
+		_, err := conn.Insert(ctx, collection, "",
+			entity.NewColumnInt64("id", ids),
+			entity.NewColumnInt64("label", labels),
+			entity.NewColumnFloatVector("pixels", dim, pixels))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = do(ctx, c, opIndex, func(ctx context.Context, conn *milvus.Conn) error {
+		flat, err := entity.NewIndexFlat(entity.L2)
+		if err != nil {
+			return err
+		}
+		return conn.CreateIndex(ctx, collection, "pixels", flat, false)
+	})
+	if err != nil {
+		return err
+	}
+	return do(ctx, c, opLoad, func(ctx context.Context, conn *milvus.Conn) error {
+		return conn.LoadCollection(ctx, collection, false)
+	})
+}
+
+// neighbours is how many neighbours vote.
+const neighbours = 3
+
+// search returns the labels of the digits nearest to d, the nearest first.
+func search(ctx context.Context, c client, d digit) ([]int64, error) {
+	return core.Do(ctx, c, opSearch, searchFor(d))
+}
+
+// searchFor returns the work of a search.
+func searchFor(d digit) func(context.Context, *milvus.Conn) ([]int64, error) {
+	return func(ctx context.Context, conn *milvus.Conn) ([]int64, error) {
+		flat, err := entity.NewIndexFlatSearchParam()
+		if err != nil {
+			return nil, err
+		}
+		found, err := conn.Search(ctx, collection, nil, "", []string{"label"},
+			[]entity.Vector{entity.FloatVector(d.pixels)}, "pixels", entity.L2, neighbours, flat)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) != 1 {
+			return nil, fmt.Errorf("%d results for one query", len(found))
+		}
+		labels, ok := found[0].Fields.GetColumn("label").(*entity.ColumnInt64)
+		if !ok {
+			return nil, errors.New("the result has no labels")
+		}
+		return labels.Data(), nil
+	}
+}
+
+// vote returns the label that most neighbours have, the nearest first among
+// equals.
+func vote(labels []int64) int64 {
+	best, most := int64(-1), 0
+	for i, label := range labels {
+		n := 0
+		for _, other := range labels[i:] {
+			if other == label {
+				n++
+			}
+		}
+		if n > most {
+			best, most = label, n
+		}
+	}
+	return best
+}
