@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/otelx"
+)
+
+// byHand is what a careful user would write: one span and one histogram with
+// the attributes that the observer gives, made beforehand.
+type byHand struct {
+	tracer   trace.Tracer
+	duration metric.Float64Histogram
+	start    []trace.SpanStartOption
+	record   []metric.RecordOption
+}
+
+func newByHand(h *harness) *byHand {
+	common := []attribute.KeyValue{
+		otelx.AttrSystem.String("milvus"), otelx.AttrOperation.String("Search"), otelx.AttrCollection.String("docs"),
+		otelx.AttrNamespace.String("library"), otelx.AttrAddress.String("milvus.internal"), otelx.AttrPort.Int(19531),
+	}
+	span := append([]attribute.KeyValue{
+		otelx.AttrPoolName.String("main"), otelx.AttrPeerService.String("milvus"), otelx.AttrPeerName.String("milvus"),
+	}, common...)
+	duration, err := h.mp.Meter("by hand").Float64Histogram("by_hand.duration", metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(.001, .005, .01, .05, .1, .5, 1, 5, 10))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return &byHand{
+		tracer:   h.tp.Tracer("by hand"),
+		duration: duration,
+		start:    []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(span...)},
+		record:   []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(common...))},
+	}
+}
+
+func (b *byHand) run(ctx context.Context) {
+	start := time.Now()
+	ctx, span := b.tracer.Start(ctx, "Search docs", b.start...)
+	b.duration.Record(ctx, time.Since(start).Seconds(), b.record...)
+	span.End()
+}
+
+// discard is a span processor that does nothing.
+type discard struct{}
+
+func (discard) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+func (discard) OnEnd(sdktrace.ReadOnlySpan)                     {}
+func (discard) Shutdown(context.Context) error                  { return nil }
+func (discard) ForceFlush(context.Context) error                { return nil }
+
+func BenchmarkOperation(b *testing.B) {
+	unsampled := trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1},
+	}))
+	for _, bb := range []struct {
+		name string
+		ctx  context.Context
+	}{{"sampled", context.Background()}, {"unsampled", unsampled}} {
+		h := &harness{
+			t:  b,
+			tp: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{})),
+			mp: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())),
+		}
+		o, err := otelx.NewObserver(append(standard(), otelx.WithTracerProvider(h.tp), otelx.WithMeterProvider(h.mp))...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		hand := newByHand(h)
+		b.Run(bb.name+"/by_hand", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				hand.run(bb.ctx)
+			}
+		})
+		b.Run(bb.name+"/observer", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s := core.Scope{Kind: core.KindOperation, Op: search, Attempt: 1, Start: time.Now()}
+				o.End(o.Begin(bb.ctx, s), s, nil)
+			}
+		})
+	}
+}

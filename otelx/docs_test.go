@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx_test
+
+import (
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/otelx"
+	"github.com/penstock-go/penstock/pool"
+)
+
+// section returns the part of docs/telemetry.md under the given heading.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/telemetry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(text), "\n## "+heading+"\n")
+	if !ok {
+		t.Fatalf("docs/telemetry.md has no section %q", heading)
+	}
+	part, _, _ := strings.Cut(rest, "\n## ")
+	return part
+}
+
+// rows returns the cells of the first table in text, without its head, by the
+// name in the first cell.
+func rows(text string) map[string][]string {
+	table := map[string][]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		table[quoted(cells[0])[0]] = cells[1:]
+	}
+	return table
+}
+
+var backticks = regexp.MustCompile("`([^`]+)`")
+
+// quoted returns what stands between backticks in text, sorted.
+func quoted(text string) []string {
+	names := []string{}
+	for _, m := range backticks.FindAllStringSubmatch(text, -1) {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	return names
+}
+
+// constants returns the values of the constants in names.go whose name begins
+// with prefix.
+func constants(t *testing.T, prefix string) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "names.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, decl := range file.Decls {
+		gen, ok := decl.(*ast.GenDecl)
+		if !ok || gen.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range gen.Specs {
+			spec := spec.(*ast.ValueSpec)
+			if strings.HasPrefix(spec.Names[0].Name, prefix) {
+				value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				values = append(values, value)
+			}
+		}
+	}
+	slices.Sort(values)
+	return values
+}
+
+func names[V any](m map[string]V) []string {
+	var ns []string
+	for n := range m {
+		ns = append(ns, n)
+	}
+	slices.Sort(ns)
+	return ns
+}
+
+func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
+	for heading, want := range map[string][]string{
+		"Attributes": constants(t, "Attr"),
+		"Metrics":    constants(t, "Metric"),
+		"Events":     constants(t, "Event"),
+		"Spans":      {otelx.SpanAcquire, otelx.SpanConnect, "{operation}" + otelx.SpanAttemptSuffix, "{operation} {target}"},
+	} {
+		slices.Sort(want)
+		if got := names(rows(section(t, heading))); !slices.Equal(got, want) {
+			t.Errorf("section %s lists\n%q, names.go has\n%q", heading, got, want)
+		}
+	}
+	for _, value := range constants(t, "Link") {
+		if !slices.Contains(quoted(section(t, "Links")), value) {
+			t.Errorf("section Links does not list %q", value)
+		}
+	}
+	if !strings.Contains(section(t, "Values of error.type"), "`"+core.TypeOther+"`") {
+		t.Error("section Values of error.type does not list _OTHER")
+	}
+}
+
+func TestReferenceMatchesWhatIsEmitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, standard()...)
+		emitEverything(t, h)
+
+		buckets := map[string][]float64{
+			"operation":  {.001, .005, .01, .05, .1, .5, 1, 5, 10},
+			"connection": {.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10},
+		}
+		documented, emitted := rows(section(t, "Metrics")), h.metrics()
+		if got, want := names(emitted), names(documented); !slices.Equal(got, want) {
+			t.Errorf("metrics emitted: %q, documented: %q", got, want)
+		}
+		for name, m := range emitted {
+			row := documented[name]
+			kind, keys, bounds := shape(t, m)
+			if kind != row[0] || m.Unit != row[1] || !slices.Equal(keys, quoted(row[2])) || !slices.Equal(bounds, buckets[row[3]]) {
+				t.Errorf("%s is a %s in %s with %q and buckets %v; documented as %q", name, kind, m.Unit, keys, bounds, row)
+			}
+			if m.Description == "" {
+				t.Errorf("%s has no description", name)
+			}
+		}
+
+		attributes, events := map[string]map[string]bool{}, map[string]map[string]bool{}
+		collect := func(to map[string]map[string]bool, name string, kvs []attribute.KeyValue) {
+			if to[name] == nil {
+				to[name] = map[string]bool{}
+			}
+			for _, kv := range kvs {
+				to[name][string(kv.Key)] = true
+			}
+		}
+		for _, span := range h.spans.Ended() {
+			name := strings.Replace(strings.Replace(span.Name(), "Search", "{operation}", 1), "docs", "{target}", 1)
+			collect(attributes, name, span.Attributes())
+			for _, e := range span.Events() {
+				collect(events, e.Name, e.Attributes)
+			}
+		}
+		for name, row := range rows(section(t, "Spans")) {
+			if got, want := names(attributes[name]), quoted(row[2]+row[3]); !slices.Equal(got, want) {
+				t.Errorf("span %s has %q, documented %q", name, got, want)
+			}
+		}
+		for name, row := range rows(section(t, "Events")) {
+			if got, want := names(events[name]), quoted(row[1]); !slices.Equal(got, want) {
+				t.Errorf("event %s has %q, documented %q", name, got, want)
+			}
+		}
+	})
+}
+
+// emitEverything makes h emit each span, event, attribute and metric there is.
+func emitEverything(t *testing.T, h *harness) {
+	t.Helper()
+	if err := h.RegisterPool("main", func() pool.Stats {
+		return pool.Stats{Closed: map[pool.CloseReason]uint64{pool.CloseDead: 1}}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	h.operation(t.Context(), search, func(ctx context.Context) error {
+		for _, kind := range []core.Kind{core.KindAttempt, core.KindAcquire, core.KindConnect, core.KindProbe} {
+			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Source: "main", Ref: h.Ref(ctx)}, func(context.Context) error {
+				time.Sleep(time.Second)
+				return errBackend
+			})
+		}
+		for _, e := range []core.Event{
+			{Kind: core.EventRetry, Op: search, Attempt: 1, Delay: time.Second, Err: errBackend},
+			{Kind: core.EventRetryEnd, Op: search, Attempt: 2, Outcome: "exhausted", Err: errBackend},
+			{Kind: core.EventReject, Source: "breaker", From: "open", Delay: time.Second, Err: errBackend, Ref: otelx.Ref{}},
+			{Kind: core.EventMove, Source: "breaker", From: "closed", To: "open", Err: errBackend},
+			{Kind: core.EventTimeout, Outcome: "attempt", Limit: time.Second},
+		} {
+			h.Event(ctx, e)
+		}
+		return errBackend
+	})
+	if n := len(h.spans.Ended()); n != 4 {
+		t.Fatalf("%d spans %q, want 4", n, h.names())
+	}
+}
+
+// shape returns the instrument of m, the keys of its attributes, and its
+// buckets.
+func shape(t *testing.T, m metricdata.Metrics) (kind string, keys []string, bounds []float64) {
+	t.Helper()
+	seen := map[string]bool{}
+	see := func(set attribute.Set) {
+		for _, kv := range set.ToSlice() {
+			seen[string(kv.Key)] = true
+		}
+	}
+	switch data := m.Data.(type) {
+	case metricdata.Histogram[float64]:
+		kind, bounds = "histogram", data.DataPoints[0].Bounds
+		for _, p := range data.DataPoints {
+			see(p.Attributes)
+		}
+	case metricdata.Sum[int64]:
+		kind = "updowncounter"
+		if data.IsMonotonic {
+			kind = "counter"
+		}
+		for _, p := range data.DataPoints {
+			see(p.Attributes)
+		}
+	default:
+		t.Fatalf("%s is a %T", m.Name, m.Data)
+	}
+	return kind, names(seen), bounds
+}
+
+func TestNamesAreThoseOfTheSemanticConventions(t *testing.T) {
+	for ours, theirs := range map[attribute.Key]attribute.Key{
+		otelx.AttrSystem:     semconv.DBSystemNameKey,
+		otelx.AttrOperation:  semconv.DBOperationNameKey,
+		otelx.AttrCollection: semconv.DBCollectionNameKey,
+		otelx.AttrNamespace:  semconv.DBNamespaceKey,
+		otelx.AttrStatusCode: semconv.DBResponseStatusCodeKey,
+		otelx.AttrPoolName:   semconv.DBClientConnectionPoolNameKey,
+		otelx.AttrPoolState:  semconv.DBClientConnectionStateKey,
+		otelx.AttrAddress:    semconv.ServerAddressKey,
+		otelx.AttrPort:       semconv.ServerPortKey,
+		otelx.AttrErrorType:  semconv.ErrorTypeKey,
+		otelx.AttrPeerName:   semconv.ServicePeerNameKey,
+	} {
+		if ours != theirs {
+			t.Errorf("%s, want %s", ours, theirs)
+		}
+	}
+	for ours, theirs := range map[string]string{
+		otelx.MetricOperationDuration: dbconv.ClientOperationDuration{}.Name(),
+		otelx.MetricConnCount:         dbconv.ClientConnectionCount{}.Name(),
+		otelx.MetricConnIdleMax:       dbconv.ClientConnectionIdleMax{}.Name(),
+		otelx.MetricConnIdleMin:       dbconv.ClientConnectionIdleMin{}.Name(),
+		otelx.MetricConnMax:           dbconv.ClientConnectionMax{}.Name(),
+		otelx.MetricConnPending:       dbconv.ClientConnectionPendingRequests{}.Name(),
+		otelx.MetricConnTimeouts:      dbconv.ClientConnectionTimeouts{}.Name(),
+		otelx.MetricConnCreateTime:    dbconv.ClientConnectionCreateTime{}.Name(),
+		otelx.MetricConnWaitTime:      dbconv.ClientConnectionWaitTime{}.Name(),
+	} {
+		if ours != theirs {
+			t.Errorf("%s, want %s", ours, theirs)
+		}
+	}
+}

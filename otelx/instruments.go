@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx
+
+import (
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
+)
+
+// The semantic conventions give buckets for the duration of operations, and
+// none for connections, which may take much less.
+var (
+	operationBuckets  = []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10}
+	connectionBuckets = []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10}
+)
+
+// instruments are what the observer measures with, each with its attributes.
+type instruments struct {
+	duration   metric.Float64Histogram
+	createTime metric.Float64Histogram
+	waitTime   metric.Float64Histogram
+
+	retries     metric.Int64Counter
+	outcomes    metric.Int64Counter
+	transitions metric.Int64Counter
+	timeouts    metric.Int64Counter
+
+	connLabels       *labels // pool name, error type
+	retryLabels      *labels // operation, error type
+	outcomeLabels    *labels // outcome
+	transitionLabels *labels // name, from, to
+	timeoutLabels    *labels // scope
+
+	pool poolInstruments
+}
+
+// poolInstruments are read from a pool's Stats when metrics are collected.
+type poolInstruments struct {
+	count, idleMax, idleMin, max, pending metric.Int64ObservableUpDownCounter
+	timeouts, closed                      metric.Int64ObservableCounter
+}
+
+func (p *poolInstruments) all() []metric.Observable {
+	return []metric.Observable{p.count, p.idleMax, p.idleMin, p.max, p.pending, p.timeouts, p.closed}
+}
+
+// newInstruments makes the instruments. Names, units and descriptions of those
+// that begin with "db." come from dbconv.
+func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
+	var faults []error
+	fault := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	counter := func(name, unit, description string) metric.Int64Counter {
+		c, err := m.Int64Counter(name, metric.WithUnit(unit), metric.WithDescription(description))
+		fault(err)
+		return c
+	}
+
+	duration, err := dbconv.NewClientOperationDuration(m, metric.WithExplicitBucketBoundaries(operationBuckets...))
+	fault(err)
+	createTime, err := dbconv.NewClientConnectionCreateTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
+	fault(err)
+	waitTime, err := dbconv.NewClientConnectionWaitTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
+	fault(err)
+	count, err := dbconv.NewClientConnectionCountObservable(m)
+	fault(err)
+	idleMax, err := dbconv.NewClientConnectionIdleMaxObservable(m)
+	fault(err)
+	idleMin, err := dbconv.NewClientConnectionIdleMinObservable(m)
+	fault(err)
+	limit, err := dbconv.NewClientConnectionMaxObservable(m)
+	fault(err)
+	pending, err := dbconv.NewClientConnectionPendingRequestsObservable(m)
+	fault(err)
+	timeouts, err := dbconv.NewClientConnectionTimeoutsObservable(m)
+	fault(err)
+	closed, err := m.Int64ObservableCounter(MetricConnClosed, metric.WithUnit("{connection}"),
+		metric.WithDescription("The number of connections closed, by reason."))
+	fault(err)
+
+	var pool []attribute.KeyValue
+	if poolName != "" {
+		pool = append(pool, AttrPoolName.String(poolName))
+	}
+	i := &instruments{
+		duration:   duration.Inst(),
+		createTime: createTime.Inst(),
+		waitTime:   waitTime.Inst(),
+
+		retries:     counter(MetricRetries, "{retry}", "The number of attempts made after a failed one."),
+		outcomes:    counter(MetricRetryOutcomes, "{operation}", "The number of operations in which an attempt failed, by how they ended."),
+		transitions: counter(MetricTransitions, "{transition}", "The number of moves of a circuit breaker or health gate from one state to another."),
+		timeouts:    counter(MetricTimeouts, "{timeout}", "The number of attempts and operations ended by a limit of the client's own."),
+
+		connLabels:       newLabels(nil, AttrPoolName, AttrErrorType),
+		retryLabels:      newLabels(pool, AttrOperation, AttrErrorType),
+		outcomeLabels:    newLabels(pool, AttrRetryOutcome),
+		transitionLabels: newLabels(pool, AttrBreakerName, AttrBreakerFrom, AttrBreakerTo),
+		timeoutLabels:    newLabels(pool, AttrTimeoutScope),
+
+		pool: poolInstruments{
+			count: count.Inst(), idleMax: idleMax.Inst(), idleMin: idleMin.Inst(), max: limit.Inst(), pending: pending.Inst(),
+			timeouts: timeouts.Inst(), closed: closed,
+		},
+	}
+	return i, errors.Join(faults...)
+}

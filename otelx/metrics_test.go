@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx_test
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/otelx"
+	"github.com/penstock-go/penstock/pool"
+)
+
+func TestOneHistogramHoldsSuccessesAndFailures(t *testing.T) {
+	h := newHarness(t, standard()...)
+	for range 3 {
+		h.operation(t.Context(), search, succeed)
+	}
+	h.operation(t.Context(), search, failWith(errBackend))
+	h.operation(t.Context(), core.Op{Name: "Flush"}, failWith(context.DeadlineExceeded))
+
+	base := attrs{
+		"db.system.name": "milvus", "db.operation.name": "Search", "db.collection.name": "docs", "db.namespace": "library",
+		"server.address": "milvus.internal", "server.port": int64(19531),
+	}
+	failed := attrs{"error.type": "65535", "db.response.status_code": "65535"}
+	for k, v := range base {
+		failed[k] = v
+	}
+	flush := attrs{
+		"db.system.name": "milvus", "db.operation.name": "Flush", "db.namespace": "library",
+		"server.address": "milvus.internal", "server.port": int64(19531), "error.type": "deadline_exceeded",
+	}
+	points := h.histogram(otelx.MetricOperationDuration)
+	if len(points) != 3 {
+		t.Fatalf("%d series, want 3", len(points))
+	}
+	for _, want := range []struct {
+		attrs attrs
+		count uint64
+	}{{base, 3}, {failed, 1}, {flush, 1}} {
+		if !slices.ContainsFunc(points, func(p metricdata.HistogramDataPoint[float64]) bool {
+			return p.Count == want.count && reflect.DeepEqual(asMap(p.Attributes.ToSlice()), want.attrs)
+		}) {
+			t.Errorf("no series %v with %d measurements in %v", want.attrs, want.count, points)
+		}
+	}
+}
+
+func TestCollectionsBeyondTheLimitShareOneSeries(t *testing.T) {
+	h := newHarness(t)
+	const n = 5000 // more than there are descriptions kept
+	for i := range n {
+		h.operation(t.Context(), core.Op{Name: "Search", Target: fmt.Sprintf("tenant_%d", i)}, succeed)
+	}
+	points := h.histogram(otelx.MetricOperationDuration)
+	if len(points) != 101 {
+		t.Errorf("%d series, want 101", len(points))
+	}
+	for _, p := range points {
+		if v, _ := p.Attributes.Value(otelx.AttrCollection); v.AsString() == "_OTHER" && p.Count != n-100 {
+			t.Errorf("_OTHER has %d measurements, want %d", p.Count, n-100)
+		}
+	}
+	if last := h.spans.Ended()[n-1]; asMap(last.Attributes())[otelx.AttrCollection] != fmt.Sprintf("tenant_%d", n-1) {
+		t.Errorf("span %q has not its own collection: %v", last.Name(), last.Attributes())
+	}
+}
+
+func TestOperationNamesBeyondTheLimitShareOneSeries(t *testing.T) {
+	h := newHarness(t)
+	for i := range 150 {
+		h.operation(t.Context(), core.Op{Name: fmt.Sprintf("Op%d", i)}, succeed)
+	}
+	if points := h.histogram(otelx.MetricOperationDuration); len(points) != 101 {
+		t.Errorf("%d series, want 101", len(points))
+	}
+}
+
+func TestErrorTypesBeyondTheLimitShareOneSeries(t *testing.T) {
+	h := newHarness(t)
+	for i := range 200 {
+		code := fmt.Sprint(i)
+		h.operation(t.Context(), search, func(ctx context.Context) error {
+			err := typedError{code, code, "no"}
+			h.Event(ctx, core.Event{Kind: core.EventRetry, Op: search, Err: err})
+			return err
+		})
+	}
+	if points := h.histogram(otelx.MetricOperationDuration); len(points) != 65 {
+		t.Errorf("%d series, want 65", len(points))
+	}
+	if points := h.sum(otelx.MetricRetries); len(points) != 65 {
+		t.Errorf("%d series of retries, want 65", len(points))
+	}
+	if got := asMap(h.spans.Ended()[199].Attributes())[otelx.AttrErrorType]; got != "_OTHER" {
+		t.Errorf("error.type of the span is %v, not what the series says", got)
+	}
+}
+
+func TestOtherLabelsAreBoundedToo(t *testing.T) {
+	h := newHarness(t, standard()...)
+	for i := range 1000 {
+		h.Event(t.Context(), core.Event{Kind: core.EventMove, Source: fmt.Sprint(i), From: "closed", To: "open"})
+	}
+	if points := h.sum(otelx.MetricTransitions); len(points) != 501 {
+		t.Errorf("%d series, want 501", len(points))
+	}
+}
+
+func TestPoolIsReadWhenCollectedUntilClose(t *testing.T) {
+	h := newHarness(t, standard()...)
+	stats := pool.Stats{
+		Max: 10, Min: 2, Idle: 3, InUse: 4, Waiters: 5, Timeouts: 6,
+		Closed: map[pool.CloseReason]uint64{pool.CloseDead: 7, pool.CloseShutdown: 8},
+	}
+	if err := h.RegisterPool("pool-1", func() pool.Stats { return stats }); err != nil {
+		t.Fatal(err)
+	}
+	got := h.metrics()
+
+	name := otelx.AttrPoolName.String("pool-1")
+	point := func(v int64, kvs ...attribute.KeyValue) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Attributes: attribute.NewSet(append(kvs, name)...), Value: v}
+	}
+	want := map[string]metricdata.Sum[int64]{
+		otelx.MetricConnCount:    {DataPoints: []metricdata.DataPoint[int64]{point(3, otelx.AttrPoolState.String("idle")), point(4, otelx.AttrPoolState.String("used"))}},
+		otelx.MetricConnIdleMax:  {DataPoints: []metricdata.DataPoint[int64]{point(10)}},
+		otelx.MetricConnIdleMin:  {DataPoints: []metricdata.DataPoint[int64]{point(2)}},
+		otelx.MetricConnMax:      {DataPoints: []metricdata.DataPoint[int64]{point(10)}},
+		otelx.MetricConnPending:  {DataPoints: []metricdata.DataPoint[int64]{point(5)}},
+		otelx.MetricConnTimeouts: {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{point(6)}},
+		otelx.MetricConnClosed: {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{
+			point(7, otelx.AttrCloseReason.String("dead")), point(8, otelx.AttrCloseReason.String("shutdown"))}},
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d metrics, want %d", len(got), len(want))
+	}
+	for metric, sum := range want {
+		sum.Temporality = metricdata.CumulativeTemporality
+		metricdatatest.AssertAggregationsEqual(t, sum, got[metric].Data, metricdatatest.IgnoreTimestamp())
+	}
+
+	for range 2 {
+		if err := h.Close(t.Context()); err != nil {
+			t.Fatalf("Close = %v", err)
+		}
+	}
+	if got := h.metrics(); len(got) != 0 {
+		t.Errorf("after Close there are still %d metrics", len(got))
+	}
+}
+
+func TestPoolCannotBeRegisteredTwiceNorLate(t *testing.T) {
+	h := newHarness(t)
+	stats := func() pool.Stats { return pool.Stats{} }
+	if err := h.RegisterPool("p", stats); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.RegisterPool("q", stats); err != nil {
+		t.Errorf("RegisterPool of another = %v", err)
+	}
+	if h.RegisterPool("p", stats) == nil || h.RegisterPool("", stats) == nil || h.RegisterPool("r", nil) == nil {
+		t.Error("RegisterPool = nil for a name used already, no name, or no stats")
+	}
+	if err := h.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if h.RegisterPool("s", stats) == nil {
+		t.Error("RegisterPool = nil after Close")
+	}
+}
+
+func TestSuccessIsMeasuredWithoutAllocation(t *testing.T) {
+	h := newSampledHarness(t, sdktrace.NeverSample(), standard()...)
+	metricsOnly, err := otelx.NewObserver(append(standard(), otelx.WithMeterProvider(h.mp))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, s := t.Context(), core.Scope{Kind: core.KindOperation, Op: search, Attempt: 1, Start: time.Now()}
+	measure := func(err error) float64 {
+		return testing.AllocsPerRun(1000, func() {
+			metricsOnly.End(metricsOnly.Begin(ctx, s), s, err)
+		})
+	}
+	if n := measure(nil); n != 0 {
+		t.Errorf("a success costs %v allocations, want 0", n)
+	}
+	if n := measure(core.ErrPanic); n > 1 {
+		t.Errorf("a failure costs %v allocations, want at most 1", n)
+	}
+}
+
+func TestSpanCostsOneAllocationMoreThanByHand(t *testing.T) {
+	h := newHarness(t, standard()...)
+	b := newByHand(h)
+	ctx, s := t.Context(), core.Scope{Kind: core.KindOperation, Op: search, Attempt: 1, Start: time.Now()}
+	hand := testing.AllocsPerRun(200, func() { b.run(ctx) })
+	ours := testing.AllocsPerRun(200, func() { h.End(h.Begin(ctx, s), s, nil) })
+	if ours > hand+1 {
+		t.Errorf("an operation costs %v allocations, by hand %v", ours, hand)
+	}
+}
+
+func TestObserverIsSafeForConcurrentUse(t *testing.T) {
+	h := newHarness(t, standard()...)
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 200 {
+				op := core.Op{Name: "Search", Target: fmt.Sprint(i)}
+				err := typedError{errorType: fmt.Sprint(i % 100)}
+				h.operation(context.Background(), op, func(ctx context.Context) error {
+					h.Event(ctx, core.Event{Kind: core.EventRetry, Op: op, Err: err})
+					h.Event(ctx, core.Event{Kind: core.EventMove, Source: fmt.Sprint(g), Ref: h.Ref(ctx)})
+					h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: op, Attempt: 2}, failWith(err))
+					return err
+				})
+			}
+		})
+	}
+	wg.Wait()
+	if got, want := len(h.spans.Ended()), 8*200*2; got != want {
+		t.Errorf("%d spans, want %d", got, want)
+	}
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// Observer is a [core.Observer] made of spans and metrics. It is safe for
+// concurrent use. One Observer serves one client and the pools under it.
+type Observer struct {
+	settings *settings
+	tracer   trace.Tracer // nil: no spans
+	meter    metric.Meter
+	ops      *descriptions
+	inst     *instruments
+
+	mu     sync.Mutex // guards the rest
+	pools  map[string]metric.Registration
+	closed bool
+}
+
+var _ core.Observer = (*Observer)(nil)
+
+// NewObserver returns an Observer. Without options it observes nothing, see
+// [Observer.Enabled].
+func NewObserver(opts ...Option) (*Observer, error) {
+	s := &settings{}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(s)
+		}
+	}
+	if err := s.resolve(); err != nil {
+		return nil, err
+	}
+	o := &Observer{settings: s, ops: newDescriptions(s), pools: map[string]metric.Registration{}}
+	if s.tracers != nil {
+		o.tracer = s.tracers.Tracer(ScopeName, trace.WithInstrumentationVersion(version()), trace.WithSchemaURL(semconv.SchemaURL))
+	}
+	meters := s.meters
+	if meters == nil {
+		meters = metricnoop.NewMeterProvider()
+	}
+	o.meter = meters.Meter(ScopeName, metric.WithInstrumentationVersion(version()), metric.WithSchemaURL(semconv.SchemaURL))
+	inst, err := newInstruments(o.meter, s.poolName)
+	if err != nil {
+		return nil, fmt.Errorf("otelx: cannot make the instruments: %w", err)
+	}
+	o.inst = inst
+	return o, nil
+}
+
+// Enabled reports whether anything may be listening. If not, a client is better
+// off without an Observer.
+func (o *Observer) Enabled() bool { return o.settings.tracers != nil || o.settings.meters != nil }
+
+// Close takes the pools off the meter, so that they are no longer reported.
+// Calls after the first do nothing.
+func (o *Observer) Close(context.Context) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	var errs []error
+	for _, r := range o.pools {
+		errs = append(errs, r.Unregister())
+	}
+	clear(o.pools)
+	return errors.Join(errs...)
+}
+
+// Begin starts the span of s, where s has one.
+func (o *Observer) Begin(ctx context.Context, s core.Scope) context.Context {
+	if o.tracer == nil {
+		return ctx
+	}
+	switch s.Kind {
+	case core.KindOperation:
+		return o.beginOperation(ctx, s)
+	case core.KindAttempt:
+		return o.beginAttempt(ctx, s)
+	case core.KindConnect:
+		return o.beginConnect(ctx, s)
+	default: // a wait gets its span at its end; probes have none
+		return ctx
+	}
+}
+
+// End ends the span of s, and measures how long s took.
+func (o *Observer) End(ctx context.Context, s core.Scope, err error) {
+	switch s.Kind {
+	case core.KindOperation:
+		o.endOperation(ctx, s, err)
+	case core.KindAttempt:
+		o.endAttempt(ctx, s, err)
+	case core.KindAcquire:
+		o.endAcquire(ctx, s, err)
+	case core.KindConnect:
+		o.endConnect(ctx, s, err)
+	}
+}
+
+// Event counts e, and notes it on the span of the operation that ctx belongs
+// to.
+func (o *Observer) Event(ctx context.Context, e core.Event) {
+	switch e.Kind {
+	case core.EventRetry:
+		o.retry(ctx, e)
+	case core.EventRetryEnd:
+		o.retryEnd(ctx, e)
+	case core.EventReject:
+		o.reject(ctx, e)
+	case core.EventMove:
+		o.move(ctx, e)
+	case core.EventTimeout:
+		o.timeout(ctx, e)
+	}
+}
+
+// version returns the version of this module that the program was built with,
+// "" if that is not known.
+func version() string {
+	const module = "github.com/penstock-go/penstock"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path == module {
+			return m.Version
+		}
+	}
+	return ""
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// operation is the context of an operation. It makes the span of the operation
+// findable where another span, of an attempt or of the user's own, is the
+// current one. Its key is its observer, so that of two clients, one used
+// within the other, each finds its own.
+type operation struct {
+	context.Context
+	observer *Observer
+	span     trace.Span // nil: the operation has no span
+	*description
+}
+
+func (op *operation) Value(key any) any {
+	if key == any(op.observer) {
+		return op
+	}
+	return op.Context.Value(key)
+}
+
+// operation returns the operation that ctx belongs to, nil if there is none or
+// it has no span.
+func (o *Observer) operation(ctx context.Context) *operation {
+	op, _ := ctx.Value(o).(*operation)
+	if op == nil || op.span == nil {
+		return nil
+	}
+	return op
+}
+
+func (o *Observer) beginOperation(ctx context.Context, s core.Scope) context.Context {
+	if !o.settings.startUnsampled {
+		if parent := trace.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
+			return o.hide(ctx)
+		}
+	}
+	d := o.ops.of(s.Op)
+	ctx, span := o.tracer.Start(ctx, d.spanName, d.start...)
+	if !span.IsRecording() {
+		return o.hide(ctx)
+	}
+	return &operation{Context: ctx, observer: o, span: span, description: d}
+}
+
+// hide returns a context in which an operation without a span has begun. If it
+// runs within another one, its events must not land on that one's span.
+func (o *Observer) hide(ctx context.Context) context.Context {
+	if o.operation(ctx) == nil {
+		return ctx
+	}
+	return &operation{Context: ctx, observer: o}
+}
+
+func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
+	var (
+		span trace.Span
+		d    *description
+	)
+	if op, ok := ctx.(*operation); ok && op.observer == o && op.span != nil {
+		span, d = op.span, op.description
+	}
+	measured := o.inst.duration.Enabled(ctx) && !s.Start.IsZero()
+	if span == nil && !measured {
+		return
+	}
+	if d == nil {
+		d = o.ops.of(s.Op)
+	}
+	record := d.series.success
+	if err != nil {
+		f := d.series.failure(err)
+		record = f.record
+		if span != nil {
+			f.mark(span, err)
+		}
+	}
+	if measured {
+		// With the operation's own context, so that an exemplar points at its span.
+		o.inst.duration.Record(ctx, time.Since(s.Start).Seconds(), record...)
+	}
+	if span != nil {
+		span.End()
+	}
+}

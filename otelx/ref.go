@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Ref is what [Observer.Ref] returns: a sampled span to link to. Unlike a
+// [trace.SpanContext] it can be compared.
+type Ref struct {
+	TraceID trace.TraceID
+	SpanID  trace.SpanID
+}
+
+// String returns both ids in hexadecimal, with a hyphen between them.
+func (r Ref) String() string { return r.TraceID.String() + "-" + r.SpanID.String() }
+
+// Ref returns the [Ref] of the operation that ctx belongs to, or of the span
+// around if there is no operation; nil if that is not sampled.
+func (o *Observer) Ref(ctx context.Context) any {
+	sc := trace.SpanContextFromContext(ctx)
+	if op := o.operation(ctx); op != nil {
+		sc = op.span.SpanContext()
+	}
+	if !sc.IsValid() || !sc.IsSampled() {
+		return nil
+	}
+	return refTo(sc)
+}
+
+func refTo(sc trace.SpanContext) Ref { return Ref{sc.TraceID(), sc.SpanID()} }
+
+// link makes a link to r, which says what r has to do with the span that gets
+// it.
+func (r Ref) link(why string) trace.Link {
+	return trace.Link{
+		SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: r.TraceID, SpanID: r.SpanID, TraceFlags: trace.FlagsSampled}),
+		Attributes:  []attribute.KeyValue{AttrLink.String(why)},
+	}
+}

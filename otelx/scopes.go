@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// minAcquireSpan is how long a wait for a connection takes before it is worth a
+// span of its own.
+const minAcquireSpan = time.Millisecond
+
+// scope is the context of a scope within, or beside, an operation. End knows by
+// it that the span is ours to end.
+type scope struct {
+	context.Context
+	observer *Observer
+	span     trace.Span
+}
+
+// ownSpan returns the span that was begun with ctx, nil if there is none.
+func (o *Observer) ownSpan(ctx context.Context) trace.Span {
+	if s, ok := ctx.(*scope); ok && s.observer == o {
+		return s.span
+	}
+	return nil
+}
+
+// poolName returns the name of the pool that s belongs to.
+func (o *Observer) poolName(s core.Scope) string {
+	if s.Source != "" {
+		return s.Source
+	}
+	return o.settings.poolName
+}
+
+func (o *Observer) poolAttributes(s core.Scope) []attribute.KeyValue {
+	if name := o.poolName(s); name != "" {
+		return []attribute.KeyValue{AttrPoolName.String(name)}
+	}
+	return nil
+}
+
+func (o *Observer) beginAttempt(ctx context.Context, s core.Scope) context.Context {
+	op := o.operation(ctx)
+	if op == nil {
+		return ctx
+	}
+	kvs := append(o.poolAttributes(s), AttrAttempt.Int(s.Attempt), AttrRetryDelay.Float64(s.Delay.Seconds()))
+	ctx, span := o.tracer.Start(ctx, op.attemptName, trace.WithAttributes(kvs...))
+	return &scope{ctx, o, span}
+}
+
+func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
+	span := o.ownSpan(ctx)
+	if span == nil {
+		return
+	}
+	if err != nil {
+		o.ops.of(s.Op).series.failure(err).mark(span, err)
+	}
+	span.End()
+}
+
+// endAcquire makes the span of a wait afterwards, when it is known whether it
+// is worth one.
+func (o *Observer) endAcquire(ctx context.Context, s core.Scope, err error) {
+	traced := o.tracer != nil && trace.SpanContextFromContext(ctx).IsSampled()
+	measured := o.inst.waitTime.Enabled(ctx)
+	if (!traced && !measured) || s.Start.IsZero() {
+		return
+	}
+	waited := time.Since(s.Start)
+	if measured {
+		o.inst.waitTime.Record(ctx, waited.Seconds(), o.inst.connLabels.of(o.poolName(s), core.ErrorType(err)))
+	}
+	if !traced || (err == nil && waited < minAcquireSpan) {
+		return
+	}
+	_, span := o.tracer.Start(ctx, SpanAcquire, trace.WithTimestamp(s.Start), trace.WithAttributes(o.poolAttributes(s)...))
+	if err != nil {
+		failureOf(err).mark(span, err)
+	}
+	span.End()
+}
+
+// beginConnect starts a trace of its own: a connection outlives the operation
+// that needed it, and serves others.
+func (o *Observer) beginConnect(ctx context.Context, s core.Scope) context.Context {
+	opts := []trace.SpanStartOption{
+		trace.WithNewRoot(),
+		trace.WithAttributes(append(o.poolAttributes(s), o.settings.server()...)...),
+	}
+	if cause, ok := s.Ref.(Ref); ok {
+		opts = append(opts, trace.WithLinks(cause.link(LinkNeededBy)))
+	}
+	ctx, span := o.tracer.Start(ctx, SpanConnect, opts...)
+	return &scope{ctx, o, span}
+}
+
+func (o *Observer) endConnect(ctx context.Context, s core.Scope, err error) {
+	if o.inst.createTime.Enabled(ctx) && !s.Start.IsZero() {
+		o.inst.createTime.Record(ctx, time.Since(s.Start).Seconds(), o.inst.connLabels.of(o.poolName(s), core.ErrorType(err)))
+	}
+	span := o.ownSpan(ctx)
+	if span == nil {
+		return
+	}
+	if err != nil {
+		failureOf(err).mark(span, err)
+	}
+	span.End()
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/otelx"
+)
+
+func TestFurtherAttemptIsAnInternalSpanWithin(t *testing.T) {
+	h := newHarness(t, standard()...)
+	h.operation(t.Context(), search, func(ctx context.Context) error {
+		h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: search, Attempt: 2, Delay: 1500 * time.Millisecond}, failWith(errBackend))
+		return nil
+	})
+
+	attempt, op := h.span("Search attempt"), h.span("Search docs")
+	if attempt.Parent().SpanID() != op.SpanContext().SpanID() {
+		t.Error("the attempt is not a child of its operation")
+	}
+	if got := attempt.SpanKind(); got != trace.SpanKindInternal {
+		t.Errorf("kind = %v, want internal", got)
+	}
+	want := attrs{
+		"penstock.attempt": int64(2), "penstock.retry.delay": 1.5, "db.client.connection.pool.name": "main",
+		"error.type": "65535", "db.response.status_code": "65535",
+	}
+	if got := asMap(attempt.Attributes()); !reflect.DeepEqual(got, want) {
+		t.Errorf("attributes = %v, want %v", got, want)
+	}
+	if got := attempt.Status().Code; got != codes.Error {
+		t.Errorf("status of the attempt = %v, want error", got)
+	}
+	if got := op.Status().Code; got != codes.Unset {
+		t.Errorf("status of the operation = %v, want unset", got)
+	}
+	if _, ok := asMap(op.Attributes())[otelx.AttrErrorType]; ok {
+		t.Error("an operation that recovered has an error.type")
+	}
+}
+
+func TestSuccessfulAttemptHasNoErrorType(t *testing.T) {
+	h := newHarness(t)
+	h.operation(t.Context(), search, func(ctx context.Context) error {
+		h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: search, Attempt: 2}, succeed)
+		return nil
+	})
+	span := h.span("Search attempt")
+	if _, ok := asMap(span.Attributes())[otelx.AttrErrorType]; ok || span.Status() != (sdktrace.Status{}) {
+		t.Errorf("attributes = %v, status = %v", span.Attributes(), span.Status())
+	}
+}
+
+func TestAttemptOfOperationWithoutSpanEndsNobodysSpan(t *testing.T) {
+	h := newSampledHarness(t, samplerFunc(func(p sdktrace.SamplingParameters) sdktrace.SamplingDecision {
+		if p.Kind == trace.SpanKindClient {
+			return sdktrace.Drop
+		}
+		return sdktrace.RecordAndSample
+	}))
+	ctx, user := h.tp.Tracer("user").Start(t.Context(), "request")
+	h.operation(ctx, search, func(ctx context.Context) error {
+		h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: search, Attempt: 2}, succeed)
+		h.within(ctx, core.Scope{Kind: core.KindProbe}, succeed)
+		return nil
+	})
+	if got := h.names(); len(got) != 0 || !user.IsRecording() {
+		t.Errorf("ended spans = %q, user's still recording = %v", got, user.IsRecording())
+	}
+}
+
+func TestAcquireSpanOnlyIfItTookTimeOrFailed(t *testing.T) {
+	errPool := typedError{errorType: "pool_timeout", text: "pool exhausted"}
+	tests := []struct {
+		name string
+		took time.Duration
+		err  error
+		want bool
+	}{
+		{"short", time.Millisecond - 1, nil, false},
+		{"long", time.Millisecond, nil, true},
+		{"failed", 0, errPool, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarness(t, standard()...)
+				start := time.Now()
+				h.operation(t.Context(), search, func(ctx context.Context) error {
+					h.within(ctx, core.Scope{Kind: core.KindAcquire, Op: search, Source: "pool-1"}, func(context.Context) error {
+						time.Sleep(tt.took)
+						return tt.err
+					})
+					return nil
+				})
+
+				want := attrs{"db.client.connection.pool.name": "pool-1"}
+				if tt.err != nil {
+					want["error.type"] = "pool_timeout"
+				}
+				points := h.histogram(otelx.MetricConnWaitTime)
+				if len(points) != 1 || points[0].Sum != tt.took.Seconds() || !reflect.DeepEqual(asMap(points[0].Attributes.ToSlice()), want) {
+					t.Errorf("%s = %v", otelx.MetricConnWaitTime, points)
+				}
+				if !tt.want {
+					if got := h.names(); len(got) != 1 {
+						t.Errorf("spans = %q, want the operation alone", got)
+					}
+					return
+				}
+				span := h.span(otelx.SpanAcquire)
+				if span.Parent().SpanID() != h.span("Search docs").SpanContext().SpanID() {
+					t.Error("the wait is not a child of its operation")
+				}
+				if !span.StartTime().Equal(start) || span.EndTime().Sub(start) != tt.took {
+					t.Errorf("from %v to %v, want from %v for %v", span.StartTime(), span.EndTime(), start, tt.took)
+				}
+				if got := asMap(span.Attributes()); !reflect.DeepEqual(got, want) {
+					t.Errorf("attributes = %v, want %v", got, want)
+				}
+				if got, want := span.Status().Code == codes.Error, tt.err != nil; got != want {
+					t.Errorf("status is an error: %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitOutsideOfAnyTraceStartsNone(t *testing.T) {
+	h := newHarness(t)
+	h.within(t.Context(), core.Scope{Kind: core.KindAcquire, Source: "p"}, failWith(errPlain))
+	if got := h.names(); len(got) != 0 {
+		t.Errorf("spans = %q, want none", got)
+	}
+	if got := h.histogram(otelx.MetricConnWaitTime); len(got) != 1 {
+		t.Errorf("measurements = %v, want one", got)
+	}
+}
+
+func TestConnectIsATraceOfItsOwnLinkedToWhoNeededIt(t *testing.T) {
+	h := newHarness(t, standard()...)
+	var cause any
+	h.operation(t.Context(), search, func(ctx context.Context) error {
+		cause = h.Ref(ctx)
+		h.within(ctx, core.Scope{Kind: core.KindConnect, Source: "pool-1", Ref: cause}, func(ctx context.Context) error {
+			_, inner := h.tp.Tracer("driver").Start(ctx, "handshake")
+			inner.End()
+			return nil
+		})
+		return nil
+	})
+
+	op, connect := h.span("Search docs"), h.span(otelx.SpanConnect)
+	if want := (otelx.Ref{TraceID: op.SpanContext().TraceID(), SpanID: op.SpanContext().SpanID()}); cause != any(want) {
+		t.Errorf("Ref = %v, want %v", cause, want)
+	}
+	if connect.Parent().IsValid() || connect.SpanContext().TraceID() == op.SpanContext().TraceID() {
+		t.Error("the dial is part of the operation's trace")
+	}
+	links := connect.Links()
+	if len(links) != 1 || !links[0].SpanContext.Equal(op.SpanContext()) || asMap(links[0].Attributes)[otelx.AttrLink] != otelx.LinkNeededBy {
+		t.Errorf("links = %v, want one to %v", links, op.SpanContext())
+	}
+	want := attrs{"server.address": "milvus.internal", "server.port": int64(19531), "db.client.connection.pool.name": "pool-1"}
+	if got := asMap(connect.Attributes()); !reflect.DeepEqual(got, want) {
+		t.Errorf("attributes = %v, want %v", got, want)
+	}
+	if h.span("handshake").Parent().SpanID() != connect.SpanContext().SpanID() {
+		t.Error("what the driver traces is not within the dial")
+	}
+}
+
+func TestFailedConnectIsMarkedAndMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarness(t, standard()...)
+		refused := typedError{errorType: "connect_error", text: "connection refused"}
+		for _, err := range []error{nil, refused} {
+			h.within(t.Context(), core.Scope{Kind: core.KindConnect, Source: "pool-1", Ref: "not ours"}, func(context.Context) error {
+				time.Sleep(2 * time.Second)
+				return err
+			})
+		}
+		failed := h.spans.Ended()[1]
+		if failed.Status() != (sdktrace.Status{Code: codes.Error, Description: "connection refused"}) || asMap(failed.Attributes())["error.type"] != "connect_error" {
+			t.Errorf("status = %v, attributes = %v", failed.Status(), failed.Attributes())
+		}
+		points := h.histogram(otelx.MetricConnCreateTime)
+		if len(points) != 2 {
+			t.Fatalf("%d series, want 2", len(points))
+		}
+		for _, p := range points {
+			if p.Sum != 2 || p.Count != 1 {
+				t.Errorf("%v: %d measurements of %v s in all", p.Attributes, p.Count, p.Sum)
+			}
+		}
+	})
+}
+
+func TestProbesHaveNoSpan(t *testing.T) {
+	h := newHarness(t, standard()...)
+	h.within(t.Context(), core.Scope{Kind: core.KindProbe}, failWith(errors.New("down")))
+	if got := h.names(); len(got) != 0 {
+		t.Errorf("spans = %q, want none", got)
+	}
+}
+
+func TestEveryScopePairsWhateverTheTrace(t *testing.T) {
+	// Begin and End in every kind of trace, nested, must end what they began.
+	for name, sampler := range map[string]sdktrace.Sampler{"always": sdktrace.AlwaysSample(), "never": sdktrace.NeverSample()} {
+		t.Run(name, func(t *testing.T) {
+			h := newSampledHarness(t, sampler, standard()...)
+			kinds := []core.Kind{core.KindOperation, core.KindAttempt, core.KindAcquire, core.KindConnect, core.KindProbe}
+			for _, outer := range kinds {
+				h.within(t.Context(), core.Scope{Kind: outer, Op: search, Attempt: 1}, func(ctx context.Context) error {
+					for _, inner := range kinds {
+						h.within(ctx, core.Scope{Kind: inner, Op: search, Attempt: 2}, failWith(errPlain))
+					}
+					return nil
+				})
+			}
+			if started, ended := len(h.spans.Started()), len(h.spans.Ended()); started != ended {
+				t.Errorf("%d spans started, %d ended", started, ended)
+			}
+		})
+	}
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sdk
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/contrib/propagators/autoprop"
+	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+)
+
+// disabled reports whether the environment turns the SDK off, which the SDK
+// for Go leaves to others to obey.
+func disabled() bool {
+	return strings.EqualFold(strings.TrimSpace(os.Getenv("OTEL_SDK_DISABLED")), "true")
+}
+
+// spanExporter returns the exporter that the environment asks for, nil if it
+// asks for none.
+func spanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
+	if on, err := wanted("TRACES"); !on {
+		return nil, err
+	}
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, signalError("TRACES", err)
+	}
+	if autoexport.IsNoneSpanExporter(exporter) {
+		return nil, nil
+	}
+	return exporter, nil
+}
+
+// metricReader returns the reader that the environment asks for, nil if it
+// asks for none.
+func metricReader(ctx context.Context) (sdkmetric.Reader, error) {
+	if on, err := wanted("METRICS"); !on {
+		return nil, err
+	}
+	reader, err := autoexport.NewMetricReader(ctx)
+	if err != nil {
+		return nil, signalError("METRICS", err)
+	}
+	if autoexport.IsNoneMetricReader(reader) {
+		return nil, nil
+	}
+	return reader, nil
+}
+
+// wanted reports whether the environment asks for an exporter of signal. The
+// exporters' own default is to send to localhost, asked or not.
+func wanted(signal string) (bool, error) {
+	exporter := os.Getenv("OTEL_" + signal + "_EXPORTER")
+	variable := "OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT"
+	if os.Getenv(variable) == "" {
+		variable = "OTEL_EXPORTER_OTLP_ENDPOINT"
+	}
+	endpoint := os.Getenv(variable)
+	if exporter == "" && endpoint == "" {
+		return false, nil
+	}
+	if endpoint == "" || (exporter != "" && exporter != "otlp") {
+		return true, nil
+	}
+	// The exporters complain about a bad endpoint on standard error, and send
+	// to localhost instead. The value stays out of the error, as it may hold a
+	// password.
+	protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))
+	u, err := url.Parse(strings.TrimSpace(endpoint))
+	if err != nil || (u.Host == "" && protocol != "grpc") {
+		return false, fmt.Errorf("%s is not a URL such as http://localhost:4318", variable)
+	}
+	return true, nil
+}
+
+func signalError(signal string, err error) error {
+	if exporter := os.Getenv("OTEL_" + signal + "_EXPORTER"); exporter != "" {
+		return fmt.Errorf("OTEL_%s_EXPORTER=%s: %w", signal, exporter, err)
+	}
+	return fmt.Errorf("exporter of %s: %w", strings.ToLower(signal), err)
+}
+
+// propagatorFromEnv returns the propagators that the environment names and we
+// know, or those of the W3C.
+func propagatorFromEnv(ctx context.Context, logger *slog.Logger) propagation.TextMapPropagator {
+	if names := os.Getenv("OTEL_PROPAGATORS"); names != "" {
+		p, err := autoprop.TextMapPropagator(strings.Split(names, ",")...)
+		if err != nil {
+			logger.WarnContext(ctx, "OTEL_PROPAGATORS names an unknown propagator", "error", err)
+		}
+		if p != nil {
+			return p
+		}
+	}
+	return propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+}
+
+// resourceFromEnv says who sends: the environment first, then serviceName.
+func resourceFromEnv(ctx context.Context, serviceName string, exports bool, logger *slog.Logger) *resource.Resource {
+	opts := []resource.Option{resource.WithService(), resource.WithTelemetrySDK()}
+	if serviceName != "" {
+		opts = append(opts, resource.WithAttributes(semconv.ServiceName(serviceName)))
+	}
+	res, err := resource.New(ctx, append(opts, resource.WithFromEnv())...)
+	if err != nil {
+		logger.WarnContext(ctx, "OTEL_RESOURCE_ATTRIBUTES is obeyed in part", "error", err)
+	}
+	if name, _ := res.Set().Value(semconv.ServiceNameKey); exports && strings.HasPrefix(name.AsString(), "unknown_service") {
+		logger.WarnContext(ctx, "telemetry has no service name: set OTEL_SERVICE_NAME", "service.name", name.AsString())
+	}
+	return res
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// other stands for every value beyond the limit of an attribute.
+const other = core.TypeOther
+
+// table is a map that is read all the time and grows seldom, up to a limit.
+// Reads take no lock and do not allocate.
+type table[K comparable, V any] struct {
+	limit   int
+	entries atomic.Pointer[map[K]V]
+	mu      sync.Mutex // held by those who add
+}
+
+// get returns the value of key.
+func (t *table[K, V]) get(key K) (v V, ok bool) {
+	if m := t.entries.Load(); m != nil {
+		v, ok = (*m)[key]
+	}
+	return v, ok
+}
+
+// add returns the value of key, made with create if there is none yet; ok is
+// false if there is none and the table is full.
+func (t *table[K, V]) add(key K, create func() V) (v V, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if v, ok = t.get(key); ok {
+		return v, true
+	}
+	grown := map[K]V{}
+	if m := t.entries.Load(); m != nil {
+		if len(*m) >= t.limit {
+			return v, false
+		}
+		grown = maps.Clone(*m)
+	}
+	v = create()
+	grown[key] = v
+	t.entries.Store(&grown)
+	return v, true
+}
+
+// values bounds the distinct values of one attribute: the first ones keep
+// their name, the others become one.
+type values struct{ table[string, struct{}] }
+
+func (v *values) bound(value string) string {
+	if _, ok := v.get(value); ok {
+		return value
+	}
+	if _, ok := v.add(value, func() struct{} { return struct{}{} }); ok {
+		return value
+	}
+	return other
+}
+
+// labels are the attributes of an instrument off the hot path: a few keys,
+// whose values come with each measurement. A value of "" is left out. The
+// combinations are bounded; those beyond the limit are all _OTHER.
+type labels struct {
+	keys  [3]attribute.Key // "" is none
+	fixed []attribute.KeyValue
+	sets  table[[3]string, metric.MeasurementOption]
+}
+
+// maxLabels bounds the combinations of values of one instrument.
+const maxLabels = 500
+
+func newLabels(fixed []attribute.KeyValue, keys ...attribute.Key) *labels {
+	l := &labels{fixed: fixed}
+	copy(l.keys[:], keys)
+	l.sets.limit = maxLabels
+	return l
+}
+
+func (l *labels) of(vs ...string) metric.MeasurementOption {
+	var key [3]string
+	copy(key[:], vs)
+	if set, ok := l.sets.get(key); ok {
+		return set
+	}
+	set, ok := l.sets.add(key, func() metric.MeasurementOption { return l.build(key) })
+	if !ok {
+		for i, v := range key {
+			if v != "" {
+				key[i] = other
+			}
+		}
+		set = l.build(key)
+	}
+	return set
+}
+
+func (l *labels) build(values [3]string) metric.MeasurementOption {
+	kvs := append([]attribute.KeyValue(nil), l.fixed...)
+	for i, v := range values {
+		if l.keys[i] != "" && v != "" {
+			kvs = append(kvs, l.keys[i].String(v))
+		}
+	}
+	return metric.WithAttributeSet(attribute.NewSet(kvs...))
+}
