@@ -84,7 +84,8 @@ type Event struct {
 	Delay time.Duration
 	// Limit is the limit that was exceeded (EventTimeout).
 	Limit time.Duration
-	// From and To are states (EventMove).
+	// From and To are states (EventMove, EventHealth); From is also the state of
+	// the breaker that refused (EventReject).
 	From, To string
 	// Outcome says how it ended: of the retries (EventRetryEnd), or the scope
 	// of the limit (EventTimeout).
@@ -105,13 +106,15 @@ const (
 	EventRetryEnd
 	// EventReject: a stage refused the operation or the attempt.
 	EventReject
-	// EventMove: a breaker or a health gate moved from one state to another.
+	// EventMove: a breaker moved from one state to another.
 	EventMove
 	// EventTimeout: a limit of our own ended an attempt or the operation.
 	EventTimeout
+	// EventHealth: a health gate moved from one state to another.
+	EventHealth
 )
 
 // String returns the name of the kind in lower case.
 func (k EventKind) String() string {
-	return [...]string{"retry", "retry_end", "reject", "move", "timeout"}[k]
+	return [...]string{"retry", "retry_end", "reject", "move", "timeout", "health"}[k]
 }

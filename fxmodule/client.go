@@ -91,9 +91,6 @@ func build[C any](d deps, opts []Option, f pool.Factory[C], b Backend[C], own []
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := observer.RegisterPool(p.Name(), p.Stats); err != nil {
-		return nil, nil, err
-	}
 	cfg.Source = p
 	if b.Probe != nil && s.chain.Health.Probe == nil {
 		s.chain.Health.Probe = b.Probe(p)
@@ -102,6 +99,10 @@ func build[C any](d deps, opts []Option, f pool.Factory[C], b Backend[C], own []
 	s.chain.Stages = slices.Concat(s.chain.Stages, d.in.Stages, own)
 	client, err := middleware.NewClient(cfg, s.chain)
 	if err != nil {
+		return nil, nil, err
+	}
+	// Last, because nobody takes it back if a constructor fails.
+	if err := observer.RegisterPool(p.Name(), p.Stats); err != nil {
 		return nil, nil, err
 	}
 	l := &lifecycle[C]{mode: s.start, pool: p, client: client, logger: logger(d.in.Logger)}

@@ -204,6 +204,7 @@ func emitEverything(t *testing.T, h *harness) {
 			{Kind: core.EventRetryEnd, Op: search, Attempt: 2, Outcome: "exhausted", Err: errBackend},
 			{Kind: core.EventReject, Source: "breaker", From: "open", Delay: time.Second, Err: errBackend, Ref: otelx.Ref{}},
 			{Kind: core.EventMove, Source: "breaker", From: "closed", To: "open", Err: errBackend},
+			{Kind: core.EventHealth, Source: "health", From: "down", To: "up"},
 			{Kind: core.EventTimeout, Outcome: "attempt", Limit: time.Second},
 		} {
 			h.Event(ctx, e)

@@ -86,6 +86,18 @@ func (o *Observer) move(ctx context.Context, e core.Event) {
 	}
 }
 
+func (o *Observer) health(ctx context.Context, e core.Event) {
+	if o.inst.health.Enabled(ctx) {
+		o.inst.health.Add(ctx, 1, o.inst.healthLabels.of(e.From, e.To))
+	}
+	if op := o.operation(ctx); op != nil {
+		op.span.AddEvent(EventHealth, trace.WithAttributes(
+			AttrHealthFrom.String(e.From),
+			AttrHealthTo.String(e.To),
+		))
+	}
+}
+
 func (o *Observer) timeout(ctx context.Context, e core.Event) {
 	if o.inst.timeouts.Enabled(ctx) {
 		o.inst.timeouts.Add(ctx, 1, o.inst.timeoutLabels.of(e.Outcome))

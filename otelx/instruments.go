@@ -26,12 +26,14 @@ type instruments struct {
 	retries     metric.Int64Counter
 	outcomes    metric.Int64Counter
 	transitions metric.Int64Counter
+	health      metric.Int64Counter
 	timeouts    metric.Int64Counter
 
 	connLabels       *labels // pool name, error type
 	retryLabels      *labels // operation, error type
 	outcomeLabels    *labels // outcome
 	transitionLabels *labels // name, from, to
+	healthLabels     *labels // from, to
 	timeoutLabels    *labels // scope
 
 	pool poolInstruments
@@ -95,13 +97,15 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 
 		retries:     counter(MetricRetries, "{retry}", "The number of attempts made after a failed one."),
 		outcomes:    counter(MetricRetryOutcomes, "{operation}", "The number of operations in which an attempt failed, by how they ended."),
-		transitions: counter(MetricTransitions, "{transition}", "The number of moves of a circuit breaker or health gate from one state to another."),
+		transitions: counter(MetricTransitions, "{transition}", "The number of moves of a circuit breaker from one state to another."),
+		health:      counter(MetricHealth, "{transition}", "The number of moves of a health gate from one state to another."),
 		timeouts:    counter(MetricTimeouts, "{timeout}", "The number of attempts and operations ended by a limit of the client's own."),
 
 		connLabels:       newLabels(nil, AttrPoolName, AttrErrorType),
 		retryLabels:      newLabels(pool, AttrOperation, AttrErrorType),
 		outcomeLabels:    newLabels(pool, AttrRetryOutcome),
 		transitionLabels: newLabels(pool, AttrBreakerName, AttrBreakerFrom, AttrBreakerTo),
+		healthLabels:     newLabels(pool, AttrHealthFrom, AttrHealthTo),
 		timeoutLabels:    newLabels(pool, AttrTimeoutScope),
 
 		pool: poolInstruments{

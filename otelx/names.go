@@ -19,6 +19,7 @@ const (
 const (
 	EventRetry      = "penstock.retry"
 	EventTransition = "penstock.circuit_breaker.transition"
+	EventHealth     = "penstock.health.transition"
 )
 
 // Attributes of the semantic conventions.
@@ -48,6 +49,8 @@ const (
 	AttrBreakerState    attribute.Key = "penstock.circuit_breaker.state"
 	AttrBreakerFrom     attribute.Key = "penstock.circuit_breaker.from"
 	AttrBreakerTo       attribute.Key = "penstock.circuit_breaker.to"
+	AttrHealthFrom      attribute.Key = "penstock.health.from"
+	AttrHealthTo        attribute.Key = "penstock.health.to"
 	AttrTimeoutDuration attribute.Key = "penstock.timeout.duration"
 	AttrTimeoutScope    attribute.Key = "penstock.timeout.scope"
 	AttrCloseReason     attribute.Key = "penstock.close.reason"
@@ -78,6 +81,7 @@ const (
 	MetricRetries       = "penstock.retries"
 	MetricRetryOutcomes = "penstock.retry.outcomes"
 	MetricTransitions   = "penstock.circuit_breaker.transitions"
+	MetricHealth        = "penstock.health.transitions"
 	MetricTimeouts      = "penstock.timeouts"
 	MetricConnClosed    = "penstock.pool.connections.closed"
 )

@@ -125,6 +125,8 @@ func (o *Observer) Event(ctx context.Context, e core.Event) {
 		o.move(ctx, e)
 	case core.EventTimeout:
 		o.timeout(ctx, e)
+	case core.EventHealth:
+		o.health(ctx, e)
 	}
 }
 

@@ -183,7 +183,7 @@ func (m *Monitor) move(to string, err error) core.Event {
 	if to == Up {
 		from = Down
 	}
-	return core.Event{Kind: core.EventMove, Source: m.cfg.Name, From: from, To: to, Err: err}
+	return core.Event{Kind: core.EventHealth, Source: m.cfg.Name, From: from, To: to, Err: err}
 }
 
 // The states of a backend.

@@ -25,11 +25,10 @@ const (
 // backoff returns the wait before the attempt that follows the n-th (from 1),
 // for a random number in [0, 1).
 func (cfg *Config) backoff(n int, random float64) time.Duration {
-	full := cfg.Interval
+	full := min(cfg.Interval, cfg.Cap)
 	for ; n > 1 && full < cfg.Cap; n-- {
-		full *= 2
+		full += min(full, cfg.Cap-full) // twice as long, without an overflow
 	}
-	full = min(full, cfg.Cap)
 	switch cfg.Jitter {
 	case NoJitter:
 		return full

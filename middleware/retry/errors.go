@@ -53,10 +53,10 @@ func (e *Error) Error() string {
 	if e.Reason != nil {
 		fmt.Fprintf(&b, " (no further attempt: %v)", e.Reason)
 	}
-	sep := "; also "
+	sep, main := "; also ", e.Err.Error()
 	for i, err := range e.Attempts {
-		if err != e.Err {
-			fmt.Fprintf(&b, "%s#%d: %v", sep, i+1, err)
+		if text := err.Error(); text != main { // what says the same is said once
+			fmt.Fprintf(&b, "%s#%d: %s", sep, i+1, text)
 			sep = ", "
 		}
 	}
@@ -73,11 +73,11 @@ func (e *Error) Is(target error) bool {
 
 // Unwrap returns the errors that errors.Is and errors.As look into.
 func (e *Error) Unwrap() []error {
+	// Err is among the attempts again: errors need not be comparable, so it is
+	// not looked for.
 	errs := []error{e.Err}
 	for _, err := range slices.Backward(e.Attempts) {
-		if err != e.Err {
-			errs = append(errs, err)
-		}
+		errs = append(errs, err)
 	}
 	if e.Reason != nil && (e.Outcome == OutcomeDeadline || e.Outcome == OutcomeCanceled) {
 		errs = append(errs, e.Reason)

@@ -29,7 +29,8 @@ func New(cfg Config) (core.Middleware, error) {
 	if cfg.MaxRetries == None {
 		return func(next core.Handler) core.Handler { return next }, nil
 	}
-	loop := retrier.New(make([]time.Duration, cfg.MaxRetries), classifier{})
+	// Without waits and without an end, since run decides on both.
+	loop := retrier.New(make([]time.Duration, 1), classifier{}).WithInfiniteRetry()
 	return func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
 			cfg.Budget.Deposit()
@@ -122,7 +123,7 @@ func (r *run) step(ctx context.Context, retries int) error {
 		return r.forbidden(err)
 	}
 	r.delay = r.cfg.wait(r.call.Attempt(), r.class.RetryAfter)
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.delay {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= r.delay {
 		return r.stop(OutcomeDeadline, fmt.Errorf("a wait of %v would not fit: %w", r.delay, context.DeadlineExceeded))
 	}
 	// Charged before the wait, so that those who wait count too.
@@ -207,8 +208,12 @@ func (r *run) interrupted(ctx context.Context) {
 		outcome = OutcomeDeadline
 	}
 	r.result.Outcome = outcome
-	if !errors.Is(r.result.Err, ctx.Err()) {
-		r.result.Reason = ctx.Err()
+	if r.class.OutOfTime || r.class.Code == core.TypeCanceled {
+		return // the last attempt ended by it, and its error says so
+	}
+	r.result.Reason = ctx.Err()
+	if timeout, ok := errors.AsType[*core.TimeoutError](context.Cause(ctx)); ok {
+		r.result.Reason = timeout
 	}
 }
 

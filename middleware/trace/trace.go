@@ -6,6 +6,7 @@ package trace
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -28,6 +29,11 @@ func New() core.Middleware {
 			err := core.ErrPanic // stands if next does not return
 			defer func() { observer.End(ctx, scope, err) }()
 			err = next(ctx, call)
+			if timeout, ok := errors.AsType[*core.TimeoutError](context.Cause(call.Caller())); ok && err != nil {
+				call.Event(core.Event{
+					Kind: core.EventTimeout, Source: Name, Outcome: timeout.Scope.String(), Limit: timeout.Limit, Err: err,
+				})
+			}
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ package realtest
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -43,14 +42,14 @@ func TestTheAppOfTheREADMEShowsItsTraceInJaeger(t *testing.T) {
 		t.Errorf("the app printed\n%s", out)
 	}
 
-	id := traceOf(ctx, t, j, "readme-app", "ListCollections")
+	id := traceOf(ctx, t, j, "readme-app", "ListCollections default")
 	trace, err := j.Trace(ctx, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	spans := trace.Named("ListCollections")
+	spans := trace.Named("ListCollections default")
 	if len(spans) != 1 {
-		t.Fatalf("%d spans ListCollections in %+v", len(spans), trace)
+		t.Fatalf("%d spans ListCollections default in %+v", len(spans), trace)
 	}
 	for key, want := range map[string]string{
 		"span.kind":         "client",
@@ -64,7 +63,8 @@ func TestTheAppOfTheREADMEShowsItsTraceInJaeger(t *testing.T) {
 	}
 }
 
-// traceOf returns the id of the service's trace with an operation. The app
+// traceOf returns the id of the only trace that Jaeger has of a service's
+// operation. The app
 // flushes before it ends, so the trace is there.
 func traceOf(ctx context.Context, t *testing.T, j *servers.Jaeger, service, operation string) string {
 	t.Helper()
@@ -87,7 +87,7 @@ func traceOf(ctx context.Context, t *testing.T, j *servers.Jaeger, service, oper
 		t.Fatal(err)
 	}
 	if len(found.Data) != 1 {
-		t.Fatal(fmt.Errorf("%d traces of %s, want 1", len(found.Data), service))
+		t.Fatalf("%d traces of %s, want 1", len(found.Data), service)
 	}
 	return found.Data[0].TraceID
 }

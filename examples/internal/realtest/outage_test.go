@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -38,19 +37,21 @@ var (
 )
 
 // documented are the errors that an operation may end with while its backend is
-// away, by the names of core and of the stages.
-var documented = map[string]error{
-	"circuit breaker open": breaker.ErrOpen,
-	"retries exhausted":    retry.ErrExhausted,
-	"attempt timed out":    timeout.ErrExceeded,
-	"pool exhausted":       pool.ErrExhausted,
-	"dial failed":          pool.ErrDial,
-	"backend unavailable":  core.ErrUnavailable,
-	"caller's deadline":    context.DeadlineExceeded,
+// away, the most telling first.
+var documented = []struct {
+	name string
+	err  error
+}{
+	{"circuit breaker open", breaker.ErrOpen},
+	{"pool exhausted", pool.ErrExhausted},
+	{"dial failed", pool.ErrDial},
+	{"attempt timed out", timeout.ErrExceeded},
+	{"caller's deadline", context.DeadlineExceeded},
+	{"retries exhausted", retry.ErrExhausted},
+	{"backend unavailable", core.ErrUnavailable},
 }
 
-// searcher is a goroutine that searches again and again, and the account of
-// what became of it.
+// account counts what became of operations.
 type account struct {
 	mu        sync.Mutex
 	succeeded int
@@ -83,9 +84,9 @@ func describe(err error) string {
 	if _, ok := errors.AsType[*core.Error](err); !ok {
 		return ""
 	}
-	for name, target := range documented {
-		if errors.Is(err, target) {
-			return name
+	for _, d := range documented {
+		if errors.Is(err, d.err) {
+			return d.name
 		}
 	}
 	if e, ok := errors.AsType[*milvus.Error](err); ok {
@@ -101,11 +102,11 @@ func (a *account) goodSince(t time.Time) bool {
 }
 
 func TestAKilledMilvusIsSurvivedWithoutRestartingTheApp(t *testing.T) {
-	defer goleak.VerifyNone(t,
-		goleak.IgnoreCurrent(),
-		// It sleeps for RecoveryTimeout after each opening, and cannot be ended.
-		goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"),
-	)
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { // after those of the server, which has goroutines too
+		// The timer sleeps for RecoveryTimeout after each opening, and cannot be ended.
+		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"))
+	})
 	m := servers.StartMilvus(t)
 	ctx := t.Context()
 
@@ -182,7 +183,7 @@ func TestAKilledMilvusIsSurvivedWithoutRestartingTheApp(t *testing.T) {
 	t.Logf("searches succeed again %v after the server answers; with the bare SDK %v",
 		oursAfter.Round(10*time.Millisecond), theirsAfter.Round(10*time.Millisecond))
 	t.Logf("succeeded: %d; failed: %v", ours.succeeded, ours.failed)
-	for fault, n := range maps.All(ours.faults) {
+	for fault, n := range ours.faults {
 		t.Errorf("%d times: %s", n, fault)
 	}
 

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fxmodule_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxtest"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/otelx/sdk"
+	"github.com/penstock-go/penstock/pool"
+)
+
+type conn struct{ from string }
+
+// factory makes conns and writes down what happens to them.
+type factory struct {
+	name  string
+	err   error         // of Dial
+	block chan struct{} // Dial waits for it to close, if it is not nil
+	mu    sync.Mutex
+	log   []string
+}
+
+func (f *factory) note(s string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.log = append(f.log, s)
+}
+
+func (f *factory) notes() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.log)
+}
+
+func (f *factory) Dial(ctx context.Context) (*conn, error) {
+	f.note("dial")
+	if f.block != nil {
+		select {
+		case <-f.block:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	return &conn{f.name}, nil
+}
+
+func (f *factory) Close(context.Context, *conn) error {
+	f.note("close")
+	return nil
+}
+
+func provide(f *factory) fx.Option {
+	return fx.Provide(func() pool.Factory[*conn] { return f })
+}
+
+type client = *core.Client[*conn]
+
+var op = core.Op{Name: "Get", Safety: core.ReadOnly}
+
+// get returns the name of the factory whose conn the client lends.
+func get(ctx context.Context, c client) (string, error) {
+	return core.Do(ctx, c, op, func(_ context.Context, c *conn) (string, error) { return c.from, nil })
+}
+
+func TestAClientIsWiredStartedAndStopped(t *testing.T) {
+	f := &factory{name: "main"}
+	var c client
+	var p *pool.Pool[*conn]
+	app := fxtest.New(t,
+		fxmodule.Module(), fxmodule.Telemetry(), fxmodule.Client[*conn](), provide(f),
+		fx.Populate(&c, &p),
+	)
+	app.RequireStart()
+	if got := f.notes(); !slices.Equal(got, []string{"dial"}) {
+		t.Errorf("after an eager start: %v, want a dial", got)
+	}
+	if got, err := get(t.Context(), c); got != "main" || err != nil {
+		t.Errorf("Do = %q, %v, want main", got, err)
+	}
+	chain, _ := core.Part[*middleware.Chain](c)
+	if got, want := chain.String(), "trace > breaker > retry > timeout"; got != want {
+		t.Errorf("chain = %q, want %q", got, want)
+	}
+	app.RequireStop()
+	if got := f.notes(); !slices.Equal(got, []string{"dial", "close"}) {
+		t.Errorf("after the stop: %v, want the connection closed", got)
+	}
+	if _, err := get(t.Context(), c); !errors.Is(err, pool.ErrClosed) {
+		t.Errorf("Do after the stop = %v, want %v", err, pool.ErrClosed)
+	}
+}
+
+func TestTheGraphIsValid(t *testing.T) {
+	err := fx.ValidateApp(fx.NopLogger,
+		fxmodule.Module(), fxmodule.Telemetry(), fxmodule.Client[*conn](), provide(&factory{}),
+		fx.Invoke(func(client) {}),
+	)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func pass(next core.Handler) core.Handler { return next }
+
+// stage returns a constructor of a stage that does nothing.
+func stage(name string) func() core.Stage {
+	return func() core.Stage { return core.Stage{Name: name, Middleware: pass} }
+}
+
+func names(t *testing.T, opts ...fx.Option) string {
+	t.Helper()
+	var c client
+	app := fx.New(fx.NopLogger, provide(&factory{}), fx.Populate(&c), fx.Options(opts...))
+	if err := app.Err(); err != nil {
+		t.Fatal(err)
+	}
+	chain, _ := core.Part[*middleware.Chain](c)
+	return strings.Join(chain.Names, " ")
+}
+
+func TestTheOrderOfStagesNeverDependsOnFx(t *testing.T) {
+	const want = "outer trace a b breaker retry inner timeout"
+	for range 100 { // fx shuffles groups
+		got := names(t,
+			fxmodule.Module(), fxmodule.Client[*conn](),
+			fxmodule.AsMiddleware(stage("b"), fxmodule.Before("breaker")),
+			fxmodule.AsMiddleware(stage("a"), fxmodule.Before("breaker")),
+			fxmodule.AsMiddleware(stage("inner"), fxmodule.After("retry")),
+			fxmodule.AsMiddleware(stage("outer"), fxmodule.Before("trace")),
+		)
+		if got != want {
+			t.Fatalf("chain = %q, want %q", got, want)
+		}
+	}
+}
+
+func TestOptionsShapeTheChain(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		opts []fx.Option
+		want string
+	}{
+		{"without a stage", []fx.Option{fxmodule.Module(fxmodule.Without("retry")), fxmodule.Client[*conn]()}, "trace breaker timeout"},
+		{"without, for all and for one", []fx.Option{
+			fxmodule.Module(fxmodule.Without("retry")), fxmodule.Client[*conn](fxmodule.Without("breaker")),
+		}, "trace timeout"},
+		{"an order", []fx.Option{
+			fxmodule.Module(fxmodule.Order("trace", "retry", "mine", "breaker", "timeout")), fxmodule.Client[*conn](),
+			fxmodule.AsMiddleware(stage("mine")),
+		}, "trace retry mine breaker timeout"},
+		{"the client's own options win", []fx.Option{
+			fxmodule.Module(fxmodule.Order("trace", "breaker", "retry", "timeout")),
+			fxmodule.Client[*conn](fxmodule.Order("trace", "retry", "breaker", "timeout")),
+		}, "trace retry breaker timeout"},
+		{"no Module at all", []fx.Option{fxmodule.Client[*conn]()}, "trace breaker retry timeout"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := names(t, tt.opts...); got != tt.want {
+				t.Errorf("chain = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestAWrongConfigurationIsRefusedWithAllItsFaults(t *testing.T) {
+	app := fx.New(fx.NopLogger,
+		fxmodule.Module(fxmodule.Without("retries"), fxmodule.Chain(middleware.Config{
+			Breaker: breaker.Config{FailureThreshold: -1},
+			Retry:   retry.Config{Interval: time.Minute},
+		})),
+		fxmodule.Client[*conn](), provide(&factory{}),
+		fxmodule.AsMiddleware(stage("lost")),
+		fx.Invoke(func(client) {}),
+	)
+	err := app.Err()
+	if err == nil {
+		t.Fatal("the configuration was accepted")
+	}
+	for _, want := range []string{`"retries"`, "FailureThreshold", "Interval 1m0s is above Cap 20s", `"lost"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not name %s: %v", want, err)
+		}
+	}
+}
+
+func TestAConstructorOfAStageMayHaveDependenciesAndFail(t *testing.T) {
+	broken := errors.New("broken")
+	app := fx.New(fx.NopLogger,
+		fxmodule.Client[*conn](), provide(&factory{}),
+		fxmodule.AsMiddleware(func(f pool.Factory[*conn]) (core.Stage, error) {
+			if f == nil {
+				t.Error("the constructor got no factory")
+			}
+			return core.Stage{}, broken
+		}, fxmodule.Before("retry")),
+		fx.Invoke(func(client) {}),
+	)
+	if err := app.Err(); !errors.Is(err, broken) {
+		t.Errorf("app.Err = %v, want %v", err, broken)
+	}
+}
+
+type clients struct {
+	fx.In
+	Main    client
+	Archive client `name:"archive"`
+}
+
+func TestNamedClientsHaveTheirOwnFactoryAndStages(t *testing.T) {
+	var in clients
+	app := fxtest.New(t,
+		fxmodule.Module(), fxmodule.Client[*conn](), fxmodule.Client[*conn](fxmodule.Named("archive"), fxmodule.Without("retry")),
+		provide(&factory{name: "main"}),
+		fx.Provide(fx.Annotate(func() pool.Factory[*conn] { return &factory{name: "archive"} }, fx.ResultTags(`name:"archive"`))),
+		fxmodule.AsMiddleware(stage("both"), fxmodule.Before("timeout")),
+		fxmodule.AsMiddleware(stage("one"), fxmodule.Before("timeout"), fxmodule.For("archive")),
+		fx.Invoke(func(c clients) { in = c }),
+	)
+	app.RequireStart()
+	defer app.RequireStop()
+	for _, tt := range []struct {
+		c           client
+		name, chain string
+	}{
+		{in.Main, "main", "trace > breaker > retry > both > timeout"},
+		{in.Archive, "archive", "trace > breaker > both > one > timeout"},
+	} {
+		if got, err := get(t.Context(), tt.c); got != tt.name || err != nil {
+			t.Errorf("Do = %q, %v, want %s", got, err, tt.name)
+		}
+		chain, _ := core.Part[*middleware.Chain](tt.c)
+		if chain.String() != tt.chain {
+			t.Errorf("chain of %s = %q, want %q", tt.name, chain, tt.chain)
+		}
+	}
+	p, _ := core.Part[*pool.Pool[*conn]](in.Archive)
+	if p.Name() != "archive" {
+		t.Errorf("the pool of archive is called %q", p.Name())
+	}
+}
+
+// recording returns a provider and what is recorded through it.
+func recording(t *testing.T) (*sdktrace.TracerProvider, *tracetest.SpanRecorder) {
+	r := tracetest.NewSpanRecorder()
+	p := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r))
+	t.Cleanup(func() { _ = p.Shutdown(context.Background()) })
+	return p, r
+}
+
+func TestProvidersAreTakenInTheirOrder(t *testing.T) {
+	global, globalSpans := recording(t)
+	before := otel.GetTracerProvider()
+	otel.SetTracerProvider(global)
+	defer otel.SetTracerProvider(before)
+	option, optionSpans := recording(t)
+	iface, ifaceSpans := recording(t)
+	concrete, concreteSpans := recording(t)
+	ours := tracetest.NewSpanRecorder()
+
+	withOption := fxmodule.TracerProvider(option)
+	withInterface := fx.Provide(func() trace.TracerProvider { return iface })
+	withConcrete := fx.Supply(concrete)
+	withTelemetry := fx.Options(fxmodule.Telemetry(), fx.Supply(sdk.Config{SpanProcessors: []sdktrace.SpanProcessor{ours}}))
+
+	for _, tt := range []struct {
+		name   string
+		client []fxmodule.Option
+		graph  []fx.Option
+		want   *tracetest.SpanRecorder
+	}{
+		{"option", []fxmodule.Option{withOption}, []fx.Option{withInterface, withConcrete, withTelemetry}, optionSpans},
+		{"interface in the graph", nil, []fx.Option{withInterface, withConcrete, withTelemetry}, ifaceSpans},
+		{"SDK type in the graph", nil, []fx.Option{withConcrete, withTelemetry}, concreteSpans},
+		{"Telemetry", nil, []fx.Option{withTelemetry}, ours},
+		{"global", nil, nil, globalSpans},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var c client
+			app := fxtest.New(t, fxmodule.Client[*conn](append(tt.client, fxmodule.Start(fxmodule.StartLazy))...),
+				provide(&factory{}), fx.Populate(&c), fx.Options(tt.graph...))
+			app.RequireStart()
+			if _, err := get(t.Context(), c); err != nil {
+				t.Error(err)
+			}
+			app.RequireStop()
+			for name, r := range map[string]*tracetest.SpanRecorder{
+				"option": optionSpans, "interface": ifaceSpans, "concrete": concreteSpans, "telemetry": ours, "global": globalSpans,
+			} {
+				got := slices.ContainsFunc(r.Ended(), func(s sdktrace.ReadOnlySpan) bool { return s.SpanKind() == trace.SpanKindClient })
+				if got != (r == tt.want) {
+					t.Errorf("spans went to %s: %v", name, got)
+				}
+				r.Reset()
+			}
+		})
+	}
+}
+
+func TestAnEagerStartFailsWithTheCause(t *testing.T) {
+	f := &factory{err: errors.New("no route to host")}
+	app := fx.New(fx.NopLogger, fxmodule.Client[*conn](), provide(f), fx.Invoke(func(client) {}))
+	err := app.Start(t.Context())
+	if !errors.Is(err, f.err) || !errors.Is(err, pool.ErrStart) {
+		t.Errorf("Start = %v, want %v and %v", err, pool.ErrStart, f.err)
+	}
+}
+
+func TestALazyStartDialsNothing(t *testing.T) {
+	f := &factory{err: errors.New("no route to host")}
+	app := fxtest.New(t, fxmodule.Client[*conn](fxmodule.Start(fxmodule.StartLazy)), provide(f), fx.Invoke(func(client) {}))
+	app.RequireStart()
+	if got := f.notes(); len(got) != 0 {
+		t.Errorf("a lazy start did %v", got)
+	}
+	app.RequireStop()
+}
+
+func TestABackgroundStartWaitsForNobody(t *testing.T) {
+	f := &factory{block: make(chan struct{})}
+	var c client
+	app := fxtest.New(t, fxmodule.Client[*conn](fxmodule.Start(fxmodule.StartBackground)), provide(f), fx.Populate(&c))
+	app.RequireStart() // while the dial blocks
+	close(f.block)
+	if _, err := get(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	app.RequireStop()
+}
+
+func TestAStopInTheMiddleOfABackgroundStartEndsIt(t *testing.T) {
+	f := &factory{block: make(chan struct{})} // never closed
+	app := fxtest.New(t, fxmodule.Client[*conn](fxmodule.Start(fxmodule.StartBackground)), provide(f), fx.Invoke(func(client) {}))
+	app.RequireStart()
+	app.RequireStop()
+}
+
+// flushed is a span processor that writes down when it is shut down.
+type flushed struct {
+	sdktrace.SpanProcessor
+	f *factory
+}
+
+func (p flushed) Shutdown(ctx context.Context) error {
+	left := "no deadline"
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > 0 {
+		left = "time left"
+	}
+	p.f.note("flush with " + left)
+	return p.SpanProcessor.Shutdown(ctx)
+}
+
+func TestTheStopDrainsFirstAndFlushesLastEvenIfALeaseIsOut(t *testing.T) {
+	f := &factory{}
+	var p *pool.Pool[*conn]
+	app := fx.New(fx.NopLogger,
+		fxmodule.Telemetry(),
+		fx.Supply(sdk.Config{SpanProcessors: []sdktrace.SpanProcessor{flushed{tracetest.NewSpanRecorder(), f}}}),
+		fxmodule.Client[*conn](), provide(f), fx.Populate(&p),
+	)
+	if err := app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Acquire(t.Context()); err != nil { // and never given back
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err := app.Stop(ctx)
+	forced, ok := errors.AsType[*pool.CloseError](err)
+	if !ok || forced.Forced != 1 {
+		t.Errorf("Stop = %v, want a report of one forced lease", err)
+	}
+	if got, want := f.notes(), []string{"dial", "close", "flush with time left"}; !slices.Equal(got, want) {
+		t.Errorf("order of things = %q, want %q", got, want)
+	}
+}
+
+func Example() {
+	audit := func() core.Stage {
+		return core.Stage{Name: "audit", Middleware: func(next core.Handler) core.Handler {
+			return func(ctx context.Context, call *core.Call) error {
+				err := next(ctx, call)
+				fmt.Println(call.Op.Name, "ended with", err)
+				return err
+			}
+		}}
+	}
+	var c *core.Client[*conn]
+	app := fx.New(fx.NopLogger,
+		fxmodule.Module(),
+		fxmodule.Client[*conn](),
+		fxmodule.AsMiddleware(audit, fxmodule.Before("retry")),
+		fx.Provide(func() pool.Factory[*conn] { return &factory{name: "main"} }),
+		fx.Populate(&c),
+	)
+	ctx := context.Background()
+	if err := app.Start(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer app.Stop(ctx)
+	from, _ := get(ctx, c)
+	chain, _ := core.Part[*middleware.Chain](c)
+	fmt.Println(from)
+	fmt.Println(chain)
+	// Output:
+	// Get ended with <nil>
+	// main
+	// trace > breaker > audit > retry > timeout
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package retry_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/middleware/retry"
+)
+
+func TestAWaitThatDoesNotFitIsNotBegun(t *testing.T) {
+	for _, deadline := range []time.Duration{30 * time.Millisecond, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, steady(t)) // waits 1 s
+			ctx, cancel := context.WithTimeout(t.Context(), deadline)
+			defer cancel()
+			err := r.do(ctx, core.ReadOnly, errDown)
+			if took := time.Since(r.started); took != 0 {
+				t.Errorf("deadline %v: took %v, want none", deadline, took)
+			}
+			if !errors.Is(err, errDown) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, retry.ErrExhausted) {
+				t.Errorf("deadline %v: Do = %v, want the backend's error and the deadline's", deadline, err)
+			}
+			if got := r.outcome(); got != retry.OutcomeDeadline {
+				t.Errorf("deadline %v: outcome %q, want %q", deadline, got, retry.OutcomeDeadline)
+			}
+		})
+	}
+}
+
+func TestAWaitThatFitsIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, steady(t))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second+1)
+		defer cancel()
+		if err := r.do(ctx, core.ReadOnly, errDown, nil); err != nil {
+			t.Errorf("Do = %v", err)
+		}
+		r.at(t, 0, time.Second)
+	})
+}
+
+func TestAHintBeyondTheDeadlineIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, steady(t))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		err := r.do(ctx, core.ReadOnly, &limited{time.Hour})
+		if took := time.Since(r.started); took != 0 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Do = %v after %v, want the deadline's error at once", err, took)
+		}
+	})
+}
+
+func TestACancelEndsTheWaitAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := steady(t)
+		cfg.Budget = budget(t, 0, 5)
+		r := newRig(t, cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(500*time.Millisecond, func() {
+			if got, want := cfg.Budget.Balance(), 4.0+2.5; got != want {
+				t.Errorf("budget %v in the wait, want %v: those who wait have paid", got, want)
+			}
+			cancel()
+		})
+		err := r.do(ctx, core.ReadOnly, errDown)
+		if took := time.Since(r.started); took != 500*time.Millisecond {
+			t.Errorf("took %v, want 500 ms", took)
+		}
+		if !errors.Is(err, errDown) || !errors.Is(err, context.Canceled) || r.outcome() != retry.OutcomeCanceled {
+			t.Errorf("Do = %v, outcome %q; want the backend's error and the cancel", err, r.outcome())
+		}
+		if got, want := cfg.Budget.Balance(), 5.0+2.5; got != want {
+			t.Errorf("budget %v after the cancel, want %v: it was paid back", got, want)
+		}
+		r.at(t, 0)
+	})
+}
+
+func TestACancelInAnAttemptIsTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, steady(t))
+		ctx, cancel := context.WithCancel(t.Context())
+		r.results = []error{errDown}
+		_, err := core.Do(ctx, r.client, core.Op{Name: "op", Safety: core.ReadOnly}, func(ctx context.Context, _ int) (int, error) {
+			r.attempts = append(r.attempts, 0)
+			if len(r.attempts) == 2 {
+				cancel()
+			}
+			return 0, errDown
+		})
+		cancel()
+		if len(r.attempts) != 2 || !errors.Is(err, context.Canceled) || !errors.Is(err, errDown) || r.outcome() != retry.OutcomeCanceled {
+			t.Errorf("Do = %v after %d attempts, outcome %q", err, len(r.attempts), r.outcome())
+		}
+		if e, ok := errors.AsType[*core.Error](err); !ok || core.ErrorType(e) != core.TypeCanceled {
+			t.Errorf("Do = %v of type %q, want %q", err, core.ErrorType(err), core.TypeCanceled)
+		}
+	})
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/penstock-go/penstock/pool"
+)
+
+func TestNewNamesEveryFault(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		cfg  pool.Config
+		nil  bool // no factory
+		want []string
+	}{
+		{"zero", pool.Config{}, false, nil},
+		{"zero, shared", pool.Config{Mode: pool.Shared}, false, nil},
+		{"as large as can be", pool.Config{Mode: pool.Shared, MaxSize: 3, MinSize: 3, TargetSharing: 5, MaxSharing: 5}, false, nil},
+		{"no factory", pool.Config{}, true, []string{"the factory is nil"}},
+		{"everything negative", pool.Config{Mode: pool.Shared, MaxSize: -1, MinSize: -2, TargetSharing: -3, MaxSharing: -4, MaxWaiters: -5, AcquireTimeout: -6, DialTimeout: -7}, true,
+			[]string{"MaxSize is negative: -1", "MinSize is negative: -2", "TargetSharing is negative: -3", "MaxSharing is negative: -4",
+				"MaxWaiters is negative: -5", "AcquireTimeout is negative: -6ns", "DialTimeout is negative: -7ns", "the factory is nil"}},
+		{"sharing in an exclusive pool", pool.Config{TargetSharing: 2, MaxSharing: 4}, false,
+			[]string{"TargetSharing is 2, but the pool is exclusive", "MaxSharing is 4, but the pool is exclusive"}},
+		{"min above max", pool.Config{MinSize: 3, MaxSize: 2}, false, []string{"MinSize 3 exceeds MaxSize 2"}},
+		{"min above the default", pool.Config{MinSize: 11}, false, []string{"MinSize 11 exceeds MaxSize 10 (the default)"}},
+		{"min above the shared default", pool.Config{Mode: pool.Shared, MinSize: 5}, false, []string{"MinSize 5 exceeds MaxSize 4 (the default)"}},
+		{"target above max", pool.Config{Mode: pool.Shared, TargetSharing: 9, MaxSharing: 8}, false, []string{"TargetSharing 9 exceeds MaxSharing 8"}},
+		{"default target above max", pool.Config{Mode: pool.Shared, MaxSharing: 8}, false, nil},
+		{"target above default max", pool.Config{Mode: pool.Shared, TargetSharing: 129}, false, nil},
+		{"unknown mode", pool.Config{Mode: 7}, false, []string{"Mode is mode(7), want exclusive or shared"}},
+	} {
+		var f pool.Factory[*conn] = &factory{}
+		if tc.nil {
+			f = nil
+		}
+		_, err := pool.New(f, tc.cfg)
+		if (err != nil) != (len(tc.want) > 0) {
+			t.Errorf("%s: New = %v", tc.name, err)
+			continue
+		}
+		if err == nil {
+			continue
+		}
+		if got := strings.Count(err.Error(), "\n") + 1; got != len(tc.want) {
+			t.Errorf("%s: New = %q, want %d faults", tc.name, err, len(tc.want))
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: New = %q, want %q in it", tc.name, err, want)
+			}
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	for _, tc := range []struct {
+		mode pool.Mode
+		max  int
+	}{{pool.Exclusive, 10}, {pool.Shared, 4}} {
+		p := open(t, &factory{}, pool.Config{Mode: tc.mode})
+		if s := p.Stats(); s.Max != tc.max || s.Min != 0 || p.Name() != "pool" {
+			t.Errorf("%v pool %q: Max = %d, Min = %d", tc.mode, p.Name(), s.Max, s.Min)
+		}
+		if s := p.Stats(); len(s.Closed) != 4 {
+			t.Errorf("Closed = %v, want every reason in it", s.Closed)
+		}
+	}
+}

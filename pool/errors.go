@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+var (
+	// ErrClosed is returned once Drain or Close was called. It is a
+	// core.ErrRejected and a core.ErrConnection.
+	ErrClosed = core.Sentinel("pool closed", core.TypePoolClosed, core.ErrRejected, core.ErrConnection)
+
+	// ErrExhausted is matched by every [*AcquireError]: a wait ended without a
+	// connection. It is a core.ErrConnection.
+	ErrExhausted = core.Sentinel("pool exhausted", core.TypePoolTimeout, core.ErrConnection)
+
+	// ErrTooManyWaiters is returned while Config.MaxWaiters callers wait
+	// already. It is a core.ErrRejected and a core.ErrConnection.
+	ErrTooManyWaiters = core.Sentinel("too many callers wait for a connection", core.TypeTooManyWaiters, core.ErrRejected, core.ErrConnection)
+
+	// ErrDial is matched by every [*DialError]. It is a core.ErrConnection.
+	ErrDial = core.Sentinel("dial failed", core.TypeConnect, core.ErrConnection)
+
+	// ErrDialTimeout is matched by a [*DialError] that Config.DialTimeout
+	// brought about. It is an ErrDial.
+	ErrDialTimeout = core.Sentinel("dial timed out", core.TypeConnect, ErrDial)
+
+	// ErrStart is matched by every error of Start. It is a core.ErrConnection.
+	ErrStart = core.Sentinel("pool cannot start", "", core.ErrConnection)
+
+	// ErrBadConn is for functions given to [Pool.Do]: an error that wraps it
+	// says that the connection is broken and must not be lent again.
+	ErrBadConn = core.Sentinel("bad connection", "")
+)
+
+// AcquireError says that a wait for a connection ended without one, and what
+// the pool looked like at that moment. It matches [ErrExhausted], and what Err
+// and LastDial match.
+type AcquireError struct {
+	Pool   string
+	Waited time.Duration // zero if the context had ended before
+	// InUse and Idle are how many connections had a caller and had none; Max
+	// is how many there may be. Waiters is how many callers waited still.
+	InUse, Idle, Max, Waiters int
+	LastDial                  error // what the last dial failed with, nil if it did not
+	Err                       error // the context's error, nil if Config.AcquireTimeout ended the wait
+}
+
+func (e *AcquireError) Error() string {
+	var b strings.Builder
+	if e.Waited == 0 && e.Err != nil {
+		fmt.Fprintf(&b, "pool %q: no connection acquired", e.Pool)
+	} else {
+		fmt.Fprintf(&b, "pool %q exhausted after %v: %d of %d in use, %d waiting",
+			e.Pool, e.Waited.Round(time.Microsecond), e.InUse, e.Max, e.Waiters)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.LastDial != nil {
+		fmt.Fprintf(&b, " (last dial: %v)", e.LastDial)
+	}
+	return b.String()
+}
+
+// Is matches [ErrExhausted] and what that is.
+func (e *AcquireError) Is(target error) bool { return errors.Is(ErrExhausted, target) }
+
+// Unwrap returns Err and LastDial, as far as they are set.
+func (e *AcquireError) Unwrap() []error {
+	var errs []error
+	for _, err := range []error{e.Err, e.LastDial} {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// ErrorType returns "pool_timeout".
+func (e *AcquireError) ErrorType() string { return core.TypePoolTimeout }
+
+// Class says that the backend is not to blame and that another attempt may
+// find a connection.
+func (e *AcquireError) Class() core.Class {
+	return core.Class{Verdict: core.Neutral, Retryable: true, Code: core.TypePoolTimeout}
+}
+
+// DialError says that a connection could not be made. It matches [ErrDial],
+// [ErrDialTimeout] if Timeout is set, and what Err matches. What it means is
+// for the backend's classifier to say.
+type DialError struct {
+	Pool    string
+	Err     error // what the factory said
+	Timeout bool  // Config.DialTimeout ended the dial
+}
+
+func (e *DialError) Error() string {
+	what := "cannot dial"
+	if e.Timeout {
+		what = "dial timed out"
+	}
+	return fmt.Sprintf("pool %q: %s: %v", e.Pool, what, e.Err)
+}
+
+// Is matches [ErrDial] or [ErrDialTimeout], and what those are.
+func (e *DialError) Is(target error) bool {
+	if e.Timeout {
+		return errors.Is(ErrDialTimeout, target)
+	}
+	return errors.Is(ErrDial, target)
+}
+
+// Unwrap returns what the factory said.
+func (e *DialError) Unwrap() error { return e.Err }
+
+// ErrorType returns "unauthenticated" if that is why, else "connect_error".
+func (e *DialError) ErrorType() string {
+	if core.ErrorType(e.Err) == core.TypeUnauthenticated {
+		return core.TypeUnauthenticated
+	}
+	return core.TypeConnect
+}
+
+// startError is what Start returns.
+type startError struct {
+	pool string
+	err  error
+}
+
+func (e *startError) Error() string        { return fmt.Sprintf("pool %q cannot start: %v", e.pool, e.err) }
+func (e *startError) Is(target error) bool { return errors.Is(ErrStart, target) }
+func (e *startError) Unwrap() error        { return e.err }
+
+// CloseError says what went wrong while a pool was closed. The pool is closed
+// nevertheless.
+type CloseError struct {
+	Pool   string
+	Forced int   // leases that were still out
+	Err    error // the context's error if it ended too early, and what the factory said
+}
+
+func (e *CloseError) Error() string {
+	if e.Forced == 0 {
+		return fmt.Sprintf("pool %q: close: %v", e.Pool, e.Err)
+	}
+	return fmt.Sprintf("pool %q closed by force, leases still out: %d: %v", e.Pool, e.Forced, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *CloseError) Unwrap() error { return e.Err }
