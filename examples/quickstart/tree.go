@@ -84,9 +84,11 @@ func (r *recorder) printSpan(w io.Writer, s sdktrace.ReadOnlySpan, first, rest s
 	if len(children) > 0 {
 		bar = "│  "
 	}
-	fmt.Fprintf(w, "%s%s%s\n", rest, bar, attributes(s.Attributes()))
+	for _, line := range attributes(s.Attributes()) {
+		fmt.Fprintf(w, "%s%s%s\n", rest, bar, line)
+	}
 	for _, e := range s.Events() {
-		fmt.Fprintf(w, "%s%s* %s: %s\n", rest, bar, e.Name, attributes(e.Attributes))
+		fmt.Fprintf(w, "%s%s* %s: %s\n", rest, bar, e.Name, strings.Join(attributes(e.Attributes), " "))
 	}
 	for _, l := range s.Links() {
 		fmt.Fprintf(w, "%s%s-> caused by span %s of trace %s\n", rest, bar, l.SpanContext.SpanID(), l.SpanContext.TraceID())
@@ -100,12 +102,21 @@ func (r *recorder) printSpan(w io.Writer, s sdktrace.ReadOnlySpan, first, rest s
 	}
 }
 
-func attributes(kvs []attribute.KeyValue) string {
+// lineWidth is how wide a line of attributes may be.
+const lineWidth = 90
+
+// attributes returns kvs as text, in lines.
+func attributes(kvs []attribute.KeyValue) []string {
 	kvs = slices.Clone(kvs)
 	slices.SortFunc(kvs, func(a, b attribute.KeyValue) int { return cmp.Compare(a.Key, b.Key) })
-	parts := make([]string, len(kvs))
-	for i, kv := range kvs {
-		parts[i] = string(kv.Key) + "=" + kv.Value.String()
+	var lines []string
+	for _, kv := range kvs {
+		part := string(kv.Key) + "=" + kv.Value.String()
+		if last := len(lines) - 1; last >= 0 && len(lines[last])+1+len(part) <= lineWidth {
+			lines[last] += " " + part
+		} else {
+			lines = append(lines, part)
+		}
 	}
-	return strings.Join(parts, " ")
+	return lines
 }
