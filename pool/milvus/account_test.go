@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvus_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/grpc/codes"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
+)
+
+// TestTheAccountOfAnAttempt asks the chain what it thinks was applied when the
+// work then fails without a word about it.
+func TestTheAccountOfAnAttempt(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault   milvustest.Fault
+		call    func(context.Context, *milvus.Conn) error
+		applied bool
+	}{
+		"a write answered OK": {
+			call: func(ctx context.Context, c *milvus.Conn) error { return insert(ctx, c, "v", 1) }, applied: true,
+		},
+		"a flush answered OK": {
+			call: func(ctx context.Context, c *milvus.Conn) error { return c.Flush(ctx, "docs", false) }, applied: true,
+		},
+		"reads": {
+			call: func(ctx context.Context, c *milvus.Conn) error {
+				_, has := c.HasCollection(ctx, "docs")
+				_, err := c.GetVersion(ctx)
+				return errors.Join(has, err)
+			},
+		},
+		"a read cut off": {
+			fault: milvustest.Fault{Method: "GetVersion", Drop: true},
+			call:  func(ctx context.Context, c *milvus.Conn) error { _, err := c.GetVersion(ctx); return err },
+		},
+		"a write cut off": {
+			fault: milvustest.Fault{Method: "Insert", Drop: true},
+			call:  func(ctx context.Context, c *milvus.Conn) error { return insert(ctx, c, "v", 1) }, applied: true,
+		},
+		"a write that failed inside": {
+			fault: milvustest.Fault{Method: "Insert", Status: milvustest.NewStatus(65535, "?")},
+			call:  func(ctx context.Context, c *milvus.Conn) error { return insert(ctx, c, "v", 1) }, applied: true,
+		},
+		"a write refused by a limit": {
+			fault: milvustest.Fault{Method: "Insert", Status: milvustest.RateLimited("no")},
+			call:  func(ctx context.Context, c *milvus.Conn) error { return insert(ctx, c, "v", 1) },
+		},
+		"a write refused as bad": {
+			fault: milvustest.Fault{Method: "Insert", Status: milvustest.NewStatus(1100, "no")},
+			call:  func(ctx context.Context, c *milvus.Conn) error { return insert(ctx, c, "v", 1) },
+		},
+		"a write that the SDK refused": {
+			call: func(ctx context.Context, c *milvus.Conn) error { return insert(ctx, c, "other", 1) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := start(t, milvustest.Config{})
+			createDocs(t, connect(t, srv), "v")
+			class := classOf(t, srv, func(ctx context.Context, conn *milvus.Conn) error {
+				srv.Inject(c.fault)
+				_ = c.call(ctx, conn)
+				return errors.New("mine")
+			})
+			if class.Sent != c.applied {
+				t.Errorf("Sent = %v, want %v", class.Sent, c.applied)
+			}
+		})
+	}
+}
+
+// classOf runs work as an attempt and returns what the chain learns.
+func classOf(t *testing.T, srv *milvustest.Server, work func(context.Context, *milvus.Conn) error) core.Class {
+	t.Helper()
+	var class core.Class
+	client := newClient(t, srv, func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			mark := call.Mark()
+			err := next(ctx, call)
+			class = call.LastAttempt(mark, err)
+			return err
+		}
+	})
+	_, err := core.Do(t.Context(), client, core.Op{Name: "test"}, func(ctx context.Context, c *milvus.Conn) (any, error) {
+		return nil, work(ctx, c)
+	})
+	if err == nil {
+		t.Fatal("the work did not fail")
+	}
+	return class
+}
+
+func newClient(t *testing.T, srv *milvustest.Server, m core.Middleware) *core.Client[*milvus.Conn] {
+	t.Helper()
+	p, err := milvus.NewPool(milvus.Config{Address: srv.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := core.NewClient(core.ClientConfig[*milvus.Conn]{
+		Source: p, Middleware: m, Classifier: milvus.Classify, Parts: []any{p},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+func TestAnUnsafeOperationIsNotRepeatedAfterItsInsert(t *testing.T) {
+	srv := start(t, milvustest.Config{})
+	createDocs(t, connect(t, srv), "v")
+	srv.Inject(milvustest.Fault{Method: "Flush", Status: milvustest.RateLimited("no")})
+	client := newClient(t, srv, func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			mark := call.Mark()
+			err := next(ctx, call)
+			for call.Attempt() < 3 && call.LastAttempt(mark, err).RetryableAs(call.Op.Safety) {
+				call.NextAttempt()
+				mark = call.Mark()
+				err = next(ctx, call)
+			}
+			return err
+		}
+	})
+	_, err := core.Do(t.Context(), client, core.Op{Name: "ingest"}, func(ctx context.Context, c *milvus.Conn) (any, error) {
+		if err := insert(ctx, c, "v", 1); err != nil {
+			return nil, err
+		}
+		return nil, c.Flush(ctx, "docs", false)
+	})
+	wantStatus(t, err, 8, codes.OK)
+	if got := srv.Calls("Insert"); got != 1 {
+		t.Errorf("Insert was called %d times, want 1", got)
+	}
+	if _, err = core.Do(t.Context(), client, core.Op{Name: "flush"}, func(ctx context.Context, c *milvus.Conn) (any, error) {
+		return nil, c.Flush(ctx, "docs", false)
+	}); err == nil {
+		t.Error("Flush succeeded")
+	}
+	if got := srv.Calls("Flush"); got != 1+3 {
+		t.Errorf("Flush was called %d times, want 4", got)
+	}
+}
+
+func TestEveryRPCIsKnownAsReadOnlyOrIsNot(t *testing.T) {
+	reads := []string{"Get", "Describe", "List", "Show", "Has", "Select", "Check"}
+	service := reflect.TypeFor[milvuspb.MilvusServiceClient]()
+	for i := range service.NumMethod() {
+		name := service.Method(i).Name
+		for _, prefix := range reads {
+			if strings.HasPrefix(name, prefix) && !milvus.ReadOnly[name] {
+				t.Errorf("%s is not known as read-only", name)
+			}
+		}
+	}
+	for name := range milvus.ReadOnly {
+		if _, ok := service.MethodByName(name); !ok && name != "Dial" {
+			t.Errorf("there is no RPC %s", name)
+		}
+	}
+	for _, name := range []string{
+		"Insert", "Upsert", "Delete", "CreateCollection", "DropCollection", "CreateIndex", "DropIndex", "Flush",
+		"LoadCollection", "ReleaseCollection", "CreateDatabase", "DropDatabase", "Import", "RestoreRBAC", "ManualCompaction",
+	} {
+		if milvus.ReadOnly[name] {
+			t.Errorf("%s is taken for read-only", name)
+		}
+	}
+}

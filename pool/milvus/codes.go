@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvus
+
+import "github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+
+// meaning groups the error codes of Milvus by what is to be done about them.
+type meaning uint8
+
+const (
+	unknown   meaning = iota
+	statement         // the request is wrong, or what it names is not there
+	notReady          // the server or the collection will be ready later
+	limited           // refused by a limit on rate or concurrency
+	overQuota         // refused until somebody frees memory or disk, or lifts a ban
+	refused           // the server says that it does not work now
+	failed            // the server tried, and failed
+)
+
+// Codes with a rule of their own. The others are named in the table only.
+const (
+	codeUnavailable      = 2
+	codeRateLimit        = 8
+	codeNotAuthenticated = 1400
+	codeNeedAuthenticate = 1800
+	codeUnexpected       = 65535
+)
+
+// meanings has the codes that Milvus 2.4 knows, except those that tell nothing:
+// the cause of 2000 (segcore) and of 65535 (unexpected) may be the request as
+// well as the server.
+var meanings = map[int32]meaning{
+	1:               notReady,
+	codeUnavailable: refused,
+	3:               overQuota, // memory limit
+	4:               limited,   // requests at once
+	5:               failed,    // internal
+	6:               failed,    // cross cluster routing
+	7:               overQuota, // disk limit
+	codeRateLimit:   limited,
+	9:               overQuota, // force deny
+	10:              statement, // unimplemented
+
+	100: statement, // collection: not found
+	101: notReady,  // not loaded
+	102: statement, // too many
+	103: notReady,  // not fully loaded
+	200: statement, // partition: not found
+	201: notReady,  // not loaded
+	202: notReady,  // not fully loaded
+
+	300: statement, // resource group not found
+	400: failed,    // replica: not found
+	401: failed,    // not available
+	500: failed,    // channel: not found
+	501: failed,    // lacks
+	502: failed,    // reduplicates
+	503: failed,    // not available
+	600: failed,    // segment: not found
+	601: notReady,  // not loaded
+	602: failed,    // lacks
+	603: failed,    // reduplicates
+
+	700: statement, // index: not found
+	701: statement, // not supported
+	702: statement, // duplicates
+	800: statement, // database: not found
+	801: statement, // too many
+	802: statement, // bad name
+
+	901: failed, // node: not found
+	902: failed, // offline
+	903: failed, // lacks
+	904: failed, // not the one meant
+	905: failed, // not available
+
+	1000: failed,    // IO: key not found
+	1001: failed,    // IO failed
+	1100: statement, // bad parameter
+	1200: statement, // metric not found
+	1300: failed,    // message queue: topic not found
+	1301: failed,    // topic not empty
+	1302: failed,    // internal
+	1303: overQuota, // writing denied
+
+	codeNotAuthenticated: statement,
+	1401:                 statement, // no permission
+	1600:                 statement, // alias: not found
+	1601:                 statement, // is a collection's name
+	1602:                 statement, // exists
+	1700:                 statement, // field: not found
+	1701:                 statement, // bad name
+
+	codeNeedAuthenticate: statement,
+	1801:                 statement, // bad requests, as the REST proxy words them
+	1802:                 statement,
+	1803:                 statement,
+	1804:                 statement,
+	1805:                 statement,
+	1806:                 statement,
+	1900:                 statement, // replication messages: not here
+	1901:                 statement, // bad
+	1902:                 statement,
+	1903:                 statement,
+	2100:                 statement, // import failed
+}
+
+// codeOf returns the present-day equivalent of a legacy code.
+func codeOf(legacy commonpb.ErrorCode) int32 {
+	switch legacy {
+	case commonpb.ErrorCode_NotReadyServe, commonpb.ErrorCode_NotReadyCoordActivating:
+		return 1
+	case commonpb.ErrorCode_ConnectFailed, commonpb.ErrorCode_DataCoordNA:
+		return codeUnavailable
+	case commonpb.ErrorCode_OutOfMemory, commonpb.ErrorCode_InsufficientMemoryToLoad, commonpb.ErrorCode_MemoryQuotaExhausted:
+		return 3
+	case commonpb.ErrorCode_DiskQuotaExhausted:
+		return 7
+	case commonpb.ErrorCode_RateLimit:
+		return codeRateLimit
+	case commonpb.ErrorCode_ForceDeny, commonpb.ErrorCode_TimeTickLongDelay:
+		return 9
+	case commonpb.ErrorCode_CollectionNotExists, commonpb.ErrorCode_CollectionNameNotFound:
+		return 100
+	case commonpb.ErrorCode_NoReplicaAvailable:
+		return 401
+	case commonpb.ErrorCode_NotShardLeader:
+		return 503
+	case commonpb.ErrorCode_SegmentNotFound:
+		return 600
+	case commonpb.ErrorCode_IndexNotExist:
+		return 700
+	case commonpb.ErrorCode_IllegalIndexType:
+		return 701
+	case commonpb.ErrorCode_NodeIDNotMatch:
+		return 904
+	case commonpb.ErrorCode_IllegalArgument, commonpb.ErrorCode_IllegalDimension, commonpb.ErrorCode_IllegalCollectionName,
+		commonpb.ErrorCode_IllegalTOPK, commonpb.ErrorCode_IllegalRowRecord, commonpb.ErrorCode_IllegalVectorID,
+		commonpb.ErrorCode_IllegalNLIST, commonpb.ErrorCode_IllegalMetricType, commonpb.ErrorCode_UpsertAutoIDTrue:
+		return 1100
+	case commonpb.ErrorCode_PermissionDenied:
+		return 1401
+	default:
+		return codeUnexpected
+	}
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+
+	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
+)
+
+func ExampleNewPool() {
+	srv, err := milvustest.Start(milvustest.Config{Version: "v2.4.2"}) // stands for a Milvus
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+
+	ctx := context.Background()
+	p, err := milvus.NewPool(milvus.Config{Address: srv.Addr()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer p.Close(ctx)
+
+	err = p.Do(ctx, func(ctx context.Context, c *milvus.Conn) error {
+		version, err := c.GetVersion(ctx)
+		fmt.Println(version)
+		return err
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output: v2.4.2
+}
+
+func ExampleError() {
+	srv, err := milvustest.Start(milvustest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer srv.Close()
+
+	ctx := context.Background()
+	p, err := milvus.NewPool(milvus.Config{Address: srv.Addr()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer p.Close(ctx)
+
+	err = p.Do(ctx, func(ctx context.Context, c *milvus.Conn) error {
+		_, err := c.Insert(ctx, "docs", "", entity.NewColumnInt64("id", []int64{1}))
+		return err
+	})
+	if e, ok := errors.AsType[*milvus.Error](err); ok {
+		fmt.Println(e.Code, e.Method, milvus.Classify(err).Verdict)
+	}
+	fmt.Println(err)
+	// Output:
+	// 100 DescribeCollection success
+	// milvus: DescribeCollection: collection not found[database=default][collection=docs] (100)
+}
