@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvus_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
+)
+
+type ourClient = *core.Client[*milvus.Conn]
+
+// open returns a client of srv, closed with the test.
+func open(t *testing.T, srv *milvustest.Server, cfg milvus.ClientConfig) ourClient {
+	t.Helper()
+	cfg.Address = srv.Addr()
+	c, err := milvus.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), enough)
+		defer cancel()
+		if err := c.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+var (
+	opVersion  = core.Op{Name: "GetVersion", Safety: core.ReadOnly}
+	opDescribe = core.Op{Name: "DescribeCollection", Target: "nowhere", Safety: core.ReadOnly}
+	opFlush    = core.Op{Name: "Flush", Target: "docs"} // unsafe
+)
+
+func version(ctx context.Context, c ourClient) error {
+	_, err := core.Do(ctx, c, opVersion, func(ctx context.Context, conn *milvus.Conn) (string, error) {
+		return conn.GetVersion(ctx)
+	})
+	return err
+}
+
+func TestOpenBuildsAClientWithAllItsParts(t *testing.T) {
+	srv := start(t, milvustest.Config{})
+	c := open(t, srv, milvus.ClientConfig{})
+	if err := version(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	chain, _ := core.Part[*middleware.Chain](c)
+	if got, want := chain.String(), "trace > breaker > retry > timeout > health"; got != want {
+		t.Errorf("chain = %q, want %q", got, want)
+	}
+	p, ok := core.Part[*pool.Pool[*milvus.Conn]](c)
+	if !ok || p.Name() != srv.Addr()+"/default" {
+		t.Errorf("the pool is %v", p)
+	}
+	b, ok := core.Part[*breaker.Breaker](c)
+	if !ok || b.Snapshot().Name != p.Name() || b.Snapshot().Counters.TotalSuccesses != 1 {
+		t.Errorf("the breaker is %+v", b.Snapshot())
+	}
+	monitor, ok := core.Part[*health.Monitor](c)
+	if !ok {
+		t.Fatal("there is no monitor")
+	}
+	if err := monitor.Check(t.Context()); err != nil {
+		t.Errorf("Check = %v", err)
+	}
+}
+
+func TestOpenNamesTheAddressThatItCannotReach(t *testing.T) {
+	srv := start(t, milvustest.Config{})
+	address := srv.Addr()
+	srv.Close() // nobody listens there now
+	_, err := milvus.Open(t.Context(), milvus.ClientConfig{Config: milvus.Config{Address: address}})
+	if !errors.Is(err, pool.ErrStart) || !errors.Is(err, core.ErrConnection) {
+		t.Errorf("Open = %v, want %v", err, pool.ErrStart)
+	}
+	for _, want := range []string{address, "connection refused"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open = %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestOpenRefusesAWrongChain(t *testing.T) {
+	_, err := milvus.Open(t.Context(), milvus.ClientConfig{Chain: middleware.Config{
+		Breaker: breaker.Config{MaxHalfOpenRequests: -1},
+		Retry:   retry.Config{Interval: time.Hour},
+	}})
+	for _, want := range []string{"MaxHalfOpenRequests", "Interval"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open = %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestAWrongCollectionIsATypedErrorThatNobodyRepeatsOrCounts(t *testing.T) {
+	srv := start(t, milvustest.Config{})
+	c := open(t, srv, milvus.ClientConfig{})
+	for range 2 * breaker.DefaultFailureThreshold {
+		_, err := core.Do(t.Context(), c, opDescribe, func(ctx context.Context, conn *milvus.Conn) (bool, error) {
+			_, err := conn.DescribeCollection(ctx, "nowhere")
+			return false, err
+		})
+		if e := asError(t, err); e.Code != 100 || e.Method != "DescribeCollection" {
+			t.Errorf("the error is %+v, want code 100 of DescribeCollection", e)
+		}
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Attempts != 1 {
+			t.Errorf("the error is %v, want one attempt", err)
+		}
+	}
+	if got, want := srv.Calls("DescribeCollection"), 2*breaker.DefaultFailureThreshold; got != want {
+		t.Errorf("%d calls, want %d", got, want)
+	}
+	if b, _ := core.Part[*breaker.Breaker](c); b.State() != breaker.Closed {
+		t.Errorf("the breaker is %v, want closed", b.State())
+	}
+}
+
+// callers is how many operations are on each connection when it dies.
+const callers = 32
+
+// hanging starts operations that hang at the server, on each of size
+// connections, and returns a function that waits for their end.
+func hanging(t *testing.T, srv *milvustest.Server, c ourClient, size int) (wait func()) {
+	t.Helper()
+	srv.Inject(milvustest.Fault{Method: "Flush", Hang: true})
+	var wg sync.WaitGroup
+	for range size * callers {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), enough)
+			defer cancel()
+			_, err := core.Do(ctx, c, opFlush, func(ctx context.Context, conn *milvus.Conn) (bool, error) {
+				return true, conn.Flush(ctx, "docs", true)
+			})
+			if err == nil {
+				t.Error("an operation survived the death of its connection, though it is unsafe to repeat")
+			}
+		})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), enough)
+	defer cancel()
+	if err := srv.AwaitCalls(ctx, "Flush", size*callers); err != nil {
+		t.Fatal(err)
+	}
+	return wg.Wait
+}
+
+func TestTheDeathOfOneConnectionOpensNothingTheDeathOfAllDoes(t *testing.T) {
+	const size = 4
+	cfg := milvus.ClientConfig{
+		Config: milvus.Config{Pool: pool.Config{MinSize: size}},
+		Chain: middleware.Config{
+			Breaker: breaker.Config{RecoveryTimeout: 10 * time.Millisecond},
+			Retry:   retry.Config{MaxRetries: retry.None},
+		},
+	}
+	t.Run("one", func(t *testing.T) {
+		srv := start(t, milvustest.Config{})
+		c := open(t, srv, cfg)
+		wait := hanging(t, srv, c, size)
+		if n := srv.CloseConns(1); n != 1 {
+			t.Fatalf("%d connections were cut, want 1", n)
+		}
+		b, _ := core.Part[*breaker.Breaker](c)
+		await(t, func() bool { return b.Snapshot().Counters.TotalNeutral >= callers-1 })
+		s := b.Snapshot()
+		if s.State != "closed" || s.Counters.TotalFailures != 1 || s.Counters.TotalNeutral != callers-1 {
+			t.Errorf("after one death: %s, %+v; want closed and one failure", s.State, s.Counters)
+		}
+		srv.CloseConns(-1)
+		wait()
+	})
+	t.Run("all, and nobody listens", func(t *testing.T) {
+		srv := start(t, milvustest.Config{})
+		c := open(t, srv, cfg)
+		wait := hanging(t, srv, c, size)
+		srv.Stop()
+		wait()
+		b, _ := core.Part[*breaker.Breaker](c)
+		if s := b.Snapshot(); s.Counters.TotalFailures != size {
+			t.Errorf("after %d deaths: %+v, want as many failures", size, s.Counters)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), enough)
+		defer cancel()
+		if err := version(ctx, c); err == nil { // refused: the fifth in a row
+			t.Error("an operation succeeded without a server")
+		}
+		if n := b.Snapshot().Counters.StateChangeCount; n == 0 {
+			t.Error("the breaker did not open")
+		}
+	})
+}
+
+// await asks again and again, because nobody tells, until cond holds.
+func await(t *testing.T, cond func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	over := time.After(enough)
+	for !cond() {
+		select {
+		case <-ticker.C:
+		case <-over:
+			t.Fatal("it did not happen")
+		}
+	}
+}
