@@ -109,8 +109,9 @@ func (b *Budget) refill() {
 	}
 	last, t := b.filled.Load(), int64(now())
 	grown := int64(float64(t-last) / float64(time.Second) * b.perSecond * budgetUnit)
-	// Small steps are left to add up, lest rounding eat them.
-	if grown >= budgetUnit/100 && b.filled.CompareAndSwap(last, t) {
+	// Small steps are left to add up, and so is what rounding leaves over.
+	paid := math.Ceil(float64(grown) / (b.perSecond * budgetUnit) * float64(time.Second))
+	if grown >= budgetUnit/100 && b.filled.CompareAndSwap(last, last+int64(paid)) {
 		b.add(grown)
 	}
 }

@@ -129,16 +129,16 @@ func (c *Call) Outcome(m Mark, err error) Class {
 		return c.verdict
 	default:
 		class := c.LastAttempt(m, err)
-		if class.Verdict == Success && c.reached == m.reached {
-			class.Verdict = Neutral
+		if class.Verdict == Success {
+			class.Verdict = Neutral // nobody held a connection, so it was not the backend that answered
 		}
 		return class
 	}
 }
 
-// LastAttempt returns the class of the last attempt since m, refused or not,
+// LastAttempt returns the class of the attempt that began at m, refused or not,
 // given the error that next returned. It is what a stage that repeats attempts
-// acts on.
+// acts on; it takes a new mark for each.
 func (c *Call) LastAttempt(m Mark, err error) Class {
 	switch {
 	case err == nil:

@@ -32,6 +32,21 @@ type Class struct {
 	Code string
 }
 
+// String describes the class for people.
+func (c Class) String() string {
+	s := c.Verdict.String()
+	if c.Code != "" {
+		s += " " + c.Code
+	}
+	if c.Retryable {
+		s += " retryable"
+	}
+	if c.Sent {
+		s += " sent"
+	}
+	return s
+}
+
 // RetryableAs reports whether an operation of the given safety may be attempted
 // again after this outcome.
 func (c Class) RetryableAs(s Safety) bool {
@@ -83,16 +98,20 @@ const (
 )
 
 // Classifier tells what a backend's error means. It is called for errors only,
-// concurrently, and never with an error that this package understands itself:
-// rejections, errors with a Class method, the caller's own cancel and deadline,
-// and timeouts.
+// concurrently, and never for rejections and errors with a Class method. Where
+// a context ended the attempt, only what it says of Sent and Conn counts.
 type Classifier func(err error) Class
 
 // Classify is the Classifier of clients without one: an error that nobody
 // knows is a failure of the backend, may have been applied, and is worth
-// another attempt where the operation's [Safety] allows it.
-func Classify(error) Class {
-	return Class{Verdict: Failure, Retryable: true, Sent: true, Conn: Suspect}
+// another attempt where the operation's [Safety] allows it. The connection is
+// suspect, unless the error is the end of a context.
+func Classify(err error) Class {
+	class := Class{Verdict: Failure, Retryable: true, Sent: true, Conn: Suspect}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		class.Conn = Unclean
+	}
+	return class
 }
 
 // classified is an error that knows its own class, such as a pool's.
@@ -123,12 +142,25 @@ func classify(err error, backend Classifier) Class {
 	return c
 }
 
+// foreign reports whether err comes from another operation or another source of
+// connections that the work used.
+func foreign(err error) bool {
+	if _, ok := errors.AsType[classified](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*Error](err)
+	return ok
+}
+
 // judge returns the class of an attempt that ran under ctx and ended with err,
 // and the error that explains it: an end that a context forced is told apart
 // from one that the backend answered. held says whether the attempt had a
 // connection.
 func (c *Call) judge(ctx context.Context, err error, held bool) (Class, error) {
 	class := classify(err, c.classifier)
+	if held && foreign(err) {
+		class.Sent = true // what it says is true of another attempt, not of all that this one did
+	}
 	if err == nil || (class.Verdict == Success && held) {
 		return class, err // answered, whatever the clocks say
 	}
@@ -138,7 +170,10 @@ func (c *Call) judge(ctx context.Context, err error, held bool) (Class, error) {
 		class = Class{Verdict: Neutral, Sent: class.Sent, Conn: max(class.Conn, Unclean), Code: TypeCanceled}
 	case !held:
 		// Whichever clock ended the wait for a connection, the pool's own error
-		// says it best.
+		// says it best, if it has one.
+		if err == ctx.Err() {
+			class = Class{Verdict: Neutral, Retryable: true, Code: class.Code}
+		}
 	case caller != nil:
 		if timeout, ok := errors.AsType[*TimeoutError](context.Cause(c.ctx)); ok {
 			err = timeout.with(err)

@@ -84,8 +84,8 @@ func Part[T, C any](c *Client[C]) (part T, ok bool) {
 
 // Close closes what the client was built with, in reverse order, each bounded
 // by ctx. Only the first call closes; the others wait for it, no longer than
-// their own ctx, and return the same error. Operations that start after Close
-// fail with the error of the closed source.
+// their own ctx, and return the same error. If the source is one of the parts, as
+// a pool should be, operations that start later fail with its error.
 func (c *Client[C]) Close(ctx context.Context) error { return c.close(ctx) }
 
 func closeOnce(parts []any) func(context.Context) error {
@@ -96,6 +96,7 @@ func closeOnce(parts []any) func(context.Context) error {
 	)
 	return func(ctx context.Context) error {
 		if started.CompareAndSwap(false, true) {
+			defer close(done)
 			var errs []error
 			for _, p := range slices.Backward(parts) {
 				if p, ok := p.(interface{ Close(context.Context) error }); ok {
@@ -103,8 +104,12 @@ func closeOnce(parts []any) func(context.Context) error {
 				}
 			}
 			err = errors.Join(errs...)
-			close(done)
 			return err
+		}
+		select {
+		case <-done:
+			return err // also if ctx has ended too
+		default:
 		}
 		select {
 		case <-done:

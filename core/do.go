@@ -50,30 +50,26 @@ type task[C, R any] struct {
 
 func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
 	actx := &t.first
-	if actx.Context != nil {
+	if actx.parent != nil {
 		actx = new(attemptContext)
 	}
-	actx.Context = ctx
+	actx.parent = ctx
 
-	lease, err := t.source.Acquire(actx)
-	if err != nil {
-		class, err := call.judge(ctx, err, false)
-		class.Sent = false // the function was never called
-		call.settle(class, false, 0)
-		return err
-	}
-	call.began()
-	start := now()
-	returned := false
+	var (
+		lease Lease[C]
+		held  bool
+		start time.Duration
+		// They stand if a panic or Goexit is on its way; it is not held up.
+		class  = Class{Verdict: Failure, Conn: Unclean, Code: TypePanic}
+		reason = ErrPanic
+	)
 	defer func() {
-		ran := now() - start
-		// Stands if a panic or Goexit is on its way; it is not held up.
-		class, reason := Class{Verdict: Failure, Sent: true, Conn: Unclean, Code: TypePanic}, ErrPanic
-		if returned {
-			class, err = call.judge(ctx, err, true)
-			reason = err
+		if !held {
+			call.settle(class, false, 0)
+			return
 		}
-		class.Sent = class.Sent || actx.account.applied.Load()
+		ran := now() - start
+		class.Sent = class.Sent || actx.applied.Load()
 		news := lease.Return(class.Conn, reason)
 		if class.Verdict == Failure && class.Conn >= Suspect && !news {
 			// The death of one connection is one failure, however many were on it.
@@ -81,8 +77,17 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
 		}
 		call.settle(class, true, ran)
 	}()
+
+	if lease, err = t.source.Acquire(actx); err != nil {
+		class, err = call.judge(ctx, err, false)
+		class.Sent = false // the function was never called
+		return err
+	}
+	held, class.Sent, start = true, true, now()
+	call.began()
 	t.result, err = t.fn(actx, lease.Conn())
-	returned = true
+	class, err = call.judge(ctx, err, true)
+	reason = err
 	return err
 }
 

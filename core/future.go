@@ -31,7 +31,7 @@ func Go[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Cont
 			if v := recover(); v != nil {
 				f.panic = &PanicError{Value: v, Stack: debug.Stack()}
 			} else {
-				f.err = fmt.Errorf("%s: the function called runtime.Goexit: %w", op.Name, ErrPanic)
+				f.err = &Error{Op: op.Name, Target: op.Target, Attempts: 1, Err: fmt.Errorf("the function called runtime.Goexit: %w", ErrPanic)}
 			}
 		}()
 		f.result, f.err = Do(ctx, c, op, fn)

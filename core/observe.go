@@ -65,7 +65,7 @@ const (
 
 // String returns the name of the kind in lower case.
 func (k Kind) String() string {
-	return [...]string{"operation", "attempt", "acquire", "connect", "probe"}[k]
+	return nameOf(int(k), "operation", "attempt", "acquire", "connect", "probe")
 }
 
 // Event is something that happened at one instant. Which fields are set
@@ -116,5 +116,12 @@ const (
 
 // String returns the name of the kind in lower case.
 func (k EventKind) String() string {
-	return [...]string{"retry", "retry_end", "reject", "move", "timeout", "health"}[k]
+	return nameOf(int(k), "retry", "retry_end", "reject", "move", "timeout", "health")
+}
+
+func nameOf(i int, names ...string) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return "unknown"
 }

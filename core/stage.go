@@ -3,9 +3,9 @@
 package core
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -31,15 +31,17 @@ func Arrange(order []string, stages []Stage) ([]Stage, error) {
 
 	byName := make(map[string]Stage, len(stages))
 	for _, s := range stages {
-		_, dup := byName[s.Name]
-		switch {
-		case s.Name == "":
+		if s.Name == "" {
 			fault("a stage has no name")
-		case s.Middleware == nil:
+			continue
+		}
+		if s.Middleware == nil {
 			fault("stage %q has no middleware", s.Name)
-		case dup:
+		}
+		if _, dup := byName[s.Name]; dup {
 			fault("stage %q is provided twice", s.Name)
-		case s.Before != "" && s.After != "":
+		}
+		if s.Before != "" && s.After != "" {
 			fault("stage %q is placed both before %q and after %q", s.Name, s.Before, s.After)
 		}
 		byName[s.Name] = s
@@ -56,21 +58,21 @@ func Arrange(order []string, stages []Stage) ([]Stage, error) {
 			fault("the order names stage %q, which nobody provides", name)
 		default:
 			placed[name] = true
+			s.Before, s.After = "", "" // the order knows better
 			chain = append(chain, s)
 		}
 	}
 
 	var rest []Stage
-	for name, s := range byName {
-		switch {
-		case placed[name] || name == "":
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		switch s := byName[name]; {
+		case placed[name], s.Before != "" && s.After != "":
 		case s.Before == "" && s.After == "":
 			fault("stage %q has no place: the order %q does not name it, and it is not placed before or after a stage", name, order)
 		default:
 			rest = append(rest, s)
 		}
 	}
-	slices.SortFunc(rest, func(a, b Stage) int { return cmp.Compare(a.Name, b.Name) })
 	chain, rest = insert(chain, rest)
 	for _, s := range rest {
 		neighbour := s.Before + s.After
@@ -91,12 +93,16 @@ func Arrange(order []string, stages []Stage) ([]Stage, error) {
 func insert(chain, rest []Stage) (longer, left []Stage) {
 	for {
 		left = left[:0:0]
+		// One generation at a time, so that none comes between its neighbour and
+		// that one's own neighbours.
+		standing := slices.Clone(chain)
 		for _, s := range rest {
-			at := slices.IndexFunc(chain, func(c Stage) bool { return c.Name == s.Before+s.After })
-			if at < 0 {
+			neighbour := func(c Stage) bool { return c.Name == s.Before+s.After }
+			if !slices.ContainsFunc(standing, neighbour) {
 				left = append(left, s)
 				continue
 			}
+			at := slices.IndexFunc(chain, neighbour)
 			if s.After != "" {
 				// Behind those that stand there for the same reason.
 				for at++; at < len(chain) && chain[at].After == s.After; at++ {

@@ -31,7 +31,10 @@ type scopeKey struct {
 	source  string
 }
 
-type refKey struct{}
+type (
+	refKey   struct{}
+	beginKey struct{} // holds the scopeKey of the scope that the context belongs to
+)
 
 func key(s core.Scope) scopeKey { return scopeKey{s.Kind, s.Op.Name, s.Attempt, s.Source} }
 
@@ -48,15 +51,20 @@ func (r *Recorder) Begin(ctx context.Context, s core.Scope) context.Context {
 		r.refs++
 		ctx = context.WithValue(ctx, refKey{}, r.refs)
 	}
-	return ctx
+	return context.WithValue(ctx, beginKey{}, key(s))
 }
 
 // End writes "end KIND OP [#ATTEMPT] [ERROR_TYPE]".
-func (r *Recorder) End(_ context.Context, s core.Scope, err error) {
+func (r *Recorder) End(ctx context.Context, s core.Scope, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.open[key(s)]--; r.open[key(s)] < 0 {
+	if r.open[key(s)] == 0 {
 		r.faults = append(r.faults, "end without begin: "+describe(s))
+	} else {
+		r.open[key(s)]--
+		if ctx.Value(beginKey{}) != key(s) {
+			r.faults = append(r.faults, "end in another context than Begin returned: "+describe(s))
+		}
 	}
 	line := "end " + describe(s)
 	if err != nil {
@@ -111,7 +119,7 @@ func (r *Recorder) Events(kind core.EventKind) []core.Event {
 }
 
 // Check returns an error that names every scope that was begun and not ended,
-// or ended and not begun.
+// ended and not begun, or ended in a context that Begin did not return for it.
 func (r *Recorder) Check() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

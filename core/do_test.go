@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
+)
+
+func newClient[C any](t *testing.T, cfg core.ClientConfig[C]) *core.Client[C] {
+	t.Helper()
+	c, err := core.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestDoReturnsTheTypedResult(t *testing.T) {
+	source := &coretest.Source[int]{Conn: 7}
+	client := newClient(t, core.ClientConfig[int]{Source: source})
+	type hit struct{ id int }
+	got, err := core.Do(t.Context(), client, search, func(_ context.Context, conn int) (*hit, error) {
+		if source.Out() != 1 {
+			t.Errorf("%d loans are out during the work, want 1", source.Out())
+		}
+		return &hit{conn}, nil
+	})
+	if err != nil || got == nil || got.id != 7 {
+		t.Errorf("Do = %v, %v, want hit 7", got, err)
+	}
+	if source.Out() != 0 || source.Loans() != 1 {
+		t.Errorf("%d of %d loans are out, want 0 of 1", source.Out(), source.Loans())
+	}
+}
+
+func TestDoReturnsNoResultBesideAnError(t *testing.T) {
+	tests := []struct {
+		name  string
+		stage core.Middleware
+		work  work
+	}{
+		{"the work returned both", nil, fail(errStatement)},
+		{"every attempt returned both", repeat(2), fail(errUnavailable, errUnavailable)},
+		{"a stage turned a good answer into an error", func(next core.Handler) core.Handler {
+			return func(ctx context.Context, call *core.Call) error {
+				return errors.Join(next(ctx, call), errStatement)
+			}
+		}, fail()},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tr := newTrial(t, trialConfig{stage: test.stage})
+			if got, err := core.Do(t.Context(), tr.client, search, test.work); got != "" || err == nil {
+				t.Errorf("Do = %q, %v, want an error alone", got, err)
+			}
+		})
+	}
+}
+
+func TestDoReturnsTheResultOfTheLastAttempt(t *testing.T) {
+	tr := newTrial(t, trialConfig{stage: repeat(3)})
+	got, err := core.Do(t.Context(), tr.client, search, fail(errUnavailable, errUnavailable))
+	if got != "result" || err != nil {
+		t.Errorf("Do = %q, %v, want the result", got, err)
+	}
+}
+
+func TestDoNamesTheOperationInItsError(t *testing.T) {
+	tests := []struct {
+		name     string
+		op       core.Op
+		attempts int
+		want     string
+	}{
+		{"with a target", search, 1, "Search docs: unavailable"},
+		{"without a target", core.Op{Name: "Ping"}, 1, "Ping: unavailable"},
+		{"after several attempts", search, 3, "Search docs: unavailable (after 3 attempts)"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tr := newTrial(t, trialConfig{stage: repeat(test.attempts)})
+			_, err := core.Do(t.Context(), tr.client, test.op, fail(errUnavailable, errUnavailable, errUnavailable))
+			if err == nil || err.Error() != test.want {
+				t.Errorf("Do = %v, want %s", err, test.want)
+			}
+			e, ok := errors.AsType[*core.Error](err)
+			if !ok {
+				t.Fatalf("Do = %T, want *core.Error", err)
+			}
+			if e.Op != test.op.Name || e.Target != test.op.Target || e.Attempts != test.attempts {
+				t.Errorf("Error = %+v, want op %q, target %q, attempts %d", e, test.op.Name, test.op.Target, test.attempts)
+			}
+			if e.Unwrap() != errUnavailable {
+				t.Errorf("Unwrap = %v, want what the work returned, as it is", e.Unwrap())
+			}
+		})
+	}
+}
+
+func TestDoCountsARefusedAttempt(t *testing.T) {
+	tr := newTrial(t, trialConfig{stage: refuse(1, errRefused)})
+	_, err := core.Do(t.Context(), tr.client, search, fail())
+	if e, ok := errors.AsType[*core.Error](err); !ok || e.Attempts != 1 || !errors.Is(err, core.ErrRejected) {
+		t.Errorf("Do = %#v, want a rejection after 1 attempt", err)
+	}
+	if tr.source.Loans() != 0 {
+		t.Errorf("%d loans, want 0", tr.source.Loans())
+	}
+}
+
+func TestDoAcquiresForEachAttemptAndReturnsBetween(t *testing.T) {
+	var between []int
+	tr := newTrial(t, trialConfig{})
+	between3 := func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) (err error) {
+			for range 3 {
+				err = next(ctx, call)
+				between = append(between, tr.source.Out())
+			}
+			return err
+		}
+	}
+	client := newClient(t, core.ClientConfig[string]{Source: &tr.source, Middleware: between3})
+	if _, err := core.Do(t.Context(), client, search, fail(errUnavailable, errUnavailable)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(between, []int{0, 0, 0}) || tr.source.Loans() != 3 {
+		t.Errorf("loans out between attempts: %d (%d in all), want none (3)", between, tr.source.Loans())
+	}
+}
+
+func TestDoTellsTheLenderWhatTheClassSays(t *testing.T) {
+	broken := errors.New("broken")
+	classifier := func(err error) core.Class {
+		if err == broken {
+			return core.Class{Verdict: core.Failure, Conn: core.Broken}
+		}
+		return backend(err)
+	}
+	tests := []struct {
+		err  error
+		want core.ConnFate
+	}{
+		{nil, core.Keep}, {errStatement, core.Keep}, {errLimited, core.Keep}, {errUnavailable, core.Suspect}, {broken, core.Broken},
+	}
+	for _, test := range tests {
+		tr := newTrial(t, trialConfig{})
+		client := newClient(t, core.ClientConfig[string]{Source: &tr.source, Classifier: classifier})
+		_, _ = core.Do(t.Context(), client, search, func(context.Context, string) (string, error) { return "", test.err })
+		if !slices.Equal(tr.fates, fates{test.want}) || tr.reasons[0] != test.err {
+			t.Errorf("after %v: Return(%v, %v), want %v and that error", test.err, tr.fates, tr.reasons, test.want)
+		}
+	}
+}
+
+func TestALeaseTellsItsLenderHowTheLoanEnded(t *testing.T) {
+	tr := newTrial(t, trialConfig{stale: true})
+	for _, end := range []func(core.Lease[string]){
+		func(l core.Lease[string]) { l.Release() },
+		func(l core.Lease[string]) { l.Discard(errUnavailable) },
+		func(l core.Lease[string]) {
+			if l.Return(core.Suspect, errStatement) {
+				t.Error("Return = true, want what the lender says")
+			}
+		},
+	} {
+		lease, err := tr.source.Acquire(t.Context())
+		if err != nil || lease.Conn() != "conn" {
+			t.Fatalf("Acquire = %q, %v, want conn", lease.Conn(), err)
+		}
+		end(lease)
+	}
+	if !slices.Equal(tr.fates, fates{core.Keep, core.Broken, core.Suspect}) ||
+		!slices.Equal(tr.reasons, []error{nil, errUnavailable, errStatement}) {
+		t.Errorf("the lender was told %v, %v", tr.fates, tr.reasons)
+	}
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package core_test
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/penstock-go/penstock"
+
+// rule says what the packages of a folder may import besides the standard
+// library and themselves. An import that ends in "/..." stands for the whole
+// tree, one that ends in "/*" for what is directly below; imports within this
+// module are written from its root.
+type rule struct {
+	folder string   // "/*" and "/..." as above; the first rule that matches holds
+	may    []string // in all files
+	tests  []string // in test files, too
+}
+
+const (
+	everything = "..."
+	sdkClient  = "github.com/milvus-io/milvus-sdk-go/v2/client"
+	sdkEntity  = "github.com/milvus-io/milvus-sdk-go/v2/entity"
+	sdkRetry   = "github.com/grpc-ecosystem/go-grpc-middleware/retry"
+	goleak     = "go.uber.org/goleak"
+	rapid      = "pgregory.net/rapid"
+	coretests  = "core/coretest"
+	milvustest = "pool/milvus/milvustest"
+	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
+	protobuf   = "google.golang.org/protobuf/..."
+)
+
+// otelAPI is what an instrumentation needs; an SDK or an exporter is not in it.
+var otelAPI = []string{
+	"go.opentelemetry.io/otel",
+	"go.opentelemetry.io/otel/attribute/...",
+	"go.opentelemetry.io/otel/baggage",
+	"go.opentelemetry.io/otel/codes",
+	"go.opentelemetry.io/otel/metric/...",
+	"go.opentelemetry.io/otel/propagation",
+	"go.opentelemetry.io/otel/semconv/...",
+	"go.opentelemetry.io/otel/trace/...",
+}
+
+// rules are the arrows between the packages: what is not here is forbidden, and
+// so is a package that is not here.
+var rules = []rule{
+	{folder: "core", tests: []string{coretests}},
+	{folder: "core/coretest", may: []string{"core"}},
+
+	{folder: "pool", may: []string{"core"}, tests: []string{coretests, goleak, rapid}},
+	{
+		folder: "pool/milvus",
+		may: []string{
+			"core", "pool", "middleware/...", sdkClient, sdkEntity, sdkRetry,
+			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
+		},
+		tests: []string{coretests, milvustest, goleak, rapid},
+	},
+	{
+		folder: milvustest,
+		may:    []string{"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", protobuf},
+		tests:  []string{sdkClient, sdkEntity, sdkRetry, goleak},
+	},
+
+	{folder: "middleware", may: []string{"core", "middleware/*"}, tests: []string{coretests}},
+	{folder: "middleware/breaker", may: []string{"core", "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests}},
+	{folder: "middleware/retry", may: []string{"core", "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests}},
+	{folder: "middleware/ratelimit", may: []string{"core", "golang.org/x/time/rate"}, tests: []string{coretests}},
+	{folder: "middleware/*", may: []string{"core"}, tests: []string{coretests}},
+
+	{folder: "otelx", may: slices.Concat([]string{"core", "pool"}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
+	{
+		folder: "otelx/sdk",
+		may: slices.Concat(otelAPI, []string{
+			otelSDK, "go.opentelemetry.io/contrib/exporters/autoexport", "go.opentelemetry.io/contrib/propagators/autoprop",
+		}),
+		// A test's collector has to read what it is sent.
+		tests: []string{"otelx", "go.opentelemetry.io/proto/otlp/...", protobuf, goleak},
+	},
+
+	{
+		folder: "fxmodule",
+		// The SDK's types, because applications provide the concrete ones.
+		may: slices.Concat(
+			[]string{"core", "pool", "middleware/...", "otelx", "otelx/sdk", "go.uber.org/fx/..."},
+			otelAPI,
+			[]string{"go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric"},
+		),
+		tests: []string{coretests, otelSDK, goleak},
+	},
+	{
+		folder: "fxmodule/milvusfx",
+		may:    []string{"fxmodule", "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
+		tests:  []string{coretests, milvustest, otelSDK, goleak},
+	},
+	{folder: "fxmodule/config", may: []string{"core", "pool", "middleware/...", "github.com/knadh/koanf/..."}},
+	{folder: "fxmodule/admin", may: []string{"core", "pool", "middleware/..."}, tests: []string{coretests}},
+
+	{folder: "examples/...", may: []string{everything}},
+}
+
+// refusal returns why a file of the package in folder may not import imp, ""
+// if it may.
+func refusal(folder, imp string, test bool) string {
+	at := slices.IndexFunc(rules, func(r rule) bool { return matches(r.folder, folder) })
+	if at < 0 {
+		return fmt.Sprintf("no rule says what %s may import", folder)
+	}
+	may := rules[at].may
+	if test {
+		may = slices.Concat(may, rules[at].tests, []string{folder})
+	}
+	if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") {
+		return "" // the standard library
+	}
+	if imp == sdkClient && folder != "pool/milvus" && !test {
+		return "only pool/milvus may import the SDK's client"
+	}
+	local := strings.TrimPrefix(imp, module+"/")
+	if slices.ContainsFunc(may, func(pattern string) bool { return matches(pattern, local) }) {
+		return ""
+	}
+	return fmt.Sprintf("%s may import only %q", folder, may)
+}
+
+func matches(pattern, name string) bool {
+	if pattern == everything {
+		return true
+	}
+	if tree, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return name == tree || strings.HasPrefix(name, tree+"/")
+	}
+	if parent, ok := strings.CutSuffix(pattern, "/*"); ok {
+		return path.Dir(name) == parent
+	}
+	return name == pattern
+}
+
+// TestPackagesImportOnlyWhatTheyMay reads the files itself: what a child
+// process such as "go list" reads is unknown to the cache of test results,
+// which would go on saying ok.
+func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
+	root := os.DirFS("..")
+	if mod, err := fs.ReadFile(root, "go.mod"); err != nil || !strings.Contains(string(mod), "module "+module+"\n") {
+		t.Fatalf("the module's root is not here: %v", err)
+	}
+	seen := map[string]bool{}
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return enter(root, name, d.Name())
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		imports, err := importsOf(root, name)
+		if err != nil {
+			return err
+		}
+		folder := path.Dir(name)
+		seen[folder] = true
+		if why := refusal(folder, "context", false); why != "" { // also of a package without imports
+			t.Errorf("%s: %s", name, why)
+			return nil
+		}
+		for _, imp := range imports {
+			if why := refusal(folder, imp, strings.HasSuffix(name, "_test.go")); why != "" {
+				t.Errorf("%s imports %s: %s", name, imp, why)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	// A walk that finds nothing finds no fault.
+	for _, folder := range []string{"core", coretests, "middleware", "middleware/breaker"} {
+		if !seen[folder] {
+			t.Errorf("no file of %s was read", folder)
+		}
+	}
+}
+
+// enter returns fs.SkipDir for what the go command would not enter either.
+func enter(root fs.FS, name, base string) error {
+	if name == "." {
+		return nil
+	}
+	if strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "vendor" {
+		return fs.SkipDir
+	}
+	if _, err := fs.Stat(root, path.Join(name, "go.mod")); err == nil {
+		return fs.SkipDir // another module
+	}
+	return nil
+}
+
+func importsOf(root fs.FS, name string) (imports []string, err error) {
+	src, err := fs.ReadFile(root, name)
+	if err != nil {
+		return nil, err
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ImportsOnly)
+	if err != nil {
+		return nil, err
+	}
+	for _, spec := range file.Imports {
+		imp, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return nil, err
+		}
+		imports = append(imports, imp)
+	}
+	return imports, nil
+}
+
+func TestTheRuleOfImports(t *testing.T) {
+	const ours = module + "/"
+	tests := []struct {
+		folder, imp string
+		file, test  bool // whether a file, or a test file, may
+	}{
+		{"core", "context", true, true},
+		{"core", "encoding/json", true, true},
+		{"core", ours + "core", false, true}, // its external tests
+		{"core", ours + "core/coretest", false, true},
+		{"core", ours + "pool", false, false},
+		{"core", "golang.org/x/sync/errgroup", false, false},
+		{"core", goleak, false, false},
+		{"core/coretest", ours + "core", true, true},
+		{"core/coretest", ours + "pool", false, false},
+		{"core/other", "context", false, false},
+
+		{"pool", ours + "core", true, true},
+		{"pool", ours + "core/coretest", false, true},
+		{"pool", goleak, false, true},
+		{"pool", rapid, false, true},
+		{"pool", ours + "middleware", false, false},
+		{"pool", ours + "pool/milvus", false, false},
+		{"pool/milvus", ours + "middleware/health", true, true},
+		{"pool/milvus", ours + "otelx", false, false},
+		{"pool/milvus", ours + "pool/milvus/milvustest", false, true},
+		{"pool/milvus", sdkClient, true, true},
+		{"pool/milvus", "google.golang.org/grpc", true, true},
+		{"pool/milvus", "google.golang.org/grpcx", false, false},
+		{"pool/milvus/milvustest", sdkClient, false, true},
+		{"pool/milvus/milvustest", ours + "core", false, false},
+		{"pool/other", "context", false, false},
+
+		{"middleware", ours + "middleware/retry", true, true},
+		{"middleware", ours + "pool", false, false},
+		{"middleware", "github.com/eapache/go-resiliency/breaker", false, false},
+		{"middleware/retry", "github.com/eapache/go-resiliency/retrier", true, true},
+		{"middleware/retry", "github.com/eapache/go-resiliency/breaker", false, false},
+		{"middleware/retry", ours + "middleware/breaker", false, false},
+		{"middleware/retry", ours + "middleware", false, false},
+		{"middleware/timeout", "github.com/eapache/go-resiliency/retrier", false, false},
+		{"middleware/brandnew", ours + "core", true, true},
+		{"middleware/brandnew", ours + "middleware/retry", false, false},
+		{"middleware/brandnew/inner", ours + "core", false, false},
+
+		{"otelx", "go.opentelemetry.io/otel/trace", true, true},
+		{"otelx", "go.opentelemetry.io/otel/semconv/v1.43.0/dbconv", true, true},
+		{"otelx", "go.opentelemetry.io/otel/sdk/trace", false, true},
+		{"otelx", "go.opentelemetry.io/otel/sdk/trace/tracetest", false, true},
+		{"otelx", ours + "otelx/sdk", false, false},
+		{"otelx", ours + "middleware/breaker", false, false},
+		{"otelx/sdk", "go.opentelemetry.io/otel/sdk/resource", true, true},
+		{"otelx/sdk", "go.opentelemetry.io/otel/exporters/prometheus", false, false},
+		{"otelx/sdk", ours + "core", false, false},
+
+		{"fxmodule", "go.uber.org/fx", true, true},
+		{"fxmodule", "go.uber.org/fx/fxtest", true, true},
+		{"fxmodule", "go.opentelemetry.io/otel/sdk/trace", true, true},
+		{"fxmodule", "go.opentelemetry.io/otel/sdk/trace/tracetest", false, true},
+		{"fxmodule", ours + "pool/milvus", false, false},
+		{"fxmodule", sdkEntity, false, false},
+		{"fxmodule/milvusfx", ours + "pool/milvus", true, true},
+		{"fxmodule/milvusfx", sdkClient, false, false},
+		{"fxmodule/config", "go.uber.org/fx", false, false},
+		{"fxmodule/brandnew", "context", false, false},
+
+		{"examples", "example.com/anything", true, true},
+		{"examples/a/b", ours + "fxmodule/milvusfx", true, true},
+		{"examples/a", sdkEntity, true, true},
+		{"examples/a", sdkClient, false, true},
+		{"examplesmore", "context", false, false},
+		{"brandnew", "context", false, false},
+		{".", "context", false, false},
+	}
+	for _, test := range tests {
+		for isTest, want := range map[bool]bool{false: test.file, true: test.test} {
+			if why := refusal(test.folder, test.imp, isTest); (why == "") != want {
+				t.Errorf("%s imports %s (test file: %t): refused %t (%s), want %t", test.folder, test.imp, isTest, why != "", why, !want)
+			}
+		}
+	}
+}
