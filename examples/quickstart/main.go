@@ -33,6 +33,7 @@ import (
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.uber.org/dig"
 	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock/core"
@@ -42,6 +43,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/otelx/sdk"
+	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
@@ -101,6 +103,9 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 		defer fake.Close()
 		address, server = fake.Addr(), "the in-process server"
 	}
+	if err := reach(ctx, address); err != nil {
+		return err
+	}
 	p, err := startProxy(address)
 	if err != nil {
 		return err
@@ -110,7 +115,7 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 	spans := &recorder{}
 	app, c, err := start(ctx, p.addr(), spans)
 	if err != nil {
-		return fmt.Errorf("cannot reach %s: %w", server, err)
+		return fmt.Errorf("cannot start: %w", dig.RootCause(err))
 	}
 	defer func() { err = errors.Join(err, stopApp(app)) }()
 
@@ -201,6 +206,21 @@ func tidyUp(ctx context.Context, c client, p *proxy) error {
 	}
 }
 
+// reach connects once, without the proxy that would hide why that fails.
+func reach(ctx context.Context, address string) error {
+	factory, err := milvus.NewFactory(milvus.Config{Address: address})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, pool.DefaultDialTimeout)
+	defer cancel()
+	conn, err := factory.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	return factory.Close(ctx, conn)
+}
+
 // start wires the application and starts it.
 func start(ctx context.Context, address string, spans *recorder) (*fx.App, client, error) {
 	if exporting() {
@@ -223,6 +243,9 @@ func start(ctx context.Context, address string, spans *recorder) (*fx.App, clien
 		fx.Populate(&c),
 		fx.NopLogger,
 	)
+	if err := app.Err(); err != nil {
+		return nil, nil, err
+	}
 	return app, c, app.Start(ctx)
 }
 

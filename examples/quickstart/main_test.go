@@ -277,7 +277,7 @@ func TestAnUnreachableAddressIsNamed(t *testing.T) {
 	if took := time.Since(begin); took > 15*time.Second {
 		t.Errorf("it took %v to say so", took)
 	}
-	want(t, stderr, address)
+	want(t, stderr, address, "connection refused")
 }
 
 func TestQuickstartOnRealServers(t *testing.T) {
