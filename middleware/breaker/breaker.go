@@ -59,13 +59,13 @@ type Breaker struct {
 	neutral     atomic.Uint64
 	rejected    atomic.Uint64
 
-	mu        sync.Mutex
-	announced State     // guarded by mu, as are all below
-	moves     uint64    // announced so far
-	movedAt   time.Time // when the last one was
-	openedAt  time.Time
-	openedBy  any   // reference to the operation that opened it, see core.Observer
-	cause     error // what that failed with
+	mu       sync.Mutex
+	noted    State     // the last state noted; guarded by mu, as are all below
+	moves    uint64    // noted so far
+	movedAt  time.Time // when the last one was
+	openedAt time.Time
+	openedBy any   // reference to the operation that opened it, see core.Observer
+	cause    error // what that failed with
 }
 
 // New returns a closed breaker.
@@ -125,6 +125,19 @@ func (p *period) state() State {
 	}
 }
 
+// enter takes a place for a probe, if fewer than most are under way.
+func (p *period) enter(most int) bool {
+	for {
+		n := p.probes.Load()
+		if n >= int64(most) {
+			return false
+		}
+		if p.probes.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
 // State returns the present state. It changes nothing.
 func (b *Breaker) State() State { return b.current.Load().state() }
 
@@ -133,8 +146,9 @@ func (b *Breaker) Reset() {
 	b.mu.Lock()
 	b.consecutive.Store(0)
 	b.current.Store(b.newPeriod(b.newMachine()))
+	m := b.note(Closed)
 	b.mu.Unlock()
-	b.announce(nil, nil)
+	b.tell(m, nil, nil)
 }
 
 // Stage returns the stage of this breaker.
@@ -166,9 +180,11 @@ func (b *Breaker) admit(call *core.Call) (*permit, error) {
 	case Open:
 		return nil, b.reject(call, Open)
 	case HalfOpen:
-		b.announce(call, nil)
-		if period.probes.Add(1) > int64(b.cfg.MaxHalfOpenRequests) {
-			period.probes.Add(-1)
+		b.mu.Lock()
+		m := b.note(b.State())
+		b.mu.Unlock()
+		b.tell(m, call, nil)
+		if !period.enter(b.cfg.MaxHalfOpenRequests) {
 			return nil, b.reject(call, HalfOpen)
 		}
 		return &period.probe, nil
@@ -178,17 +194,24 @@ func (b *Breaker) admit(call *core.Call) (*permit, error) {
 
 func (b *Breaker) reject(call *core.Call, state State) error {
 	b.rejected.Add(1)
-	b.mu.Lock()
-	openedAt, ref := b.openedAt, b.openedBy
-	b.mu.Unlock()
-	err := &OpenError{Name: b.cfg.Name, State: state}
-	if state == Open {
-		err.RetryAfter = max(b.cfg.RecoveryTimeout-time.Since(openedAt), 0)
-	}
+	err, ref := b.refusal(state)
 	call.Event(core.Event{
 		Kind: core.EventReject, Source: b.cfg.Name, From: state.String(), Delay: err.RetryAfter, Err: err, Ref: ref,
 	})
 	return err
+}
+
+// refusal returns the error for what comes in state, and the reference to the
+// operation that opened the breaker.
+func (b *Breaker) refusal(state State) (err *OpenError, openedBy any) {
+	b.mu.Lock()
+	openedAt, openedBy := b.openedAt, b.openedBy
+	b.mu.Unlock()
+	err = &OpenError{Name: b.cfg.Name, State: state}
+	if state == Open {
+		err.RetryAfter = max(b.cfg.RecoveryTimeout-time.Since(openedAt), 0)
+	}
+	return err, openedBy
 }
 
 // leave ends the permit of a call that next returned err for. A probe's place
@@ -223,6 +246,7 @@ func (b *Breaker) count(p *permit, call *core.Call, v core.Verdict, err error) {
 		return
 	case core.Success:
 		b.succeeded.Add(1)
+		err = nil // of the statement, if there is one, and not why anything moves
 		if !p.probe && b.consecutive.Load() == 0 {
 			return // almost always
 		}
@@ -231,21 +255,20 @@ func (b *Breaker) count(p *permit, call *core.Call, v core.Verdict, err error) {
 	}
 
 	b.mu.Lock()
-	if b.stale(p) {
-		b.mu.Unlock()
-		return
-	}
+	var m move
 	switch {
+	case b.stale(p):
 	case v == core.Success && p.probe:
 		p.period.successes.Add(1)
 		_ = p.period.machine.Run(func() error { return nil })
+		m = b.note(p.period.state())
 	case v == core.Success:
 		b.consecutive.Store(0)
 	case p.probe || b.consecutive.Add(1) >= int64(b.cfg.FailureThreshold):
-		b.open(p.period, call, err)
+		m = b.open(p.period, call, err)
 	}
 	b.mu.Unlock()
-	b.announce(call, err)
+	b.tell(m, call, err)
 }
 
 // stale reports whether the breaker has moved on since p was given. The caller
@@ -254,41 +277,52 @@ func (b *Breaker) stale(p *permit) bool {
 	return b.current.Load() != p.period || p.probe != (p.period.state() == HalfOpen)
 }
 
-// open opens the breaker. The caller holds mu and has seen that p is current.
-func (b *Breaker) open(p *period, call *core.Call, cause error) {
+// open opens the breaker, and returns the move to tell. The caller holds mu and
+// has seen that p is current.
+func (b *Breaker) open(p *period, call *core.Call, cause error) move {
 	if p.machine.Run(func() error { return core.ErrUnavailable }) == breaker.ErrBreakerOpen {
-		return
+		return move{}
 	}
 	b.consecutive.Store(0)
 	b.openedAt, b.openedBy, b.cause = time.Now(), call.Ref(), cause
 	b.current.Store(b.newPeriod(p.machine))
+	return b.note(Open)
 }
 
-// announce tells the observer and the listener if the state is another than
-// the last one announced.
-func (b *Breaker) announce(call *core.Call, cause error) {
-	b.mu.Lock()
-	from, to := b.announced, b.State()
-	if from == to {
-		b.mu.Unlock()
+// move is what observers are told of; from a state to itself it is none.
+type move struct{ from, to State }
+
+// note notes that the breaker is in state to, and returns the move that this
+// is. The caller holds mu, so that no move is lost or blamed on another call.
+func (b *Breaker) note(to State) move {
+	m := move{b.noted, to}
+	if m.from != m.to {
+		b.noted = to
+		b.moves++
+		b.movedAt = time.Now()
+	}
+	return m
+}
+
+// tell tells the observer and the listener of m, if it is one. The caller does
+// not hold mu.
+func (b *Breaker) tell(m move, call *core.Call, cause error) {
+	if m.from == m.to {
 		return
 	}
-	b.announced = to
-	b.moves++
-	b.movedAt = time.Now()
-	b.mu.Unlock()
 	if call != nil {
-		call.Event(core.Event{Kind: core.EventMove, Source: b.cfg.Name, From: from.String(), To: to.String(), Err: cause})
+		call.Event(core.Event{Kind: core.EventMove, Source: b.cfg.Name, From: m.from.String(), To: m.to.String(), Err: cause})
 	}
 	if b.cfg.OnMove != nil {
-		b.cfg.OnMove(b.cfg.Name, from, to)
+		b.cfg.OnMove(b.cfg.Name, m.from, m.to)
 	}
 }
 
 // Allow forbids further attempts unless the breaker is closed.
 func (p *permit) Allow(*core.Call) error {
 	if state := p.breaker.State(); state != Closed {
-		return &OpenError{Name: p.breaker.cfg.Name, State: state}
+		err, _ := p.breaker.refusal(state)
+		return err
 	}
 	return nil
 }
@@ -307,18 +341,26 @@ func (p *permit) Ended(call *core.Call, ran time.Duration, class core.Class) {
 		}
 	}
 	if b.cfg.CountAttempts {
-		b.count(p, call, verdict, nil)
+		b.count(p, call, verdict, attemptError(class.Code))
 	}
 }
 
 // tooSlow opens the breaker because too many attempts are slow.
 func (b *Breaker) tooSlow(p *permit, call *core.Call) {
 	b.mu.Lock()
+	var m move
 	if !b.stale(p) {
-		b.open(p.period, call, errTooSlow)
+		m = b.open(p.period, call, errTooSlow)
 	}
 	b.mu.Unlock()
-	b.announce(call, errTooSlow)
+	b.tell(m, call, errTooSlow)
 }
+
+// attemptError stands for the error of an attempt, of which a guard is told the
+// type alone.
+type attemptError string
+
+func (e attemptError) Error() string     { return "attempt failed: " + string(e) }
+func (e attemptError) ErrorType() string { return string(e) }
 
 var errTooSlow = core.Sentinel("too many slow attempts", "")

@@ -34,6 +34,7 @@ func storm(t *testing.T, r *rig, n int, over time.Duration) int {
 }
 
 func TestTheBudgetHoldsInAStorm(t *testing.T) {
+	oneProcessor(t)
 	const n = 1000
 	for _, row := range []struct {
 		name  string
@@ -51,7 +52,7 @@ func TestTheBudgetHoldsInAStorm(t *testing.T) {
 				if most := 1.1*n + row.extra; float64(got) > most {
 					t.Errorf("%d attempts of %d operations, want %v at most", got, n, most)
 				}
-				if least := min(1.1*n, 4*n); float64(got) < float64(least)-1 {
+				if got < 1.1*n {
 					t.Errorf("%d attempts of %d operations: the budget was not used", got, n)
 				}
 			})
@@ -60,6 +61,7 @@ func TestTheBudgetHoldsInAStorm(t *testing.T) {
 }
 
 func TestWithoutABoundEachOperationUsesAllItsRetries(t *testing.T) {
+	oneProcessor(t)
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, steady(t))
 		if got := storm(t, r, 1000, 0); got != 4000 {
@@ -77,7 +79,6 @@ func TestOneBudgetServesManyStages(t *testing.T) {
 			r := newRig(t, cfg)
 			_ = r.do(t.Context(), core.ReadOnly, errDown, errStatement)
 			attempts += len(r.attempts)
-			time.Sleep(0)
 		}
 		// Two to begin with, and two for each second that was waited.
 		if attempts != 10 {

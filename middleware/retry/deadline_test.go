@@ -104,3 +104,33 @@ func TestACancelInAnAttemptIsTheLast(t *testing.T) {
 		}
 	})
 }
+
+func TestAnAttemptThatTheCallerEndedSpeaksForItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, row := range []struct {
+			end     func(ctx context.Context) (context.Context, context.CancelFunc)
+			text    string
+			outcome string
+		}{
+			{func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				time.AfterFunc(time.Second, cancel)
+				return ctx, cancel
+			}, "op: context canceled: down", retry.OutcomeCanceled},
+			{func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(ctx, time.Second)
+			}, "op: context deadline exceeded: down", retry.OutcomeDeadline},
+		} {
+			r := newRig(t, steady(t))
+			ctx, cancel := row.end(t.Context())
+			_, err := core.Do(ctx, r.client, core.Op{Name: "op", Safety: core.ReadOnly}, func(ctx context.Context, _ int) (int, error) {
+				<-ctx.Done()
+				return 0, errDown
+			})
+			cancel()
+			if _, ok := errors.AsType[*retry.Error](err); ok || err.Error() != row.text || r.outcome() != row.outcome {
+				t.Errorf("Do = %v, outcome %q; want %q, %q", err, r.outcome(), row.text, row.outcome)
+			}
+		}
+	})
+}

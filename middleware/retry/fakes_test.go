@@ -5,6 +5,7 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -102,4 +103,12 @@ func budget(t testing.TB, ratio, perSecond float64) *core.Budget {
 // steady waits 1 s, 2 s, 4 s, and has budget for all.
 func steady(t testing.TB) retry.Config {
 	return retry.Config{Jitter: retry.NoJitter, Budget: budget(t, 1e6, 1e6)}
+}
+
+// oneProcessor runs the test on one processor. The retry loop makes timers of no
+// length, and in a bubble many of them at once crash the race detector, see
+// https://go.dev/issue/78156. Call it outside of the bubble.
+func oneProcessor(t *testing.T) {
+	n := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(n) })
 }

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breaker_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/middleware/breaker"
+)
+
+var (
+	errDown      = errors.New("down")
+	errStatement = errors.New("bad statement")
+	errLimited   = errors.New("rate limited")
+)
+
+func classify(err error) core.Class {
+	switch {
+	case errors.Is(err, errStatement):
+		return core.Class{Verdict: core.Success}
+	case errors.Is(err, errLimited):
+		return core.Class{Verdict: core.Neutral}
+	default:
+		return core.Classify(err)
+	}
+}
+
+// rig is a breaker, and a client whose chain is that breaker and what stages
+// come further in.
+type rig struct {
+	*breaker.Breaker
+	client   *core.Client[int]
+	recorder *coretest.Recorder
+}
+
+func newRig(t testing.TB, cfg breaker.Config, inner ...core.Middleware) *rig {
+	t.Helper()
+	b, err := breaker.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{Breaker: b, recorder: &coretest.Recorder{}}
+	r.client, err = core.NewClient(core.ClientConfig[int]{
+		Source:     &coretest.Source[int]{},
+		Middleware: core.Chain(observe, b.Middleware, core.Chain(inner...)),
+		Observer:   r.recorder,
+		Classifier: classify,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// observe opens the operation's scope.
+func observe(next core.Handler) core.Handler {
+	return func(ctx context.Context, call *core.Call) error {
+		if call.Observer() == nil {
+			return next(ctx, call)
+		}
+		ctx = call.Observer().Begin(ctx, core.Scope{Op: call.Op, Attempt: 1})
+		call.Observe(ctx)
+		return next(ctx, call)
+	}
+}
+
+func (r *rig) do(ctx context.Context, fn func(ctx context.Context) error) error {
+	_, err := core.Do(ctx, r.client, core.Op{Name: "op"}, func(ctx context.Context, _ int) (int, error) {
+		return 0, fn(ctx)
+	})
+	return err
+}
+
+// end runs n operations that end with err at once.
+func (r *rig) end(t testing.TB, n int, err error) {
+	t.Helper()
+	for range n {
+		if got := r.do(t.Context(), func(context.Context) error { return err }); !errors.Is(got, err) {
+			t.Fatalf("Do = %v, want %v", got, err)
+		}
+	}
+}
+
+// open opens the breaker with failures.
+func (r *rig) open(t testing.TB) {
+	t.Helper()
+	r.end(t, r.Snapshot().Configuration.FailureThreshold, errDown)
+	r.is(t, breaker.Open)
+}
+
+// halfOpen opens the breaker and waits for it to half-open.
+func (r *rig) halfOpen(t testing.TB) {
+	t.Helper()
+	r.open(t)
+	r.recover(t)
+}
+
+// recover waits for as long as the breaker stays open. Each test in a bubble
+// ends with it, because the timer of an opening cannot be ended sooner.
+func (r *rig) recover(t testing.TB) {
+	t.Helper()
+	time.Sleep(r.timeout())
+	synctest.Wait() // the timer is a goroutine of its own
+	if r.State() == breaker.Open {
+		t.Errorf("breaker still open after %v", r.timeout())
+	}
+}
+
+func (r *rig) timeout() time.Duration {
+	return time.Duration(r.Snapshot().Configuration.RecoveryTimeout * float64(time.Second))
+}
+
+func (r *rig) is(t testing.TB, want breaker.State) {
+	t.Helper()
+	if got := r.State(); got != want {
+		t.Fatalf("breaker %v, want %v", got, want)
+	}
+}
