@@ -19,7 +19,7 @@ func through(next core.Handler) core.Handler {
 type calm struct{}
 
 func (*calm) Allow(*core.Call) error                      { return nil }
-func (*calm) Began(*core.Call)                            {}
+func (*calm) Begin(*core.Call) error                      { return nil }
 func (*calm) Ended(*core.Call, time.Duration, core.Class) {}
 
 func attach(g core.Guard) core.Middleware {

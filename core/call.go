@@ -4,7 +4,9 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,6 +19,7 @@ type Call struct {
 	job        job
 	ctx        context.Context // the caller's, or the operation timeout's
 	scope      context.Context // that of the operation's scope
+	overdue    error           // what the end of the deadline means, nil is context.DeadlineExceeded
 	observer   Observer
 	classifier Classifier
 
@@ -53,12 +56,24 @@ func (c *Call) LimitAttempts(n int) {
 	}
 }
 
-// Attach makes g follow the attempts of this call until the chain returns.
+// Attach makes g follow the attempts of this call until it is detached or the
+// chain returns.
 func (c *Call) Attach(g Guard) {
 	if c.guards == nil {
 		c.guards = c.room[:0]
 	}
 	c.guards = append(c.guards, g)
+}
+
+// Detach takes off g, which was attached last of those that are equal to it. A
+// stage that may itself be repeated detaches its guard before it returns.
+func (c *Call) Detach(g Guard) {
+	for i := len(c.guards) - 1; i >= 0; i-- {
+		if c.guards[i] == g {
+			c.guards = slices.Delete(c.guards, i, i+1)
+			return
+		}
+	}
 }
 
 // ErrAttemptLimit is what [Call.AllowAttempt] returns beyond the limit set
@@ -110,6 +125,16 @@ func (c *Call) Ref() any {
 // judges a cancel by it, never by the type of an error.
 func (c *Call) Caller() context.Context { return c.ctx }
 
+// DeadlineError returns what it means that the deadline of the operation has
+// passed: context.DeadlineExceeded, or a [*TimeoutError] if the deadline is the
+// client's own.
+func (c *Call) DeadlineError() error {
+	if c.overdue == nil {
+		return context.DeadlineExceeded
+	}
+	return c.overdue
+}
+
 // Mark is a point in the life of a call, to ask what happened since.
 type Mark struct{ reached, judged uint32 }
 
@@ -148,11 +173,28 @@ func (c *Call) LastAttempt(m Mark, err error) Class {
 	}
 	// A stage in between refused the attempt, or turned a good answer into an
 	// error.
-	class := classify(err, c.classifier)
 	if c.reached == m.reached {
-		class.Sent = false
-	} else {
-		class.Sent = class.Sent || c.last.Sent
+		return c.judgeUnreached(err)
+	}
+	class := classify(err, c.classifier)
+	class.Sent = true
+	return class
+}
+
+// judgeUnreached returns the class of an attempt that a stage ended with err
+// before it came to the end of the chain.
+func (c *Call) judgeUnreached(err error) Class {
+	class := classify(err, c.classifier)
+	class.Sent = false
+	switch caller := c.ctx.Err(); {
+	case class.Verdict == Neutral:
+	case caller == context.Canceled:
+		class = Class{Verdict: Neutral, Code: TypeCanceled}
+	case caller != nil:
+		class = Class{Verdict: Neutral, OutOfTime: true, Code: class.Code}
+	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// It waited in that stage until the attempt's time was over.
+		class = Class{Verdict: Neutral, Retryable: true, Code: class.Code}
 	}
 	return class
 }
@@ -170,10 +212,11 @@ func (c *Call) Judged(m Mark) bool { return c.judged != m.judged }
 func (c *Call) Ran() time.Duration { return c.ran }
 
 // settle records what became of an attempt that reached the end of the chain.
-func (c *Call) settle(class Class, held bool, ran time.Duration) {
+// judged says whether the backend is to be judged by it.
+func (c *Call) settle(class Class, judged bool, ran time.Duration) {
 	c.reached++
 	c.last = class
-	if held || class.Verdict == Failure {
+	if judged {
 		c.judged++
 		c.verdict = class
 		c.ran = ran

@@ -158,6 +158,9 @@ func foreign(err error) bool {
 // connection.
 func (c *Call) judge(ctx context.Context, err error, held bool) (Class, error) {
 	class := classify(err, c.classifier)
+	if err == nil {
+		class.Sent = held
+	}
 	if held && foreign(err) {
 		class.Sent = true // what it says is true of another attempt, not of all that this one did
 	}
@@ -167,7 +170,7 @@ func (c *Call) judge(ctx context.Context, err error, held bool) (Class, error) {
 	switch caller := c.ctx.Err(); {
 	case caller == context.Canceled:
 		err = &InterruptedError{Cause: caller, Err: err}
-		class = Class{Verdict: Neutral, Sent: class.Sent, Conn: max(class.Conn, Unclean), Code: TypeCanceled}
+		class = Class{Verdict: Neutral, Sent: class.Sent, Conn: cutShort(class.Conn), Code: TypeCanceled}
 	case !held:
 		// Whichever clock ended the wait for a connection, the pool's own error
 		// says it best, if it has one.
@@ -180,16 +183,25 @@ func (c *Call) judge(ctx context.Context, err error, held bool) (Class, error) {
 		} else {
 			err = &InterruptedError{Cause: caller, Err: err}
 		}
-		class = Class{Verdict: Failure, OutOfTime: true, Sent: class.Sent, Conn: max(class.Conn, Unclean), Code: ErrorType(err)}
+		class = Class{Verdict: Failure, OutOfTime: true, Sent: class.Sent, Conn: cutShort(class.Conn), Code: ErrorType(err)}
 	case ctx.Err() == context.DeadlineExceeded:
 		timeout, ok := errors.AsType[*TimeoutError](context.Cause(ctx))
 		if !ok { // a user's own stage set the deadline
 			timeout = &TimeoutError{Scope: ScopeAttempt}
 		}
 		err = timeout.with(err)
-		class = Class{Verdict: Failure, Retryable: true, Sent: class.Sent, Conn: max(class.Conn, Unclean), Code: TypeTimeout}
+		class = Class{Verdict: Failure, Retryable: true, Sent: class.Sent, Conn: cutShort(class.Conn), Code: TypeTimeout}
 	case ctx.Err() != nil: // a stage gave the attempt up
-		class = Class{Verdict: Neutral, Sent: class.Sent, Conn: max(class.Conn, Unclean), Code: TypeCanceled}
+		class = Class{Verdict: Neutral, Sent: class.Sent, Conn: cutShort(class.Conn), Code: TypeCanceled}
 	}
 	return class, err
+}
+
+// cutShort returns the fate of a connection on which a context ended the work.
+// That its error looks like that of a broken connection means nothing then.
+func cutShort(fate ConnFate) ConnFate {
+	if fate == Broken {
+		return Broken
+	}
+	return Unclean
 }

@@ -23,6 +23,7 @@ func Do[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Cont
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
 			defer cancel()
+			t.overdue = c.timedOut
 		}
 	}
 	t.Call.ctx, t.Call.scope = ctx, ctx
@@ -56,26 +57,27 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
 	actx.parent = ctx
 
 	var (
-		lease Lease[C]
-		held  bool
-		start time.Duration
+		lease  Lease[C]
+		held   bool
+		worked bool // the function was called
+		start  time.Duration
 		// They stand if a panic or Goexit is on its way; it is not held up.
 		class  = Class{Verdict: Failure, Conn: Unclean, Code: TypePanic}
 		reason = ErrPanic
 	)
 	defer func() {
-		if !held {
-			call.settle(class, false, 0)
-			return
+		var ran time.Duration
+		if worked {
+			ran = now() - start
+			class.Sent = class.Sent || actx.applied.Load()
 		}
-		ran := now() - start
-		class.Sent = class.Sent || actx.applied.Load()
-		news := lease.Return(class.Conn, reason)
-		if class.Verdict == Failure && class.Conn >= Suspect && !news {
+		judged := worked || class.Verdict == Failure
+		if held && !lease.Return(class.Conn, reason) && class.Verdict == Failure && class.Conn >= Suspect {
 			// The death of one connection is one failure, however many were on it.
 			class.Verdict = Neutral
+			judged = false
 		}
-		call.settle(class, true, ran)
+		call.settle(class, judged, ran)
 	}()
 
 	if lease, err = t.source.Acquire(actx); err != nil {
@@ -83,18 +85,26 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
 		class.Sent = false // the function was never called
 		return err
 	}
-	held, class.Sent, start = true, true, now()
-	call.began()
+	held = true
+	if err = call.begin(); err != nil {
+		class = Class{Verdict: Neutral, Code: ErrorType(err)}
+		return err
+	}
+	worked, class.Sent, start = true, true, now()
 	t.result, err = t.fn(actx, lease.Conn())
 	class, err = call.judge(ctx, err, true)
 	reason = err
 	return err
 }
 
-func (c *Call) began() {
+// begin asks every guard whether the work may start.
+func (c *Call) begin() error {
 	for _, g := range c.guards {
-		g.Began(c)
+		if err := g.Begin(c); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // now returns a monotonic reading of the clock.

@@ -114,9 +114,10 @@ func newTrial(t *testing.T, cfg trialConfig) *trial {
 
 // recordingGuard writes down what it is told. It belongs to one call at a time.
 type recordingGuard struct {
-	name  string
-	log   *[]string // shared by several guards to see their order
-	allow error
+	name   string
+	log    *[]string // shared by several guards to see their order
+	allow  error
+	refuse error // of Begin
 
 	began int
 	ended classes
@@ -134,9 +135,10 @@ func (g *recordingGuard) Allow(*core.Call) error {
 	return g.allow
 }
 
-func (g *recordingGuard) Began(*core.Call) {
+func (g *recordingGuard) Begin(*core.Call) error {
 	g.note("began")
 	g.began++
+	return g.refuse
 }
 
 func (g *recordingGuard) Ended(_ *core.Call, ran time.Duration, class core.Class) {

@@ -14,8 +14,8 @@ type Op struct {
 	Target string
 	// Safety says when the operation may be attempted again.
 	Safety Safety
-	// Timeout limits each attempt of this operation. Zero means the limit of
-	// the timeout stage.
+	// Timeout limits each attempt of this operation, if the chain has the
+	// timeout stage. Zero means that stage's own limit.
 	Timeout time.Duration
 }
 

@@ -131,7 +131,7 @@ func TestAPanicInTheClassifierLosesNoConnection(t *testing.T) {
 // startle is a guard that panics when the work begins.
 type startle struct{ recordingGuard }
 
-func (*startle) Began(*core.Call) { explode() }
+func (*startle) Begin(*core.Call) error { explode(); return nil }
 
 func TestAPanicInAGuardLosesNoConnection(t *testing.T) {
 	tr := newTrial(t, trialConfig{stage: func(next core.Handler) core.Handler {
@@ -144,7 +144,11 @@ func TestAPanicInAGuardLosesNoConnection(t *testing.T) {
 	if value != errBoom {
 		t.Errorf("Do panicked with %v, want %v", value, errBoom)
 	}
-	checkPanicked(t, tr)
+	want := panicClass
+	want.Sent = false // the work had not begun
+	if tr.source.Out() != 0 || !slices.Equal(tr.fates, fates{core.Unclean}) || tr.outcome != want {
+		t.Errorf("%d loans out, returned %v, outcome %v; want none out, Unclean and %v", tr.source.Out(), tr.fates, tr.outcome, want)
+	}
 }
 
 func TestAPanicInAcquireGoesOnAndIsJudged(t *testing.T) {

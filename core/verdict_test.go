@@ -125,8 +125,8 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		},
 		{
 			name: "canceled by the caller, and the backend blames the connection", caller: canceled, work: hangWith(errUnavailable),
-			want: core.Class{Verdict: core.Neutral, Sent: true, Conn: core.Suspect, Code: core.TypeCanceled},
-			ran:  time.Second, is: []error{context.Canceled, errUnavailable}, fate: fates{core.Suspect},
+			want: core.Class{Verdict: core.Neutral, Sent: true, Conn: core.Unclean, Code: core.TypeCanceled},
+			ran:  time.Second, is: []error{context.Canceled, errUnavailable}, fate: fates{core.Unclean},
 		},
 		{
 			name: "canceled by the caller for a reason", caller: canceledBecause,
@@ -323,7 +323,7 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 				if tr.reached == test.unseen {
 					t.Errorf("Reached = %t, want %t", tr.reached, !test.unseen)
 				}
-				if held := test.work != nil; tr.judged != (held || tr.reached && test.want.Verdict == core.Failure) {
+				if held := test.work != nil && !(test.stale && test.want.Verdict == core.Neutral); tr.judged != (held || tr.reached && test.want.Verdict == core.Failure) {
 					t.Errorf("Judged = %t with a connection held: %t", tr.judged, held)
 				}
 				wantEnded := 1

@@ -35,7 +35,8 @@ type Config struct {
 	// Without names stages to leave out.
 	Without []string
 	// Stages are the user's own. Each stands where Order names it, or before or
-	// after the stage that it says.
+	// after the stage that it says; one with the name of a stage of ours that is
+	// disabled stands in its place.
 	Stages []core.Stage
 
 	Breaker breaker.Config
@@ -101,6 +102,9 @@ func Build(cfg Config) (*Chain, error) {
 	stages = slices.DeleteFunc(stages, func(s core.Stage) bool { return slices.Contains(left, s.Name) })
 
 	out := func(name string, disabled bool) bool {
+		if disabled && slices.ContainsFunc(stages, func(s core.Stage) bool { return s.Name == name }) {
+			return true // the user's own stands in its place
+		}
 		if disabled {
 			left = append(left, name)
 		}

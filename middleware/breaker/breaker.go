@@ -51,6 +51,7 @@ func (s State) String() string {
 // Breaker is a circuit breaker for one backend. It is safe for concurrent use.
 type Breaker struct {
 	cfg     Config
+	born    time.Time
 	current atomic.Pointer[period]
 
 	consecutive atomic.Int64 // failures since the last success
@@ -74,7 +75,7 @@ func New(cfg Config) (*Breaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Breaker{cfg: cfg}
+	b := &Breaker{cfg: cfg, born: time.Now()}
 	b.current.Store(b.newPeriod(b.newMachine()))
 	return b, nil
 }
@@ -91,6 +92,7 @@ func (b *Breaker) newMachine() *breaker.Breaker {
 type period struct {
 	machine   *breaker.Breaker
 	probes    atomic.Int64 // under way
+	entered   atomic.Int64 // when the last of them began, since the breaker was made
 	successes atomic.Int64 // of probes
 	slow      *window      // nil if slow calls do not count
 	normal    permit
@@ -185,15 +187,25 @@ func (b *Breaker) admit(call *core.Call) (*permit, error) {
 		b.mu.Unlock()
 		b.tell(m, call, nil)
 		if !period.enter(b.cfg.MaxHalfOpenRequests) {
-			return nil, b.reject(call, HalfOpen)
+			period = b.renew(period)
+			if !period.enter(b.cfg.MaxHalfOpenRequests) {
+				return nil, b.reject(call, b.State())
+			}
 		}
+		period.entered.Store(int64(time.Since(b.born)))
 		return &period.probe, nil
 	}
 	return &period.normal, nil
 }
 
+// reject counts a rejection and returns its error.
 func (b *Breaker) reject(call *core.Call, state State) error {
 	b.rejected.Add(1)
+	return b.refuse(call, state)
+}
+
+// refuse returns the error for what comes in state, and tells the observer.
+func (b *Breaker) refuse(call *core.Call, state State) error {
 	err, ref := b.refusal(state)
 	call.Event(core.Event{
 		Kind: core.EventReject, Source: b.cfg.Name, From: state.String(), Delay: err.RetryAfter, Err: err, Ref: ref,
@@ -217,6 +229,7 @@ func (b *Breaker) refusal(state State) (err *OpenError, openedBy any) {
 // leave ends the permit of a call that next returned err for. A probe's place
 // is free again whatever happened.
 func (b *Breaker) leave(p *permit, call *core.Call, mark core.Mark, err error) {
+	call.Detach(p)
 	if p.probe {
 		defer p.period.probes.Add(-1)
 	}
@@ -227,7 +240,29 @@ func (b *Breaker) leave(p *permit, call *core.Call, mark core.Mark, err error) {
 		return
 	}
 	class := call.Outcome(mark, err)
+	if b.isRejection(class, call.Ran()) {
+		return
+	}
 	b.count(p, call, b.verdict(class, call.Ran()), err)
+}
+
+// renew returns the half-open time to enter in place of p, whose places are all
+// taken: another one, if no probe has begun in p for RecoveryTimeout. Those that
+// hold the places may never end.
+func (b *Breaker) renew(p *period) *period {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	entered := b.born.Add(time.Duration(p.entered.Load()))
+	if !b.stale(&p.probe) && time.Since(entered) >= b.cfg.RecoveryTimeout {
+		b.current.Store(b.newPeriod(p.machine))
+	}
+	return b.current.Load()
+}
+
+// isRejection reports whether class is that of an attempt which Begin forbade,
+// and which is counted as a rejection.
+func (b *Breaker) isRejection(class core.Class, ran time.Duration) bool {
+	return class.Code == core.TypeCircuitOpen && class.Verdict == core.Neutral && ran == 0
 }
 
 // verdict is class's verdict under this breaker's rules.
@@ -327,20 +362,34 @@ func (p *permit) Allow(*core.Call) error {
 	return nil
 }
 
-// Began does nothing: core measures how long an attempt runs.
-func (p *permit) Began(*core.Call) {}
+// Begin forbids the work of an attempt that waited for its connection while the
+// breaker moved on.
+func (p *permit) Begin(call *core.Call) error {
+	b := p.breaker
+	state := b.State()
+	if !p.probe && state == Closed || p.probe && b.current.Load() == p.period {
+		return nil
+	}
+	if call.Attempt() == 1 || b.cfg.CountAttempts { // else the operation counts by an attempt before
+		b.rejected.Add(1)
+	}
+	return b.refuse(call, state)
+}
 
 // Ended counts the attempt, if attempts or slow ones count.
 func (p *permit) Ended(call *core.Call, ran time.Duration, class core.Class) {
 	b := p.breaker
 	verdict := b.verdict(class, ran)
-	if slow := p.period.slow; slow != nil && verdict != core.Neutral && ran > 0 {
+	if slow := p.period.slow; slow != nil && ran > 0 {
 		late := ran >= b.cfg.SlowCallThreshold
-		if slow.add(late) >= b.cfg.SlowCallRate || p.probe && late {
+		// Whoever gave up after that long has seen that it is slow; of one given
+		// up earlier nobody knows.
+		told := verdict != core.Neutral || late && class.Code == core.TypeCanceled
+		if told && (slow.add(late) >= b.cfg.SlowCallRate || p.probe && late) {
 			b.tooSlow(p, call)
 		}
 	}
-	if b.cfg.CountAttempts {
+	if b.cfg.CountAttempts && !b.isRejection(class, ran) {
 		b.count(p, call, verdict, attemptError(class.Code))
 	}
 }

@@ -40,7 +40,12 @@ func (cfg *Config) backoff(n int, random float64) time.Duration {
 }
 
 // wait returns how long to sleep before the attempt that follows the n-th. A
-// server's hint is obeyed where it is longer than our own wait.
+// server's hint is obeyed where it is longer than our own wait; with jitter, its
+// clients come back up to a fifth later than it says.
 func (cfg *Config) wait(n int, hint time.Duration) time.Duration {
-	return max(cfg.backoff(n, rand.Float64()), hint)
+	random := rand.Float64()
+	if cfg.Jitter != NoJitter {
+		hint += time.Duration(random * float64(hint) / 5)
+	}
+	return max(cfg.backoff(n, random), hint)
 }

@@ -32,7 +32,8 @@ type Config struct {
 	// Interval is the longest wait before the second attempt; it doubles before
 	// each further one. Zero is DefaultInterval.
 	Interval time.Duration
-	// Cap is the longest wait before any attempt. Zero is DefaultCap.
+	// Cap is the longest wait before any attempt. An operation that the backend
+	// asks to wait for longer is not attempted again. Zero is DefaultCap.
 	Cap time.Duration
 	// Jitter spreads the waits. Zero is FullJitter.
 	Jitter Jitter

@@ -47,12 +47,25 @@ func TestAWaitThatFitsIsMade(t *testing.T) {
 
 func TestAHintBeyondTheDeadlineIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, steady(t))
+		cfg := steady(t)
+		cfg.Cap = time.Hour
+		r := newRig(t, cfg)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		err := r.do(ctx, core.ReadOnly, &limited{time.Hour})
 		if took := time.Since(r.started); took != 0 || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Do = %v after %v, want the deadline's error at once", err, took)
+		}
+	})
+}
+
+func TestAHintBeyondTheCapIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, steady(t))
+		err := r.do(t.Context(), core.ReadOnly, &limited{24 * time.Hour})
+		failed, ok := errors.AsType[*retry.Error](err)
+		if took := time.Since(r.started); took != 0 || !ok || failed.Outcome != retry.OutcomeHint {
+			t.Errorf("Do = %v after %v, want it to give up at once", err, took)
 		}
 	})
 }

@@ -28,8 +28,10 @@ const (
 	OutcomeLimited      = "limited"       // a stage limits the attempts, as a breaker does for a probe
 	OutcomeForbidden    = "forbidden"     // a guard, such as that of an open breaker, says no
 	OutcomeRejected     = "rejected"      // a further attempt was refused locally
+	OutcomeHint         = "retry_after"   // the backend asks to wait for longer than Cap
 	OutcomeBudget       = "budget"        // the budget is spent
 	OutcomeDeadline     = "deadline"      // the wait would not fit before the deadline
+	OutcomePanicked     = "panicked"      // a further attempt panicked
 	OutcomeCanceled     = "canceled"      // the caller's context ended
 )
 

@@ -149,7 +149,7 @@ func (g *guard) Allow(*core.Call) error {
 	}
 	return errForbidden
 }
-func (g *guard) Began(*core.Call)                            {}
+func (g *guard) Begin(*core.Call) error                      { return nil }
 func (g *guard) Ended(*core.Call, time.Duration, core.Class) {}
 
 func TestGuardsAndLimitsAreAskedBeforeAndAfterTheWait(t *testing.T) {

@@ -78,6 +78,7 @@ type run struct {
 }
 
 func (r *run) loop(ctx context.Context, loop *retrier.Retrier) error {
+	defer r.end()
 	err := loop.RunFn(ctx, func(ctx context.Context, retries int) error {
 		if retries > 0 {
 			if err := r.again(ctx); err != errAgain {
@@ -89,13 +90,7 @@ func (r *run) loop(ctx context.Context, loop *retrier.Retrier) error {
 	if err != nil && r.result.Outcome == "" {
 		r.interrupted(ctx) // the context ended between two steps
 	}
-	if r.paid {
-		r.cfg.Budget.Refund()
-	}
 	result := &r.result
-	r.call.Event(core.Event{
-		Kind: core.EventRetryEnd, Source: Name, Attempt: r.call.Attempt(), Outcome: result.Outcome, Err: result.Err,
-	})
 	switch {
 	case result.Outcome == OutcomeRecovered:
 		return nil
@@ -104,6 +99,20 @@ func (r *run) loop(ctx context.Context, loop *retrier.Retrier) error {
 	default:
 		return result
 	}
+}
+
+// end gives back what was paid for nothing, and tells how the retries ended.
+func (r *run) end() {
+	if r.paid {
+		r.cfg.Budget.Refund()
+	}
+	outcome := r.result.Outcome
+	if outcome == "" {
+		outcome = OutcomePanicked // and the panic is on its way
+	}
+	r.call.Event(core.Event{
+		Kind: core.EventRetryEnd, Source: Name, Attempt: r.call.Attempt(), Outcome: outcome, Err: r.result.Err,
+	})
 }
 
 // step decides whether another attempt follows the last, which failed.
@@ -122,9 +131,12 @@ func (r *run) step(ctx context.Context, retries int) error {
 	if err := r.call.AllowAttempt(); err != nil {
 		return r.forbidden(err)
 	}
+	if hint := r.class.RetryAfter; hint > r.cfg.Cap {
+		return r.stop(OutcomeHint, fmt.Errorf("the backend asks to wait for %v, longer than Cap %v", hint, r.cfg.Cap))
+	}
 	r.delay = r.cfg.wait(r.call.Attempt(), r.class.RetryAfter)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= r.delay {
-		return r.stop(OutcomeDeadline, fmt.Errorf("a wait of %v would not fit: %w", r.delay, context.DeadlineExceeded))
+		return r.stop(OutcomeDeadline, fmt.Errorf("a wait of %v would not fit: %w", r.delay, r.call.DeadlineError()))
 	}
 	// Charged before the wait, so that those who wait count too.
 	if !r.cfg.Budget.Take() {
@@ -212,8 +224,8 @@ func (r *run) interrupted(ctx context.Context) {
 		return // the last attempt ended by it, and its error says so
 	}
 	r.result.Reason = ctx.Err()
-	if timeout, ok := errors.AsType[*core.TimeoutError](context.Cause(ctx)); ok {
-		r.result.Reason = timeout
+	if outcome == OutcomeDeadline {
+		r.result.Reason = r.call.DeadlineError()
 	}
 }
 

@@ -26,7 +26,7 @@ type rig struct {
 type spy struct{ r *rig }
 
 func (spy) Allow(*core.Call) error { return nil }
-func (spy) Began(*core.Call)       {}
+func (spy) Begin(*core.Call) error { return nil }
 func (s spy) Ended(_ *core.Call, _ time.Duration, c core.Class) {
 	s.r.classes = append(s.r.classes, c)
 }
