@@ -24,7 +24,9 @@ test: check ## every check, then every test with the race detector and, where in
 	fi
 	$(if $(RACE),,@echo "no race detector: it needs a C compiler that works, and there is none")
 	@# -count=1: Go's test cache does not see that a server was installed meanwhile.
-	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m ./...)
+	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m $$($(GO) list ./... | grep -v /realtest$$))
+	@# With -v, because it prints how long a real outage lasted, beside the bare SDK.
+	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m -v ./examples/internal/realtest)
 
 check: fmt-check vet tidy-check staticcheck ## the checks of "make test" that run no test
 

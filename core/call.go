@@ -148,10 +148,10 @@ func (c *Call) Mark() Mark { return Mark{c.reached, c.judged} }
 // errors of several attempts.
 func (c *Call) Outcome(m Mark, err error) Class {
 	switch {
-	case err == nil:
-		return Class{}
 	case c.judged != m.judged:
-		return c.verdict
+		return c.verdict // also if a stage made nothing of a failure
+	case err == nil:
+		return Class{Verdict: Neutral} // a stage answered in the backend's place
 	default:
 		class := c.LastAttempt(m, err)
 		if class.Verdict == Success {
@@ -192,11 +192,21 @@ func (c *Call) judgeUnreached(err error) Class {
 		class = Class{Verdict: Neutral, Code: TypeCanceled}
 	case caller != nil:
 		class = Class{Verdict: Neutral, OutOfTime: true, Code: class.Code}
-	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		// It waited in that stage until the attempt's time was over.
-		class = Class{Verdict: Neutral, Retryable: true, Code: class.Code}
+	case ofContext(err):
+		class = waitedInVain(class)
 	}
 	return class
+}
+
+// ofContext reports whether err says that a context ended.
+func ofContext(err error) bool {
+	return errors.Is(err, ErrTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// waitedInVain returns the class of an attempt that waited, in a stage or for a
+// connection, until its time was over.
+func waitedInVain(class Class) Class {
+	return Class{Verdict: Neutral, Retryable: true, Code: class.Code}
 }
 
 // Reached reports whether an attempt since m came to the end of the chain,

@@ -15,7 +15,9 @@ type Handler func(ctx context.Context, call *Call) error
 // returns next's error or one that wraps it, and may call next again only
 // after it returned. It does not keep the call, and starts nothing that
 // outlives its own return. An error that it returns without having called next
-// wraps [ErrRejected] if the backend should not be judged by it.
+// wraps [ErrRejected] if the backend should not be judged by it. It does not
+// return nil unless next did: there would be no result to go with it, and [Do]
+// makes an error of that.
 type Middleware func(next Handler) Handler
 
 // Chain makes one Middleware of many. The first is outermost; nil entries are

@@ -158,9 +158,6 @@ func foreign(err error) bool {
 // connection.
 func (c *Call) judge(ctx context.Context, err error, held bool) (Class, error) {
 	class := classify(err, c.classifier)
-	if err == nil {
-		class.Sent = held
-	}
 	if held && foreign(err) {
 		class.Sent = true // what it says is true of another attempt, not of all that this one did
 	}
@@ -172,13 +169,13 @@ func (c *Call) judge(ctx context.Context, err error, held bool) (Class, error) {
 		err = &InterruptedError{Cause: caller, Err: err}
 		class = Class{Verdict: Neutral, Sent: class.Sent, Conn: cutShort(class.Conn), Code: TypeCanceled}
 	case !held:
-		// Whichever clock ended the wait for a connection, the pool's own error
+		// Whichever clock ended the wait for a connection, the source's own error
 		// says it best, if it has one.
-		if err == ctx.Err() {
-			class = Class{Verdict: Neutral, Retryable: true, Code: class.Code}
+		if _, known := errors.AsType[classified](err); !known && ctx.Err() != nil && ofContext(err) {
+			class = waitedInVain(class)
 		}
 	case caller != nil:
-		if timeout, ok := errors.AsType[*TimeoutError](context.Cause(c.ctx)); ok {
+		if timeout, ok := c.overdue.(*TimeoutError); ok && context.Cause(c.ctx) == c.overdue {
 			err = timeout.with(err)
 		} else {
 			err = &InterruptedError{Cause: caller, Err: err}

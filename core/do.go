@@ -4,6 +4,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -31,8 +32,15 @@ func Do[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Cont
 		var zero R
 		return zero, &Error{Op: op.Name, Target: op.Target, Attempts: t.attempt, Err: err}
 	}
+	if !t.done {
+		return t.result, &Error{Op: op.Name, Target: op.Target, Attempts: t.attempt, Err: errNoResult}
+	}
 	return t.result, nil
 }
+
+// errNoResult says that a stage returned no error, although the work did not run
+// or its last attempt failed: the operation has no result to give.
+var errNoResult = errors.New("a stage returned no error for work that did not succeed")
 
 // work ends every chain: it borrows a connection and runs the call's function.
 func work(ctx context.Context, call *Call) error { return call.job.do(ctx, call) }
@@ -47,6 +55,7 @@ type task[C, R any] struct {
 	source Source[C]
 	fn     func(context.Context, C) (R, error)
 	result R
+	done   bool // the last attempt succeeded, and result is its
 }
 
 func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
@@ -91,9 +100,13 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
 		return err
 	}
 	worked, class.Sent, start = true, true, now()
-	t.result, err = t.fn(actx, lease.Conn())
+	var zero R
+	t.result, t.done = zero, false
+	result, err := t.fn(actx, lease.Conn())
 	class, err = call.judge(ctx, err, true)
-	reason = err
+	if reason = err; err == nil {
+		t.result, t.done = result, true
+	}
 	return err
 }
 

@@ -135,6 +135,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// ErrorType returns that of Err.
+func (e *Error) ErrorType() string { return ErrorType(e.Err) }
+
 // Unwrap returns the error of the chain.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -7,7 +7,9 @@ import "context"
 // Source lends connections of type C. A pool is one.
 type Source[C any] interface {
 	// Acquire borrows a connection until the lease is given back. It waits no
-	// longer than ctx lasts. Safe for concurrent use.
+	// longer than ctx lasts, and returns ctx's error, or one that wraps it, if
+	// that ended the wait. An error with a method Class() Class says itself what
+	// it means. Safe for concurrent use.
 	Acquire(ctx context.Context) (Lease[C], error)
 }
 

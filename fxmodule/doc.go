@@ -7,7 +7,7 @@
 //		fxmodule.Telemetry(),
 //		fxmodule.Client[*Conn](),
 //		fx.Provide(NewFactory), // of pool.Factory[*Conn]
-//		fxmodule.AsMiddleware(NewAudit, fxmodule.Before("retry")),
+//		fxmodule.AsMiddleware(NewAudit, fxmodule.After("retry")),
 //		fx.Invoke(func(client *core.Client[*Conn]) { ... }),
 //	)
 //

@@ -4,12 +4,16 @@ package fxmodule
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -18,7 +22,10 @@ type lifecycle[C any] struct {
 	mode   StartMode
 	pool   *pool.Pool[C]
 	client *core.Client[C]
-	logger *slog.Logger
+
+	observer *otelx.Observer
+	meter    metric.MeterProvider
+	logger   *slog.Logger
 
 	cancel  context.CancelFunc // of the start in the background
 	started chan struct{}      // closed when that is over
@@ -69,5 +76,11 @@ func (l *lifecycle[C]) close(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
 		defer cancel()
 	}
-	return l.client.Close(ctx)
+	err := l.client.Close(ctx)
+	if meter, ok := l.meter.(interface{ ForceFlush(context.Context) error }); ok {
+		// The last figures of the pool, which the observer takes with it. Those who
+		// collect report their own errors.
+		_ = meter.ForceFlush(ctx)
+	}
+	return errors.Join(err, l.observer.Close(ctx))
 }

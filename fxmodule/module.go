@@ -3,14 +3,18 @@
 package fxmodule
 
 import (
+	"errors"
 	"slices"
 
 	"go.uber.org/fx"
 )
 
-// Module sets what all clients of the application share. An application has
-// one.
+// Module sets what all clients of the application share. An application has at
+// most one.
 func Module(opts ...Option) fx.Option {
+	if Name(opts...) != "" {
+		return fx.Error(errors.New("fxmodule: Named is for a client, not for Module"))
+	}
 	return fx.Module("penstock", fx.Supply(&shared{opts}))
 }
 

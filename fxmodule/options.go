@@ -13,8 +13,8 @@ import (
 )
 
 // Option sets how clients are built. Given to [Module] it holds for all
-// clients of the application, given to [Client] for that one, and the latter
-// wins.
+// clients of the application, given to [Client] for that one. The latter
+// replaces the former, but what they leave [Without] adds up.
 type Option func(*settings)
 
 type settings struct {
@@ -47,8 +47,8 @@ const (
 // [For] it. It belongs to Client, not to Module.
 func Named(name string) Option { return func(s *settings) { s.name = name } }
 
-// Chain configures the stages. Stages in it come before those added with
-// AsMiddleware.
+// Chain configures the stages, all of it: a Chain for one client replaces that
+// for all. Stages added with [AsMiddleware] come on top.
 func Chain(cfg middleware.Config) Option { return func(s *settings) { s.chain = cfg } }
 
 // Order names the stages, outermost first, in place of the default order.
@@ -71,10 +71,14 @@ func TracerProvider(p trace.TracerProvider) Option { return func(s *settings) { 
 // MeterProvider is where metrics go, whatever the application provides.
 func MeterProvider(p metric.MeterProvider) Option { return func(s *settings) { s.meter = p } }
 
+// Name returns the name that opts give, "" if none. It is for modules that build
+// on [Client].
+func Name(opts ...Option) string { return (*shared)(nil).resolve(opts).name }
+
 // NameTag returns the fx tag of the name that opts give, or "" if they give
 // none. It is for modules that build on [Client].
 func NameTag(opts ...Option) string {
-	if name := (*shared)(nil).resolve(opts).name; name != "" {
+	if name := Name(opts...); name != "" {
 		return fmt.Sprintf(`name:"%s"`, name)
 	}
 	return ""

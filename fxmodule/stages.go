@@ -4,6 +4,7 @@ package fxmodule
 
 import (
 	"fmt"
+	"reflect"
 	"sync/atomic"
 
 	"go.uber.org/fx"
@@ -25,8 +26,9 @@ func Before(stage string) StageOption { return func(p *placement) { p.before = s
 // After places a stage just inside the one named.
 func After(stage string) StageOption { return func(p *placement) { p.after = stage } }
 
-// For gives a stage to the client of that name only, see [Named]. It may be
-// given several times.
+// For gives a stage to the client of that name only, see [Named], or to those
+// without a name if that is "". It may be given several times. A stage for a
+// name that no client has is not used.
 func For(client string) StageOption {
 	return func(p *placement) { p.clients = append(p.clients, client) }
 }
@@ -40,6 +42,9 @@ func AsMiddleware(constructor any, opts ...StageOption) fx.Option {
 	var p placement
 	for _, opt := range opts {
 		opt(&p)
+	}
+	if t := reflect.TypeOf(constructor); t == nil || t.Kind() != reflect.Func || t.NumOut() == 0 || t.Out(0) != reflect.TypeFor[core.Stage]() {
+		return fx.Error(fmt.Errorf("fxmodule: AsMiddleware needs a constructor of a core.Stage, not a %T", constructor))
 	}
 	groups := []string{allStages}
 	if len(p.clients) > 0 {

@@ -5,6 +5,8 @@ package fxmodule
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
@@ -18,35 +20,53 @@ import (
 
 // Telemetry provides an *sdk.SDK that is set up from the OTEL_* environment
 // variables and flushed when the application stops. Clients use it where the
-// application itself provides no providers; with nothing configured it is
-// silent. A *slog.Logger in the graph is told of export errors.
+// application itself provides no providers, and it is not set up unless somebody
+// does; with nothing configured it is silent. An sdk.Config in the graph
+// configures it, and a *slog.Logger there is told of export errors.
 func Telemetry() fx.Option {
-	return fx.Module("penstock.telemetry", fx.Provide(newSDK))
+	return fx.Module("penstock.telemetry", fx.Provide(newTelemetry, (*telemetry).setUp))
 }
 
-type sdkParams struct {
+// telemetry is the SDK before anybody has asked for it.
+type telemetry struct {
+	setUpOnce func() (*sdk.SDK, error)
+	used      atomic.Bool
+}
+
+func (t *telemetry) setUp() (*sdk.SDK, error) {
+	t.used.Store(true)
+	return t.setUpOnce()
+}
+
+type telemetryParams struct {
 	fx.In
 	Lifecycle fx.Lifecycle
 	Config    sdk.Config   `optional:"true"`
 	Logger    *slog.Logger `optional:"true"`
 }
 
-func newSDK(in sdkParams) (*sdk.SDK, error) {
+func newTelemetry(in telemetryParams) *telemetry {
 	cfg := in.Config
 	if cfg.Logger == nil {
 		cfg.Logger = in.Logger
 	}
-	s, err := sdk.Setup(context.Background(), cfg)
-	if err != nil {
-		return nil, err
-	}
+	t := &telemetry{setUpOnce: sync.OnceValues(func() (*sdk.SDK, error) {
+		return sdk.Setup(context.Background(), cfg)
+	})}
 	in.Lifecycle.Append(fx.StopHook(func(ctx context.Context) {
+		if !t.used.Load() {
+			return
+		}
+		s, err := t.setUp()
+		if err == nil {
+			err = s.Shutdown(ctx)
+		}
 		// Lost telemetry must not make a graceful stop fail.
-		if err := s.Shutdown(ctx); err != nil {
+		if err != nil {
 			logger(cfg.Logger).WarnContext(ctx, "penstock: telemetry was not flushed", "error", err)
 		}
 	}))
-	return s, nil
+	return t
 }
 
 // providers are the telemetry providers found in the graph.
@@ -56,36 +76,45 @@ type providers struct {
 	SDKTracer *sdktrace.TracerProvider `optional:"true"`
 	Meter     metric.MeterProvider     `optional:"true"`
 	SDKMeter  *sdkmetric.MeterProvider `optional:"true"`
-	SDK       *sdk.SDK                 `optional:"true"`
+	Telemetry *telemetry               `optional:"true"`
 }
 
-// pick returns the providers that a client uses, and where they come from.
-func (p providers) pick(s settings) (trace.TracerProvider, metric.MeterProvider) {
-	tracer := s.tracer
+// pick returns the providers that a client uses.
+func (p providers) pick(s settings) (trace.TracerProvider, metric.MeterProvider, error) {
+	tracer, meter := s.tracer, s.meter
 	switch {
 	case tracer != nil:
 	case p.Tracer != nil:
 		tracer = p.Tracer
 	case p.SDKTracer != nil:
 		tracer = p.SDKTracer
-	case p.SDK != nil:
-		tracer = p.SDK.TracerProvider()
-	default:
-		tracer = otel.GetTracerProvider()
 	}
-	meter := s.meter
 	switch {
 	case meter != nil:
 	case p.Meter != nil:
 		meter = p.Meter
 	case p.SDKMeter != nil:
 		meter = p.SDKMeter
-	case p.SDK != nil:
-		meter = p.SDK.MeterProvider()
-	default:
+	}
+	if p.Telemetry != nil && (tracer == nil || meter == nil) {
+		s, err := p.Telemetry.setUp()
+		if err != nil {
+			return nil, nil, err
+		}
+		if tracer == nil {
+			tracer = s.TracerProvider()
+		}
+		if meter == nil {
+			meter = s.MeterProvider()
+		}
+	}
+	if tracer == nil {
+		tracer = otel.GetTracerProvider()
+	}
+	if meter == nil {
 		meter = otel.GetMeterProvider()
 	}
-	return tracer, meter
+	return tracer, meter, nil
 }
 
 func logger(l *slog.Logger) *slog.Logger {

@@ -22,7 +22,9 @@ func NewClient[C any](cfg core.ClientConfig[C], chain Config) (*core.Client[C], 
 	}
 	built, err := Build(chain)
 	if err != nil {
-		return nil, err
+		// So that what is wrong with the rest is said in the same breath.
+		_, rest := core.NewClient(cfg)
+		return nil, errors.Join(err, rest)
 	}
 	cfg.Middleware = built.Middleware
 	cfg.Parts = append(slices.Clone(cfg.Parts), cfg.Source)

@@ -64,7 +64,7 @@ type descriptions struct {
 func newDescriptions(s *settings) *descriptions {
 	d := &descriptions{settings: s}
 	d.ops.limit = maxOperations
-	d.series.limit = (maxNames + 1) * (maxCollections + 1) // never full
+	d.series.limit = (maxNames + 1) * (maxCollections + 2) // never full: _OTHER and none count too
 	d.names.limit = maxNames
 	d.collections.limit = maxCollections
 	return d

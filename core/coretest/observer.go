@@ -44,7 +44,7 @@ var observerChecks = []struct {
 
 var (
 	scopeKinds = []core.Kind{core.KindOperation, core.KindAttempt, core.KindAcquire, core.KindConnect, core.KindProbe}
-	eventKinds = []core.EventKind{core.EventRetry, core.EventRetryEnd, core.EventReject, core.EventMove, core.EventTimeout}
+	eventKinds = []core.EventKind{core.EventRetry, core.EventRetryEnd, core.EventReject, core.EventMove, core.EventTimeout, core.EventHealth}
 	outcomes   = []error{
 		nil, errors.New("unknown"), core.ErrPanic, core.ErrUnavailable, context.Canceled,
 		&core.TimeoutError{Limit: time.Second}, &core.Error{Op: "Search", Attempts: 2, Err: core.ErrRejected},

@@ -130,7 +130,7 @@ func drill(ctx context.Context, w io.Writer, c client, p *proxy, digits []digit)
 		}
 	}
 	if took == 0 {
-		faults = append(faults, fmt.Errorf("the backend was not served again within %v", recoveryLimit))
+		faults = append(faults, fmt.Errorf("the backend did not serve again within %v", recoveryLimit))
 	} else {
 		fmt.Fprintf(w, "  %d operations in a row succeeded %v after the backend was back\n", steady, took.Round(time.Millisecond))
 	}
@@ -148,7 +148,7 @@ func normal(ctx context.Context, c client, r *recorder, d digit) (sdktrace.ReadO
 	}
 	span := r.find(before, func(sdktrace.ReadOnlySpan) bool { return true })
 	if span == nil {
-		return nil, errors.New("the search left no span")
+		return nil, errNoSpans
 	}
 	return span, nil
 }

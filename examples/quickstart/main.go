@@ -49,8 +49,9 @@ import (
 )
 
 const (
-	limit       = 28 * time.Second // of the whole run
-	cleanup     = 5 * time.Second  // of dropping the collection, after that
+	limit       = 22 * time.Second // of the run
+	cleanup     = 4 * time.Second  // of dropping the collection, after that
+	stopping    = 3 * time.Second  // of stopping the app, after that
 	minAccuracy = 0.97
 )
 
@@ -79,11 +80,25 @@ func exitCode(err error) int {
 
 var errInterrupted = errors.New("interrupted")
 
+// dropError says that the collection is still there.
+type dropError struct{ err error }
+
+func (e *dropError) Error() string { return "the collection was not dropped: " + e.err.Error() }
+func (e *dropError) Unwrap() error { return e.err }
+
+// notDropped returns the only fault that still matters after an interrupt.
+func notDropped(err error) error {
+	if e, ok := errors.AsType[*dropError](err); ok {
+		return e
+	}
+	return nil
+}
+
 // run is the whole program.
 func run(interrupted context.Context, w io.Writer) (err error) {
 	defer func() {
 		if interrupted.Err() != nil {
-			err = errors.Join(errInterrupted, err)
+			err = errors.Join(errInterrupted, notDropped(err))
 		}
 	}()
 	ctx, cancel := context.WithTimeoutCause(interrupted, limit, fmt.Errorf("the run took longer than %v", limit))
@@ -129,11 +144,14 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 		defer cancel()
 		if dropErr := tidyUp(ctx, c, p); dropErr != nil {
-			err = errors.Join(err, fmt.Errorf("the collection was not dropped: %w", dropErr))
+			err = errors.Join(err, &dropError{dropErr})
 		}
 	}()
 	return show(ctx, w, c, p, spans, stored, kept)
 }
+
+// errNoSpans says that the environment forbids what the example is to show.
+var errNoSpans = errors.New("OTEL_SDK_DISABLED or OTEL_TRACES_SAMPLER leaves no spans to show; run it without them")
 
 // show does what the example is there for.
 func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *recorder, stored, kept []digit) error {
@@ -167,6 +185,9 @@ func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *recorder,
 	fmt.Fprintf(w, "drill: the backend is away for %v under load (RecoveryTimeout %v, Interval %v)\n", outage, recoveryTimeout, retryInterval)
 	if err := drill(ctx, w, c, p, kept); err != nil {
 		faults = append(faults, fmt.Errorf("drill: %w", err))
+	}
+	if ctx.Err() != nil {
+		return errors.Join(faults...)
 	}
 	refused, err := rejected(spans)
 	if err != nil {
@@ -250,14 +271,21 @@ func start(ctx context.Context, address string, spans *recorder) (*fx.App, clien
 }
 
 func stopApp(app *fx.App) error {
-	ctx, cancel := context.WithTimeout(context.Background(), cleanup)
+	ctx, cancel := context.WithTimeout(context.Background(), stopping)
 	defer cancel()
 	return app.Stop(ctx)
 }
 
-// exporting reports whether traces are sent somewhere.
+// exporting reports whether traces are sent to where they can be looked at.
 func exporting() bool {
-	return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+	switch os.Getenv("OTEL_TRACES_EXPORTER") {
+	case "otlp":
+		return true
+	case "":
+		return os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+	default:
+		return false
+	}
 }
 
 func setDefault(key, value string) {

@@ -165,7 +165,7 @@ func TestQuickstartNeedsNothing(t *testing.T) {
 		"└─ Search attempt  [internal",
 		"* penstock.retry: error.type=UNAVAILABLE penstock.attempt=1",
 		"error.type=circuit_open",
-		"-> caused by span ",
+		"-> penstock.link=opened_by, span ",
 	)
 	if n := len(traceLine.FindAllString(stdout, -1)); n != 3 {
 		t.Errorf("%d traces were printed, want 3", n)

@@ -91,7 +91,7 @@ func (r *recorder) printSpan(w io.Writer, s sdktrace.ReadOnlySpan, first, rest s
 		fmt.Fprintf(w, "%s%s* %s: %s\n", rest, bar, e.Name, strings.Join(attributes(e.Attributes), " "))
 	}
 	for _, l := range s.Links() {
-		fmt.Fprintf(w, "%s%s-> caused by span %s of trace %s\n", rest, bar, l.SpanContext.SpanID(), l.SpanContext.TraceID())
+		fmt.Fprintf(w, "%s%s-> %s, span %s of trace %s\n", rest, bar, strings.Join(attributes(l.Attributes), " "), l.SpanContext.SpanID(), l.SpanContext.TraceID())
 	}
 	for i, child := range children {
 		if i == len(children)-1 {

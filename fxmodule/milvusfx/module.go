@@ -13,6 +13,8 @@
 package milvusfx
 
 import (
+	"cmp"
+
 	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock/fxmodule"
@@ -22,15 +24,18 @@ import (
 )
 
 // Module provides a *core.Client[*milvus.Conn] and its *pool.Pool[*milvus.Conn],
-// as [fxmodule.Client] does. They are made of the [milvus.Config] in the graph,
-// or of its zero value if there is none. With [fxmodule.Named] the
-// configuration is looked for by that name.
+// as [fxmodule.Client] does. They are made of the [milvus.Config] in the graph.
+// With [fxmodule.Named] the configuration is looked for by that name, which is
+// the name of the pool too unless the configuration has another.
 func Module(opts ...fxmodule.Option) fx.Option {
-	tag := fxmodule.NameTag(opts...)
+	tag, name := fxmodule.NameTag(opts...), fxmodule.Name(opts...)
 	return fx.Module("penstock.milvus",
 		fx.Provide(
-			fx.Annotate(newFactory, fx.ParamTags(tag+` optional:"true"`), fx.ResultTags(tag)),
-			fx.Annotate(newBackend, fx.ParamTags(tag+` optional:"true"`), fx.ResultTags(tag)),
+			fx.Annotate(newFactory, fx.ParamTags(tag), fx.ResultTags(tag)),
+			fx.Annotate(func(cfg milvus.Config) fxmodule.Backend[*milvus.Conn] {
+				cfg.Pool.Name = cmp.Or(cfg.Pool.Name, name)
+				return newBackend(cfg)
+			}, fx.ParamTags(tag), fx.ResultTags(tag)),
 			fx.Private,
 		),
 		fxmodule.Client[*milvus.Conn](opts...),

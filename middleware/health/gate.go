@@ -25,7 +25,7 @@ func (m *Monitor) Middleware(next core.Handler) core.Handler {
 		mark := call.Mark()
 		err := next(ctx, call)
 		// Almost always the last probe was good, and nothing is to be done.
-		if m.failing.Load() && (err == nil || call.Judged(mark) && call.Outcome(mark, err).Verdict == core.Success) {
+		if m.failing.Load() && call.Judged(mark) && call.Outcome(mark, err).Verdict == core.Success {
 			m.attemptSucceeded(call)
 		}
 		return err

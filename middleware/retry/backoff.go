@@ -47,5 +47,5 @@ func (cfg *Config) wait(n int, hint time.Duration) time.Duration {
 	if cfg.Jitter != NoJitter {
 		hint += time.Duration(random * float64(hint) / 5)
 	}
-	return max(cfg.backoff(n, random), hint)
+	return min(max(cfg.backoff(n, random), hint), cfg.Cap)
 }

@@ -30,7 +30,7 @@ type Config struct {
 	// DefaultMaxRetries, None is none.
 	MaxRetries int
 	// Interval is the longest wait before the second attempt; it doubles before
-	// each further one. Zero is DefaultInterval.
+	// each further one. Zero is DefaultInterval, or Cap if that is less.
 	Interval time.Duration
 	// Cap is the longest wait before any attempt. An operation that the backend
 	// asks to wait for longer is not attempted again. Zero is DefaultCap.
@@ -64,11 +64,11 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.MaxRetries == 0 {
 		cfg.MaxRetries = DefaultMaxRetries
 	}
-	if cfg.Interval == 0 {
-		cfg.Interval = DefaultInterval
-	}
 	if cfg.Cap == 0 {
 		cfg.Cap = DefaultCap
+	}
+	if cfg.Interval == 0 {
+		cfg.Interval = min(DefaultInterval, cfg.Cap)
 	}
 	if cfg.Interval > cfg.Cap {
 		fault("Interval %v is above Cap %v", cfg.Interval, cfg.Cap)

@@ -18,7 +18,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{retry.Config{MaxRetries: -2, Interval: -1, Cap: -1, Jitter: 7},
 			[]string{"MaxRetries is negative: -2", "retry.None", "Interval is negative", "Cap is negative", "Jitter is unknown: 7"}},
 		{retry.Config{Interval: time.Minute}, []string{"Interval 1m0s is above Cap 20s"}},
-		{retry.Config{Cap: time.Millisecond}, []string{"Interval 1s is above Cap 1ms"}},
+		{retry.Config{Interval: time.Second, Cap: time.Millisecond}, []string{"Interval 1s is above Cap 1ms"}},
 	} {
 		stage, err := retry.New(row.cfg)
 		if err == nil || stage != nil {

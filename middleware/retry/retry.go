@@ -163,9 +163,9 @@ func (r *run) again(ctx context.Context) error {
 	if err := r.call.AllowAttempt(); err != nil {
 		return r.forbidden(err)
 	}
-	r.paid = false
 	mark := r.call.Mark()
 	err := r.attempt(ctx)
+	r.paid = !r.call.Reached(mark) // the backend was not asked
 	if err == nil {
 		r.result.Outcome = OutcomeRecovered
 		return nil

@@ -69,6 +69,9 @@ func New(cfg Config) (core.Middleware, error) {
 				// A stage in between heeded the end; the work says it by itself.
 				err = &core.TimeoutError{Scope: core.ScopeAttempt, Limit: limit, Err: err}
 			}
+			if !errors.Is(err, core.ErrTimeout) {
+				return err // it was answered all the same
+			}
 			call.Event(core.Event{Kind: core.EventTimeout, Source: Name, Outcome: exceeded.Scope.String(), Limit: limit, Err: err})
 			return err
 		}

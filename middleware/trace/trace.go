@@ -29,7 +29,8 @@ func New() core.Middleware {
 			err := core.ErrPanic // stands if next does not return
 			defer func() { observer.End(ctx, scope, err) }()
 			err = next(ctx, call)
-			if timeout, ok := errors.AsType[*core.TimeoutError](context.Cause(call.Caller())); ok && err != nil {
+			if timeout, ok := call.DeadlineError().(*core.TimeoutError); ok && errors.Is(err, core.ErrTimeout) &&
+				context.Cause(call.Caller()) == error(timeout) {
 				call.Event(core.Event{
 					Kind: core.EventTimeout, Source: Name, Outcome: timeout.Scope.String(), Limit: timeout.Limit, Err: err,
 				})

@@ -5,6 +5,7 @@ package milvus
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -33,24 +34,21 @@ func Open(ctx context.Context, cfg ClientConfig) (*core.Client[*Conn], error) {
 	if cfg.Pool.Observer == nil {
 		cfg.Pool.Observer = cfg.Observer
 	}
-	p, err := NewPool(cfg.Config)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Chain.Name = cmp.Or(cfg.Chain.Name, p.Name())
+	p, poolErr := NewPool(cfg.Config)
+	cfg.Chain.Name = cmp.Or(cfg.Chain.Name, cfg.PoolConfig().Name)
 	if cfg.Chain.Health.Probe == nil {
 		cfg.Chain.Health.Probe = Probe(p)
 	}
 	if cfg.Chain.Health.Observer == nil {
 		cfg.Chain.Health.Observer = cfg.Observer
 	}
-	client, err := middleware.NewClient(core.ClientConfig[*Conn]{
+	client, clientErr := middleware.NewClient(core.ClientConfig[*Conn]{
 		Source:     core.Source[*Conn](p),
 		Observer:   cfg.Observer,
 		Classifier: Classify,
 		Timeout:    cfg.Timeout,
 	}, cfg.Chain)
-	if err != nil {
+	if err := errors.Join(poolErr, clientErr); err != nil { // all that is wrong, in one error
 		return nil, err
 	}
 	if err := p.Start(ctx); err != nil {
