@@ -34,7 +34,7 @@ type Monitor struct {
 	cfg Config
 
 	down    atomic.Bool // the gate is shut
-	failing atomic.Bool // the last probe failed
+	failing atomic.Bool // the last probe failed, or the gate is shut
 
 	probing chan struct{} // holds a token while nobody probes
 
@@ -157,11 +157,11 @@ func (m *Monitor) probed(ctx context.Context, err error) {
 	if err == nil {
 		m.failures = 0
 		m.passes++
-		m.failing.Store(false)
 		if m.down.Load() && m.passes >= m.cfg.UpThreshold {
 			m.down.Store(false)
 			to = Up
 		}
+		m.failing.Store(m.down.Load()) // while shut, an attempt's success is still of use
 	} else {
 		m.passes = 0
 		m.failures++
