@@ -185,6 +185,7 @@ func TestTheQueueClosesUpBehindThoseWhoGiveUp(t *testing.T) {
 		for gone := range 3 {
 			r := newRig(t, bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 3})
 			var wg sync.WaitGroup
+			var mu sync.Mutex
 			var order []int
 			wg.Go(func() { _ = r.do(t.Context(), sleep(time.Minute)) })
 			synctest.Wait()
@@ -197,7 +198,9 @@ func TestTheQueueClosesUpBehindThoseWhoGiveUp(t *testing.T) {
 				}
 				wg.Go(func() {
 					_ = r.do(ctx, func(context.Context, int) (int, error) {
+						mu.Lock()
 						order = append(order, i)
+						mu.Unlock()
 						return 0, nil
 					})
 				})
