@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/breaker"
@@ -37,6 +38,12 @@ type Config struct {
 	// Stages are the user's own. Each stands where Order names it, or before or
 	// after the stage that it says.
 	Stages []core.Stage
+	// OperationTimeout is the client's limit of a whole operation, for the other
+	// settings to be checked against; NewClient gives it to the client. Zero is
+	// none.
+	OperationTimeout time.Duration
+	// Ops are operations whose own settings are checked too. Optional.
+	Ops []core.Op
 
 	Breaker breaker.Config
 	Retry   retry.Config
@@ -56,6 +63,10 @@ type Chain struct {
 	// Monitor is the health monitor, not yet started; nil if the chain has
 	// none.
 	Monitor *health.Monitor
+	// Warnings say which settings are allowed and yet work against each other.
+	Warnings []string
+
+	plan plan
 }
 
 // String returns the names of the stages, such as "trace > breaker > retry".
@@ -92,6 +103,7 @@ func Build(cfg Config) (*Chain, error) {
 		}
 		stages = append(stages, core.Stage{Name: name, Middleware: middleware})
 	}
+	faults = append(faults, contradictions(cfg)...)
 	known := append(DefaultOrder(), names(cfg.Stages)...)
 	for _, name := range cfg.Without {
 		if !slices.Contains(known, name) {
@@ -146,6 +158,8 @@ func Build(cfg Config) (*Chain, error) {
 	}
 	chain.Names = names(arranged)
 	chain.Middleware = core.Compose(arranged)
+	chain.plan = newPlan(cfg, chain.Names)
+	chain.Warnings = chain.plan.lint()
 	return chain, nil
 }
 
