@@ -12,6 +12,7 @@ package bulkhead
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -56,32 +57,43 @@ func (b *Bulkhead) Stage() core.Stage { return core.Stage{Name: Name, Middleware
 // Middleware wraps next with this bulkhead. It is a core.Middleware.
 func (b *Bulkhead) Middleware(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
-		if err := b.enter(ctx); err != nil {
+		waited, err := b.enter(ctx)
+		if err != nil {
 			call.Event(core.Event{Kind: core.EventReject, Source: b.cfg.Name, Err: err})
 			return err
 		}
 		defer b.leave() // also if next does not return
+		if waited {
+			// A breaker may have opened meanwhile. A limit of attempts is that of
+			// a probe, and a probe is wanted.
+			if err := call.AllowAttempt(); err != nil && !errors.Is(err, core.ErrAttemptLimit) {
+				err = &ForbiddenError{Name: b.cfg.Name, Err: err}
+				call.Event(core.Event{Kind: core.EventReject, Source: b.cfg.Name, Err: err})
+				return err
+			}
+		}
 		return next(ctx, call)
 	}
 }
 
-// enter takes a slot, or returns why there is none.
-func (b *Bulkhead) enter(ctx context.Context) error {
+// enter takes a slot, and says whether it had to wait for it, or returns why
+// there is none.
+func (b *Bulkhead) enter(ctx context.Context) (waited bool, err error) {
 	b.mu.Lock()
 	if b.running < b.cfg.MaxConcurrent { // then nobody waits
 		b.running++
 		b.admitted++
 		b.mu.Unlock()
-		return nil
+		return false, nil
 	}
 	if b.waiting >= b.cfg.MaxWaiting || ctx.Err() != nil {
 		b.rejected++
 		b.mu.Unlock()
-		return &FullError{Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Err: ctx.Err()}
+		return false, &FullError{Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Err: ctx.Err()}
 	}
 	w := b.enqueue()
 	b.mu.Unlock()
-	return b.wait(ctx, w)
+	return true, b.wait(ctx, w)
 }
 
 // wait waits until w is handed a slot.

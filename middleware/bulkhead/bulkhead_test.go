@@ -235,7 +235,9 @@ func verdict(v *core.Verdict) core.Middleware {
 		return func(ctx context.Context, call *core.Call) error {
 			mark := call.Mark()
 			err := next(ctx, call)
-			*v = call.Outcome(mark, err).Verdict
+			if err != nil {
+				*v = call.Outcome(mark, err).Verdict
+			}
 			return err
 		}
 	}
@@ -256,6 +258,63 @@ func TestARefusalSaysNothingAboutTheBackend(t *testing.T) {
 			t.Errorf("Do = %v, which counts as %v, want neutral", err, v)
 		}
 		close(release)
+	})
+}
+
+// door is a guard that forbids attempts after a time; limit is what the stage
+// that attaches it limits attempts to.
+type door struct {
+	shuts time.Time
+	limit int
+}
+
+func (d *door) Allow(*core.Call) error {
+	if time.Now().After(d.shuts) {
+		return errShut
+	}
+	return nil
+}
+
+func (*door) Began(*core.Call)                            {}
+func (*door) Ended(*core.Call, time.Duration, core.Class) {}
+
+func (d *door) stage(next core.Handler) core.Handler {
+	return func(ctx context.Context, call *core.Call) error {
+		call.Attach(d)
+		if d.limit > 0 {
+			call.LimitAttempts(d.limit)
+		}
+		return next(ctx, call)
+	}
+}
+
+var errShut = core.Sentinel("shut", core.TypeCircuitOpen)
+
+func TestAStageFurtherOutIsAskedAgainAfterAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, row := range []struct {
+			limit int
+			want  error
+		}{{0, errShut}, {1, nil}} { // a probe has a limit, and passes
+			d := &door{limit: row.limit, shuts: time.Now().Add(time.Second / 2)}
+			var v core.Verdict
+			r := newRig(t, bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1}, verdict(&v), d.stage)
+			go func() { _ = r.do(t.Context(), sleep(time.Second)) }()
+			synctest.Wait()
+			loans := r.source.Loans()
+			err := r.do(t.Context(), nothing)
+			if !errors.Is(err, row.want) || (row.want == nil) != (err == nil) {
+				t.Errorf("Do = %v, want %v", err, row.want)
+			}
+			if err != nil && (!errors.Is(err, core.ErrRejected) || core.ErrorType(err) != core.TypeCircuitOpen || v != core.Neutral || r.source.Loans() != loans) {
+				t.Errorf("Do = %v (%s, %v, %d loans), want a refusal before the backend", err, core.ErrorType(err), v, r.source.Loans()-loans)
+			}
+			r.check(t, bulkhead.Stats{Admitted: 2})
+			// Without a wait nobody is asked.
+			if err := r.do(t.Context(), nothing); err != nil {
+				t.Errorf("Do = %v without a wait", err)
+			}
+		}
 	})
 }
 

@@ -92,3 +92,18 @@ func (e *FullError) Unwrap() []error {
 	}
 	return []error{ErrFull, e.Err}
 }
+
+// ForbiddenError is how a bulkhead refuses an operation that had to wait, and
+// that a stage further out, such as a breaker that opened meanwhile, forbids
+// now. errors.Is finds core.ErrRejected and what that stage said.
+type ForbiddenError struct {
+	Name string // of the bulkhead
+	Err  error  // what the other stage said
+}
+
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("after a wait in bulkhead %q: %v", e.Name, e.Err)
+}
+
+// Unwrap returns what the other stage said, and core.ErrRejected.
+func (e *ForbiddenError) Unwrap() []error { return []error{e.Err, core.ErrRejected} }

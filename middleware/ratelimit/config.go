@@ -97,3 +97,18 @@ func (e *LimitedError) Unwrap() []error {
 	}
 	return []error{ErrLimited, e.Err}
 }
+
+// ForbiddenError is how a limiter refuses an operation that had to wait, and
+// that a stage further out, such as a breaker that opened meanwhile, forbids
+// now. errors.Is finds core.ErrRejected and what that stage said.
+type ForbiddenError struct {
+	Name string // of the limiter
+	Err  error  // what the other stage said
+}
+
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("after a wait for limiter %q: %v", e.Name, e.Err)
+}
+
+// Unwrap returns what the other stage said, and core.ErrRejected.
+func (e *ForbiddenError) Unwrap() []error { return []error{e.Err, core.ErrRejected} }

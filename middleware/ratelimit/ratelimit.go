@@ -15,6 +15,7 @@ package ratelimit
 import (
 	"container/list"
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,13 @@ func (l *Limiter) Middleware(next core.Handler) core.Handler {
 			return err
 		}
 		l.admitted.Add(1)
+		// A breaker may have opened meanwhile. A limit of attempts is that of a
+		// probe, and a probe is wanted.
+		if err := call.AllowAttempt(); err != nil && !errors.Is(err, core.ErrAttemptLimit) {
+			err = &ForbiddenError{Name: l.cfg.Name, Err: err}
+			call.Event(core.Event{Kind: core.EventReject, Source: l.cfg.Name, Err: err})
+			return err
+		}
 		return next(ctx, call)
 	}
 }

@@ -30,7 +30,7 @@ type rig struct {
 	verdict core.Verdict
 }
 
-func newRig(t testing.TB, cfg ratelimit.Config) *rig {
+func newRig(t testing.TB, cfg ratelimit.Config, outer ...core.Middleware) *rig {
 	t.Helper()
 	r := new(rig)
 	var err error
@@ -50,7 +50,7 @@ func newRig(t testing.TB, cfg ratelimit.Config) *rig {
 		}
 	}
 	r.client, err = core.NewClient(core.ClientConfig[int]{
-		Source: &coretest.Source[int]{}, Middleware: core.Chain(judge, r.limiter.Middleware), Observer: &r.recorder,
+		Source: &coretest.Source[int]{}, Middleware: core.Chain(judge, core.Chain(outer...), r.limiter.Middleware), Observer: &r.recorder,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -203,6 +203,57 @@ func TestACanceledWaitIsRefunded(t *testing.T) {
 			// The one that came too late for all is there for the next.
 			if err := r.do(t.Context()); err != nil || time.Since(began) != 4*time.Second {
 				t.Errorf("Do = %v after %v, want a token after 4s", err, time.Since(began))
+			}
+		}
+	})
+}
+
+// door is a guard that forbids attempts after a time; limit is what the stage
+// that attaches it limits attempts to.
+type door struct {
+	shuts time.Time
+	limit int
+}
+
+func (d *door) Allow(*core.Call) error {
+	if time.Now().After(d.shuts) {
+		return errShut
+	}
+	return nil
+}
+
+func (*door) Began(*core.Call)                            {}
+func (*door) Ended(*core.Call, time.Duration, core.Class) {}
+
+func (d *door) stage(next core.Handler) core.Handler {
+	return func(ctx context.Context, call *core.Call) error {
+		call.Attach(d)
+		if d.limit > 0 {
+			call.LimitAttempts(d.limit)
+		}
+		return next(ctx, call)
+	}
+}
+
+var errShut = core.Sentinel("shut", core.TypeCircuitOpen)
+
+func TestAStageFurtherOutIsAskedAgainAfterAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, row := range []struct {
+			limit int
+			want  error
+		}{{0, errShut}, {1, nil}} { // a probe has a limit, and passes
+			d := &door{limit: row.limit, shuts: time.Now().Add(time.Second / 2)}
+			r := newRig(t, ratelimit.Config{Rate: 1, MaxWait: time.Minute}, d.stage)
+			if err := r.do(t.Context()); err != nil {
+				t.Errorf("Do = %v", err)
+			}
+			err := r.do(t.Context())
+			if !errors.Is(err, row.want) || (row.want == nil) != (err == nil) {
+				t.Errorf("Do = %v, want %v", err, row.want)
+			}
+			if err != nil && (!errors.Is(err, core.ErrRejected) || core.ErrorType(err) != core.TypeCircuitOpen || r.verdict != core.Neutral) {
+				t.Errorf("Do = %v (%s, %v), want a refusal", err, core.ErrorType(err), r.verdict)
 			}
 		}
 	})
