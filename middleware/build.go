@@ -12,26 +12,33 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/middleware/trace"
 )
 
 // DefaultOrder returns the names of the stages in their default order,
-// outermost first.
+// outermost first. A chain has those of them that are configured.
 func DefaultOrder() []string {
-	return []string{trace.Name, breaker.Name, retry.Name, timeout.Name, health.Name}
+	return []string{
+		trace.Name, breaker.Name, bulkhead.Name, ratelimit.Name, retry.Name, timeout.Name, health.Name, chaos.Name,
+	}
 }
 
-// Config says what a chain is made of. The zero value is the five stages with
-// their defaults in the default order, without the health gate, which needs a
-// probe.
+// Config says what a chain is made of. The zero value is trace, breaker, retry
+// and timeout with their defaults in the default order. The health gate needs a
+// probe to be in the chain; bulkhead, ratelimit and chaos need a configuration
+// that is not zero.
 type Config struct {
-	// Name names the backend: it is the name, in telemetry and errors, of the
-	// breaker and of the monitor unless they have their own.
+	// Name names the backend: it is the name, in telemetry and errors, of each
+	// stage that refuses operations unless it has its own.
 	Name string
-	// Order names the stages, outermost first. Nil is DefaultOrder.
+	// Order names the stages, outermost first. Nil is DefaultOrder. It may name
+	// stages of this package that are not configured.
 	Order []string
 	// Without names stages to leave out.
 	Without []string
@@ -49,6 +56,10 @@ type Config struct {
 	Retry   retry.Config
 	Timeout timeout.Config
 	Health  health.Config
+
+	Bulkhead  bulkhead.Config
+	RateLimit ratelimit.Config
+	Chaos     chaos.Config
 }
 
 // Chain is a chain of stages, ready for a client, and those of its stages that
@@ -63,6 +74,11 @@ type Chain struct {
 	// Monitor is the health monitor, not yet started; nil if the chain has
 	// none.
 	Monitor *health.Monitor
+	// Bulkhead, Limiter and Chaos are the stages of these names; nil if the
+	// chain has none.
+	Bulkhead *bulkhead.Bulkhead
+	Limiter  *ratelimit.Limiter
+	Chaos    *chaos.Chaos
 	// Warnings say which settings are allowed and yet work against each other.
 	Warnings []string
 
@@ -80,6 +96,15 @@ func (c *Chain) Parts() []any {
 	}
 	if c.Monitor != nil {
 		parts = append(parts, c.Monitor)
+	}
+	if c.Bulkhead != nil {
+		parts = append(parts, c.Bulkhead)
+	}
+	if c.Limiter != nil {
+		parts = append(parts, c.Limiter)
+	}
+	if c.Chaos != nil {
+		parts = append(parts, c.Chaos)
 	}
 	return append(parts, c)
 }
@@ -104,7 +129,8 @@ func Build(cfg Config) (*Chain, error) {
 		stages = append(stages, core.Stage{Name: name, Middleware: middleware})
 	}
 	faults = append(faults, contradictions(cfg)...)
-	known := append(DefaultOrder(), names(cfg.Stages)...)
+	own := names(cfg.Stages)
+	known := append(DefaultOrder(), own...)
 	for _, name := range cfg.Without {
 		if !slices.Contains(known, name) {
 			faults = append(faults, fmt.Errorf("no stage %q to leave out", name))
@@ -113,10 +139,10 @@ func Build(cfg Config) (*Chain, error) {
 	stages = slices.DeleteFunc(stages, func(s core.Stage) bool { return slices.Contains(left, s.Name) })
 
 	out := func(name string, disabled bool) bool {
-		if disabled {
+		if disabled && (cfg.Order == nil || !slices.Contains(own, name)) { // else Order means the user's own of that name
 			left = append(left, name)
 		}
-		return slices.Contains(left, name)
+		return disabled || slices.Contains(left, name)
 	}
 	if !out(trace.Name, false) {
 		add(trace.Name, trace.New(), nil)
@@ -141,6 +167,29 @@ func Build(cfg Config) (*Chain, error) {
 			add(health.Name, nil, err)
 		} else {
 			add(health.Name, chain.Monitor.Middleware, nil)
+		}
+	}
+	if !out(bulkhead.Name, cfg.Bulkhead.Disabled || cfg.Bulkhead == (bulkhead.Config{})) {
+		cfg.Bulkhead.Name = cmp.Or(cfg.Bulkhead.Name, cfg.Name)
+		if chain.Bulkhead, err = bulkhead.New(cfg.Bulkhead); err != nil {
+			add(bulkhead.Name, nil, err)
+		} else {
+			add(bulkhead.Name, chain.Bulkhead.Middleware, nil)
+		}
+	}
+	if !out(ratelimit.Name, cfg.RateLimit.Disabled || cfg.RateLimit == (ratelimit.Config{})) {
+		cfg.RateLimit.Name = cmp.Or(cfg.RateLimit.Name, cfg.Name)
+		if chain.Limiter, err = ratelimit.New(cfg.RateLimit); err != nil {
+			add(ratelimit.Name, nil, err)
+		} else {
+			add(ratelimit.Name, chain.Limiter.Middleware, nil)
+		}
+	}
+	if !out(chaos.Name, cfg.Chaos.Disabled || len(cfg.Chaos.Faults) == 0 && !cfg.Chaos.Off) {
+		if chain.Chaos, err = chaos.New(cfg.Chaos); err != nil {
+			add(chaos.Name, nil, err)
+		} else {
+			add(chaos.Name, chain.Chaos.Middleware, nil)
 		}
 	}
 

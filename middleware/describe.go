@@ -5,12 +5,16 @@ package middleware
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/middleware/trace"
@@ -70,7 +74,14 @@ func (c *Chain) WorstCase(op core.Op) WorstCase {
 	if p.has(timeout.Name) {
 		p.attempt = cmp.Or(op.Timeout, p.attempt)
 	}
-	d, _ := p.longest(p.attempt)
+	d, bounded := p.longest(p.attempt)
+	room, ends := p.room()
+	switch {
+	case !ends:
+		d = p.operation
+	case bounded:
+		d = tighter(sum(d, room), p.operation)
+	}
 	return WorstCase{Attempts: p.attempts(), Duration: d}
 }
 
@@ -90,9 +101,42 @@ func (p *plan) describe(name string) string {
 	case health.Name:
 		return fmt.Sprintf("probes every %v, for %v at most; shut after %d failed in a row, open after %d",
 			p.health.Interval, p.health.Timeout, p.health.DownThreshold, p.health.UpThreshold)
-	default:
-		return "a stage of your own"
+	case bulkhead.Name:
+		if p.bulkhead.MaxConcurrent > 0 {
+			return p.describeBulkhead()
+		}
+	case ratelimit.Name:
+		if p.rate.Rate > 0 {
+			return p.describeRate()
+		}
+	case chaos.Name:
+		if len(p.chaos.Faults) > 0 || p.chaos.Off {
+			return count(len(p.chaos.Faults), "fault")
+		}
 	}
+	return "a stage of your own"
+}
+
+func (p *plan) describeBulkhead() string {
+	b := &p.bulkhead
+	s := count(b.MaxConcurrent, "operation") + " at once; "
+	switch {
+	case b.MaxWaiting == 0:
+		return s + "the rest are refused"
+	case b.MaxWait == 0:
+		return s + fmt.Sprintf("%d wait, as long as their context lasts", b.MaxWaiting)
+	default:
+		return s + fmt.Sprintf("%d wait, for %v at most", b.MaxWaiting, b.MaxWait)
+	}
+}
+
+func (p *plan) describeRate() string {
+	r := &p.rate
+	s := fmt.Sprintf("%g operations per second, %d at once; ", r.Rate, cmp.Or(r.Burst, int(math.Ceil(r.Rate))))
+	if r.MaxWait == 0 {
+		return s + "the rest are refused"
+	}
+	return s + fmt.Sprintf("the rest wait, for %v at most", r.MaxWait)
 }
 
 func (p *plan) describeBreaker() string {

@@ -8,7 +8,10 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/middleware/trace"
@@ -76,16 +79,15 @@ func (p *plan) lintOrder(warn warner) {
 		warn(p.outside(retry.Name, name),
 			"%s stands inside of retry: what it refuses ends an operation whose earlier attempt had failed, and each attempt has to pass it again", name)
 	}
+	warn(p.has(chaos.Name) && len(p.chaos.Faults) > 0, "chaos is in the chain: it makes attempts fail that would not; it is for tests")
 	for _, name := range []string{breaker.Name, retry.Name, timeout.Name, health.Name} {
-		warn(p.outside(chaosName, name), "chaos stands outside of %s, which never sees what it does", name)
+		warn(p.outside(chaos.Name, name), "chaos stands outside of %s, which never sees what it does", name)
 	}
 }
 
-// refusers are stages that refuse for want of room, and are meant to be asked
+// refusers are the stages that refuse for want of room, and are meant to be asked
 // once for an operation.
-var refusers = []string{"bulkhead"}
-
-const chaosName = "chaos"
+var refusers = []string{bulkhead.Name, ratelimit.Name}
 
 func (p *plan) lintLimits(warn warner) {
 	warn(p.operation > 0 && p.attempt >= p.operation,

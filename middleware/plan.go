@@ -12,7 +12,10 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 )
@@ -25,6 +28,9 @@ type plan struct {
 	breaker   breaker.Config
 	retry     retry.Config
 	health    health.Config
+	bulkhead  bulkhead.Config
+	rate      ratelimit.Config
+	chaos     chaos.Config
 	ops       []core.Op
 }
 
@@ -33,6 +39,7 @@ func newPlan(cfg Config, names []string) plan {
 	p := plan{
 		names: names, operation: cfg.OperationTimeout, ops: slices.Clone(cfg.Ops),
 		breaker: cfg.Breaker, retry: cfg.Retry, health: cfg.Health,
+		bulkhead: cfg.Bulkhead, rate: cfg.RateLimit, chaos: cfg.Chaos,
 	}
 	if p.has(timeout.Name) {
 		p.attempt = cmp.Or(cfg.Timeout.Attempt, timeout.DefaultAttempt)
@@ -130,6 +137,29 @@ func (p *plan) longest(attempt time.Duration) (d time.Duration, bounded bool) {
 		d = sum(d, sum(attempt, p.longestWait(i)))
 	}
 	return tighter(d, bound), true
+}
+
+// room returns how long one operation may wait for room in the bulkhead and for
+// the rate limiter, and whether anything limits that. What stands inside of
+// timeout is limited with the attempt.
+func (p *plan) room() (d time.Duration, bounded bool) {
+	bounded = true
+	if p.has(bulkhead.Name) && p.bulkhead.MaxWaiting > 0 && !p.outside(timeout.Name, bulkhead.Name) {
+		d = sum(d, times(p.passes(bulkhead.Name), p.bulkhead.MaxWait))
+		bounded = p.bulkhead.MaxWait > 0
+	}
+	if p.has(ratelimit.Name) && !p.outside(timeout.Name, ratelimit.Name) {
+		d = sum(d, times(p.passes(ratelimit.Name), p.rate.MaxWait))
+	}
+	return d, bounded
+}
+
+// passes returns how often one operation may pass the stage.
+func (p *plan) passes(name string) time.Duration {
+	if p.outside(retry.Name, name) {
+		return time.Duration(p.attempts())
+	}
+	return 1
 }
 
 // doublings are enough for any wait to reach any cap.
