@@ -68,6 +68,7 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 	want := map[string]string{
 		"timeout.Config.Attempt":             short(timeout.DefaultAttempt),
 		"core.ClientConfig.Timeout":          "none",
+		"core.ClientConfig.MaxAsync":         short(core.DefaultMaxAsync),
 		"breaker.Config.FailureThreshold":    short(breaker.DefaultFailureThreshold),
 		"breaker.Config.RecoveryTimeout":     short(breaker.DefaultRecoveryTimeout),
 		"breaker.Config.HalfOpenSuccesses":   short(breaker.DefaultHalfOpenSuccesses),
