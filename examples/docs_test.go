@@ -18,6 +18,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/bulkhead"
 	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/hedge"
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
@@ -96,6 +97,10 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 		"chaos.Config.Faults":                map[int]string{0: "none"}[len(chaos.Config{}.Faults)],
 		"chaos.Config.Seed":                  short(chaos.Config{}.Seed),
 		"chaos.Config.Off":                   short(chaos.Config{}.Off),
+		"hedge.Config.Delay":                 short(hedge.DefaultDelay),
+		"hedge.Config.Quantile":              short(hedge.Config{}.Quantile) + " (off)",
+		"hedge.Config.Budget":                fmt.Sprintf("%g %% + %d/s", core.DefaultBudgetRatio*100, core.DefaultBudgetPerSecond),
+		"hedge.Config.PayIn":                 short(hedge.Config{}.PayIn),
 		"pool.Config.MaxSize":                fmt.Sprintf("%d exclusive, %d shared", pool.DefaultMaxSizeExclusive, pool.DefaultMaxSizeShared),
 		"pool.Config.MinSize":                fmt.Sprintf("%d; Milvus %d", pool.Config{}.MinSize, milvus.Config{}.PoolConfig().MinSize),
 		"pool.Config.TargetSharing":          short(pool.DefaultTargetSharing),
