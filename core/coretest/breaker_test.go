@@ -25,6 +25,8 @@ type toy struct {
 	failures  int
 	successes int
 	probes    int
+	entered   time.Time // when the last probe did
+	lost      int       // places that nobody will give back
 }
 
 func newToy(fault string) func(coretest.BreakerConfig) coretest.BreakerFunc {
@@ -37,13 +39,17 @@ var errOpen = errors.New("open")
 
 func (b *toy) do(ctx context.Context, work func(context.Context) error) error {
 	b.mu.Lock()
-	if b.open && (time.Now().Before(b.until) || b.probes >= b.cfg.Probes && b.fault != "burst") {
+	if b.open && b.probes >= b.cfg.Probes && time.Since(b.entered) >= b.cfg.Recovery && b.fault != "hang" {
+		b.move(true) // those that are under way may never end
+	}
+	if b.open && (time.Now().Before(b.until) || b.probes+b.lost >= b.cfg.Probes && b.fault != "burst") {
 		b.mu.Unlock()
 		return errOpen
 	}
 	era, probe := b.era, b.open
 	if probe {
 		b.probes++
+		b.entered = time.Now()
 	}
 	b.mu.Unlock()
 
@@ -57,13 +63,23 @@ func (b *toy) do(ctx context.Context, work func(context.Context) error) error {
 		} else if !returned {
 			gone = b.fault == "goexit"
 		}
-		if !gone {
+		if gone {
+			b.lose()
+		} else {
 			b.leave(era, probe, returned, err)
 		}
 	}()
 	err = work(ctx)
 	returned = true
 	return err
+}
+
+// lose makes the place of a probe one that is lost.
+func (b *toy) lose() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probes--
+	b.lost++
 }
 
 func (b *toy) leave(era int, probe, returned bool, err error) {
@@ -145,7 +161,7 @@ func TestEachFaultOfABreakerIsFound(t *testing.T) {
 func TestABreakerThatWaitsForAHungProbeIsFound(t *testing.T) {
 	results := coretest.CheckBreaker(t, func(cfg coretest.BreakerConfig) coretest.BreakerFunc {
 		cfg.Probes = 1
-		return newToy("")(cfg)
+		return newToy("hang")(cfg)
 	})
 	for _, r := range results {
 		if r.Fault == "hang" && r.Err == nil {

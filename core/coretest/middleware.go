@@ -105,7 +105,7 @@ type passage struct {
 	last   error // of the last run
 }
 
-// Allow, Began and Ended make a passage a guard, which may forbid more attempts.
+// Its methods make a passage a guard, which may forbid more attempts.
 func (p *passage) Allow(*core.Call) error {
 	if p.forbid {
 		return errForbidden
@@ -113,6 +113,7 @@ func (p *passage) Allow(*core.Call) error {
 	return nil
 }
 func (p *passage) Began(*core.Call)                            {}
+func (p *passage) Begin(*core.Call) error                      { return nil }
 func (p *passage) Ended(*core.Call, time.Duration, core.Class) {}
 
 var errForbidden = errors.New("no further attempt")
