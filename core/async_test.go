@@ -85,13 +85,13 @@ func TestThePlaceOfAnOperationThatDoesNotReturnIsFreeAgain(t *testing.T) {
 
 func TestTheLimitOfGoHasADefaultAndCanBeLifted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, row := range []struct{ limit, want int }{
-			{0, core.DefaultMaxAsync}, {7, 7}, {core.Unlimited, core.DefaultMaxAsync + 1},
+		for _, row := range []struct{ limit, tried, want int }{
+			{0, core.DefaultMaxAsync + 1, core.DefaultMaxAsync}, {7, 8, 7}, {core.Unlimited, core.DefaultMaxAsync + 1, core.DefaultMaxAsync + 1},
 		} {
 			client := newClient(t, core.ClientConfig[string]{Source: &coretest.Source[string]{}, MaxAsync: row.limit})
 			release := make(chan struct{})
 			running := 0
-			for range core.DefaultMaxAsync + 1 {
+			for range row.tried {
 				f := core.Go(t.Context(), client, search, until(release))
 				select {
 				case <-f.Done():

@@ -278,3 +278,32 @@ func TestDescribeKnowsTheOptionalStages(t *testing.T) {
 		}
 	}
 }
+
+// A probe of a half-open breaker may have to wait for room, and is made all the
+// same.
+func TestAProbeThatWaitedIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := optionalClient(t, middleware.Config{Bulkhead: bulkhead.Config{MaxConcurrent: 2, MaxWaiting: 1}, Timeout: timeout.Config{Attempt: time.Hour}})
+		run := func(takes time.Duration, err error) error {
+			_, got := core.Do(t.Context(), client, write, func(context.Context, int) (int, error) {
+				time.Sleep(takes)
+				return 0, err
+			})
+			return got
+		}
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = run(time.Minute, nil) })
+		synctest.Wait()
+		for range breaker.DefaultFailureThreshold {
+			_ = run(0, errors.New("down"))
+		}
+		time.Sleep(breaker.DefaultRecoveryTimeout + time.Second)
+		wg.Go(func() { _ = run(time.Minute, nil) }) // a probe that takes the second slot
+		synctest.Wait()
+		began := time.Now()
+		if err := run(0, nil); err != nil || time.Since(began) != 29*time.Second {
+			t.Errorf("Do = %v after %v, want the probe to wait for the slot, and pass", err, time.Since(began))
+		}
+		wg.Wait()
+	})
+}
