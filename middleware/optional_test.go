@@ -189,7 +189,8 @@ func TestAnOpenBreakerKeepsWaitersFromTheBackend(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				if reached != breaker.DefaultFailureThreshold {
+				// One may get the slot of the fifth before the breaker has counted that.
+				if n := reached - breaker.DefaultFailureThreshold; n < 0 || n > 1 {
 					t.Errorf("%d calls reached the backend, want %d", reached, breaker.DefaultFailureThreshold)
 				}
 				time.Sleep(breaker.DefaultRecoveryTimeout) // its timer ends with the bubble
