@@ -23,6 +23,7 @@ type Budget struct {
 	ratio     int64 // paid in by an operation, in thousandths of an attempt
 	perSecond float64
 	max       int64
+	unlimited bool // grants everything
 
 	balance atomic.Int64 // thousandths of an attempt
 	filled  atomic.Int64 // until when the minimum has been paid in, see now
@@ -72,6 +73,22 @@ func DefaultBudget() *Budget {
 	return b
 }
 
+// UnlimitedBudget returns a budget that grants everything, for those who have
+// another bound on what a backend gets: without one, retries make an outage
+// worse.
+func UnlimitedBudget() *Budget { return &Budget{unlimited: true} }
+
+// Unlimited reports whether the budget grants everything.
+func (b *Budget) Unlimited() bool { return b.unlimited }
+
+// String describes what the budget grants, such as "10 % + 10/s".
+func (b *Budget) String() string {
+	if b.unlimited {
+		return "unlimited"
+	}
+	return fmt.Sprintf("%g %% + %g/s", float64(b.ratio)*100/budgetUnit, b.perSecond)
+}
+
 // Deposit pays in the share of one operation.
 func (b *Budget) Deposit() {
 	// Full almost always, and then nothing is written.
@@ -82,6 +99,9 @@ func (b *Budget) Deposit() {
 
 // Take takes one attempt out, if there is one.
 func (b *Budget) Take() bool {
+	if b.unlimited {
+		return true
+	}
 	b.refill()
 	for {
 		have := b.balance.Load()
@@ -97,8 +117,12 @@ func (b *Budget) Take() bool {
 // Refund puts one attempt back that was taken and not made.
 func (b *Budget) Refund() { b.add(budgetUnit) }
 
-// Balance returns how many further attempts the budget would grant now.
+// Balance returns how many further attempts the budget would grant now,
+// infinitely many if it is unlimited.
 func (b *Budget) Balance() float64 {
+	if b.unlimited {
+		return math.Inf(1)
+	}
 	b.refill()
 	return float64(b.balance.Load()) / budgetUnit
 }

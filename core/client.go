@@ -3,6 +3,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ type ClientConfig[C any] struct {
 	// Timeout limits each operation with all its attempts, in addition to the
 	// caller's own deadline. Zero is no limit.
 	Timeout time.Duration
+	// MaxAsync is how many operations [Go] runs at once; beyond that it refuses
+	// them. Zero is DefaultMaxAsync, Unlimited is no limit.
+	MaxAsync int
 	// Parts are what the client was built with: they can be asked for with
 	// [Part], and those with a method Close(context.Context) error are closed by
 	// [Client.Close], the last first.
@@ -40,6 +44,7 @@ type Client[C any] struct {
 	timeout    time.Duration
 	timedOut   error // cause of contexts that the timeout ends
 	parts      []any
+	flights    *flights
 	close      func(context.Context) error
 }
 
@@ -52,6 +57,9 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 	if cfg.Timeout < 0 {
 		faults = append(faults, fmt.Errorf("Timeout is negative: %v", cfg.Timeout))
 	}
+	if cfg.MaxAsync < Unlimited {
+		faults = append(faults, fmt.Errorf("MaxAsync is negative: %d (core.Unlimited is no limit)", cfg.MaxAsync))
+	}
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("core: bad client configuration: %w", errors.Join(faults...))
 	}
@@ -63,11 +71,12 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 		timeout:    cfg.Timeout,
 		timedOut:   &TimeoutError{Scope: ScopeOperation, Limit: cfg.Timeout},
 		parts:      slices.Clone(cfg.Parts),
+		flights:    newFlights(cmp.Or(cfg.MaxAsync, DefaultMaxAsync)),
 	}
 	if c.classifier == nil {
 		c.classifier = Classify
 	}
-	c.close = closeOnce(c.parts)
+	c.close = closeOnce(c.flights, c.parts)
 	return c, nil
 }
 
@@ -82,13 +91,19 @@ func Part[T, C any](c *Client[C]) (part T, ok bool) {
 	return part, false
 }
 
-// Close closes what the client was built with, in reverse order, each bounded
-// by ctx. Only the first call closes; the others wait for it, no longer than
-// their own ctx, and return the same error. If the source is one of the parts, as
-// a pool should be, operations that start later fail with its error.
+// Close first refuses what [Go] is given from now on, and waits for what Go
+// runs already: for half of the time that ctx has, or until it ends if it has no
+// deadline. What has not ended by then is canceled, which is an error of Close.
+// Then it closes what the client was built with, in reverse order, each bounded
+// by ctx.
+//
+// Only the first call closes; the others wait for it, no longer than their own
+// ctx, and return the same error. If the source is one of the parts, as a pool
+// should be, operations that start later fail with its error. An operation must
+// not close the client that runs it.
 func (c *Client[C]) Close(ctx context.Context) error { return c.close(ctx) }
 
-func closeOnce(parts []any) func(context.Context) error {
+func closeOnce(running *flights, parts []any) func(context.Context) error {
 	var (
 		started atomic.Bool
 		done    = make(chan struct{})
@@ -97,7 +112,7 @@ func closeOnce(parts []any) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if started.CompareAndSwap(false, true) {
 			defer close(done)
-			var errs []error
+			errs := []error{running.close(ctx)}
 			for _, p := range slices.Backward(parts) {
 				if p, ok := p.(interface{ Close(context.Context) error }); ok {
 					errs = append(errs, p.Close(ctx))

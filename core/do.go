@@ -94,12 +94,12 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
 		class.Sent = false // the function was never called
 		return err
 	}
-	held = true
+	held, start = true, now()
 	if err = call.begin(); err != nil {
 		class = Class{Verdict: Neutral, Code: ErrorType(err)}
 		return err
 	}
-	worked, class.Sent, start = true, true, now()
+	worked, class.Sent = true, true
 	var zero R
 	t.result, t.done = zero, false
 	result, err := t.fn(actx, lease.Conn())

@@ -4,6 +4,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 )
@@ -19,25 +20,49 @@ type Future[R any] struct {
 
 // Go is [Do] on a goroutine of its own. ctx bounds the operation, also after
 // Go has returned.
+//
+// Go never waits. With ClientConfig.MaxAsync operations under way, or after
+// [Client.Close], the future it returns has failed already, with
+// [ErrAsyncLimit] or [ErrClientClosed].
 func Go[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Context, C) (R, error)) *Future[R] {
 	f := &Future[R]{done: make(chan struct{})}
+	ctx, cancel := context.WithCancelCause(ctx)
+	own := &flight{cancel}
+	if err := c.flights.begin(own); err != nil {
+		cancel(nil)
+		if c.observer != nil {
+			c.observer.Event(ctx, Event{Kind: EventReject, Source: "async", Op: op, Err: err})
+		}
+		f.err = &Error{Op: op.Name, Target: op.Target, Err: err}
+		close(f.done)
+		return f
+	}
 	go func() {
-		defer close(f.done)
-		returned := false
-		defer func() {
-			if returned {
-				return
-			}
-			if v := recover(); v != nil {
-				f.panic = &PanicError{Value: v, Stack: debug.Stack()}
-			} else {
-				f.err = &Error{Op: op.Name, Target: op.Target, Attempts: 1, Err: fmt.Errorf("the function called runtime.Goexit: %w", ErrPanic)}
-			}
-		}()
-		f.result, f.err = Do(ctx, c, op, fn)
-		returned = true
+		defer c.flights.end(own, f.done)
+		defer cancel(nil)
+		f.run(ctx, op, func() (R, error) { return Do(ctx, c, op, fn) })
 	}()
 	return f
+}
+
+// run keeps the outcome of do, which may not return.
+func (f *Future[R]) run(ctx context.Context, op Op, do func() (R, error)) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			f.panic = &PanicError{Value: v, Stack: debug.Stack()}
+		} else {
+			f.err = &Error{Op: op.Name, Target: op.Target, Attempts: 1, Err: fmt.Errorf("the function called runtime.Goexit: %w", ErrPanic)}
+		}
+	}()
+	f.result, f.err = do()
+	if e, ok := errors.AsType[*Error](f.err); ok && context.Cause(ctx) == ErrClientClosed {
+		e.Err = fmt.Errorf("%w: %w", ErrClientClosed, e.Err)
+	}
+	returned = true
 }
 
 // Done returns a channel that is closed when the operation is over.

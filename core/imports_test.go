@@ -104,7 +104,11 @@ var rules = []rule{
 		may:    []string{"fxmodule", "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
 		tests:  []string{coretests, milvustest, otelSDK, goleak},
 	},
-	{folder: "fxmodule/config", may: []string{"core", "pool", "middleware/...", "github.com/knadh/koanf/..."}},
+	{
+		folder: "fxmodule/config",
+		may:    []string{"core", "pool", "pool/milvus", "middleware/...", "github.com/knadh/koanf/..."},
+		tests:  []string{milvustest},
+	},
 	{folder: "fxmodule/admin", may: []string{"core", "pool", "middleware/..."}, tests: []string{coretests}},
 
 	{folder: "examples/...", may: []string{everything}},
@@ -291,6 +295,8 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"fxmodule/milvusfx", ours + "pool/milvus", true, true},
 		{"fxmodule/milvusfx", sdkClient, false, false},
 		{"fxmodule/config", "go.uber.org/fx", false, false},
+		{"fxmodule/config", "github.com/knadh/koanf/v2", true, true},
+		{"fxmodule/config", ours + "pool/milvus", true, true},
 		{"fxmodule/brandnew", "context", false, false},
 
 		{"examples", "example.com/anything", true, true},

@@ -10,11 +10,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/hedge"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/pool"
@@ -64,6 +69,7 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 	want := map[string]string{
 		"timeout.Config.Attempt":             short(timeout.DefaultAttempt),
 		"core.ClientConfig.Timeout":          "none",
+		"core.ClientConfig.MaxAsync":         short(core.DefaultMaxAsync),
 		"breaker.Config.FailureThreshold":    short(breaker.DefaultFailureThreshold),
 		"breaker.Config.RecoveryTimeout":     short(breaker.DefaultRecoveryTimeout),
 		"breaker.Config.HalfOpenSuccesses":   short(breaker.DefaultHalfOpenSuccesses),
@@ -82,6 +88,19 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 		"health.Config.Timeout":              short(health.DefaultTimeout),
 		"health.Config.DownThreshold":        short(health.DefaultDownThreshold),
 		"health.Config.UpThreshold":          short(health.DefaultUpThreshold),
+		"bulkhead.Config.MaxConcurrent":      map[int]string{0: "none"}[bulkhead.Config{}.MaxConcurrent],
+		"bulkhead.Config.MaxWaiting":         short(bulkhead.Config{}.MaxWaiting),
+		"bulkhead.Config.MaxWait":            map[time.Duration]string{0: "no limit"}[bulkhead.Config{}.MaxWait],
+		"ratelimit.Config.Rate":              map[float64]string{0: "none"}[ratelimit.Config{}.Rate],
+		"ratelimit.Config.Burst":             map[int]string{0: "one second's worth"}[ratelimit.Config{}.Burst],
+		"ratelimit.Config.MaxWait":           short(ratelimit.Config{}.MaxWait),
+		"chaos.Config.Faults":                map[int]string{0: "none"}[len(chaos.Config{}.Faults)],
+		"chaos.Config.Seed":                  short(chaos.Config{}.Seed),
+		"chaos.Config.Off":                   short(chaos.Config{}.Off),
+		"hedge.Config.Delay":                 short(hedge.DefaultDelay),
+		"hedge.Config.Quantile":              short(hedge.Config{}.Quantile) + " (off)",
+		"hedge.Config.Budget":                fmt.Sprintf("%g %% + %d/s", core.DefaultBudgetRatio*100, core.DefaultBudgetPerSecond),
+		"hedge.Config.PayIn":                 short(hedge.Config{}.PayIn),
 		"pool.Config.MaxSize":                fmt.Sprintf("%d exclusive, %d shared", pool.DefaultMaxSizeExclusive, pool.DefaultMaxSizeShared),
 		"pool.Config.MinSize":                fmt.Sprintf("%d; Milvus %d", pool.Config{}.MinSize, milvus.Config{}.PoolConfig().MinSize),
 		"pool.Config.TargetSharing":          short(pool.DefaultTargetSharing),

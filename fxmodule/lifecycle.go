@@ -34,6 +34,9 @@ type lifecycle[C any] struct {
 func (l *lifecycle[C]) start(ctx context.Context) error {
 	chain, _ := core.Part[*middleware.Chain](l.client)
 	l.logger.DebugContext(ctx, "penstock: client starts", "pool", l.pool.Name(), "chain", chain.String())
+	for _, w := range chain.Warnings {
+		l.logger.WarnContext(ctx, "penstock: settings of the chain work against each other", "pool", l.pool.Name(), "warning", w)
+	}
 	switch l.mode {
 	case StartEager:
 		if err := l.pool.Start(ctx); err != nil {

@@ -8,29 +8,37 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/middleware/trace"
 )
 
 // DefaultOrder returns the names of the stages in their default order,
-// outermost first.
+// outermost first. A chain has those of them that are configured.
 func DefaultOrder() []string {
-	return []string{trace.Name, breaker.Name, retry.Name, timeout.Name, health.Name}
+	return []string{
+		trace.Name, breaker.Name, bulkhead.Name, ratelimit.Name, retry.Name, timeout.Name, health.Name, chaos.Name,
+	}
 }
 
-// Config says what a chain is made of. The zero value is the five stages with
-// their defaults in the default order, without the health gate, which needs a
-// probe.
+// Config says what a chain is made of. The zero value is trace, breaker, retry
+// and timeout with their defaults in the default order. The health gate needs a
+// probe to be in the chain; bulkhead, ratelimit and chaos need a configuration
+// that is not zero.
 type Config struct {
-	// Name names the backend: it is the name, in telemetry and errors, of the
-	// breaker and of the monitor unless they have their own.
+	// Name names the backend: it is the name, in telemetry and errors, of each
+	// stage that refuses operations unless it has its own.
 	Name string
-	// Order names the stages, outermost first. Nil is DefaultOrder.
+	// Order names the stages, outermost first. Nil is DefaultOrder. The place of a
+	// stage of this package that is switched off or not configured stays empty.
 	Order []string
 	// Without names stages to leave out.
 	Without []string
@@ -38,11 +46,21 @@ type Config struct {
 	// after the stage that it says; one with the name of a stage of ours that is
 	// disabled stands in its place.
 	Stages []core.Stage
+	// OperationTimeout is the client's limit of a whole operation, for the other
+	// settings to be checked against; NewClient gives it to the client. Zero is
+	// none.
+	OperationTimeout time.Duration
+	// Ops are operations whose own settings are checked too. Optional.
+	Ops []core.Op
 
 	Breaker breaker.Config
 	Retry   retry.Config
 	Timeout timeout.Config
 	Health  health.Config
+
+	Bulkhead  bulkhead.Config
+	RateLimit ratelimit.Config
+	Chaos     chaos.Config
 }
 
 // Chain is a chain of stages, ready for a client, and those of its stages that
@@ -57,6 +75,15 @@ type Chain struct {
 	// Monitor is the health monitor, not yet started; nil if the chain has
 	// none.
 	Monitor *health.Monitor
+	// Bulkhead, Limiter and Chaos are the stages of these names; nil if the
+	// chain has none.
+	Bulkhead *bulkhead.Bulkhead
+	Limiter  *ratelimit.Limiter
+	Chaos    *chaos.Chaos
+	// Warnings say which settings are allowed and yet work against each other.
+	Warnings []string
+
+	plan plan
 }
 
 // String returns the names of the stages, such as "trace > breaker > retry".
@@ -70,6 +97,15 @@ func (c *Chain) Parts() []any {
 	}
 	if c.Monitor != nil {
 		parts = append(parts, c.Monitor)
+	}
+	if c.Bulkhead != nil {
+		parts = append(parts, c.Bulkhead)
+	}
+	if c.Limiter != nil {
+		parts = append(parts, c.Limiter)
+	}
+	if c.Chaos != nil {
+		parts = append(parts, c.Chaos)
 	}
 	return append(parts, c)
 }
@@ -93,7 +129,9 @@ func Build(cfg Config) (*Chain, error) {
 		}
 		stages = append(stages, core.Stage{Name: name, Middleware: middleware})
 	}
-	known := append(DefaultOrder(), names(cfg.Stages)...)
+	faults = append(faults, contradictions(cfg)...)
+	own := names(cfg.Stages)
+	known := append(DefaultOrder(), own...)
 	for _, name := range cfg.Without {
 		if !slices.Contains(known, name) {
 			faults = append(faults, fmt.Errorf("no stage %q to leave out", name))
@@ -105,10 +143,10 @@ func Build(cfg Config) (*Chain, error) {
 		if disabled && slices.ContainsFunc(stages, func(s core.Stage) bool { return s.Name == name }) {
 			return true // the user's own stands in its place
 		}
-		if disabled {
+		if disabled && !slices.Contains(left, name) {
 			left = append(left, name)
 		}
-		return slices.Contains(left, name)
+		return disabled || slices.Contains(left, name)
 	}
 	if !out(trace.Name, false) {
 		add(trace.Name, trace.New(), nil)
@@ -135,21 +173,55 @@ func Build(cfg Config) (*Chain, error) {
 			add(health.Name, chain.Monitor.Middleware, nil)
 		}
 	}
+	if !out(bulkhead.Name, cfg.Bulkhead.Disabled || cfg.Bulkhead == (bulkhead.Config{})) {
+		cfg.Bulkhead.Name = cmp.Or(cfg.Bulkhead.Name, cfg.Name)
+		if chain.Bulkhead, err = bulkhead.New(cfg.Bulkhead); err != nil {
+			add(bulkhead.Name, nil, err)
+		} else {
+			add(bulkhead.Name, chain.Bulkhead.Middleware, nil)
+		}
+	}
+	if !out(ratelimit.Name, cfg.RateLimit.Disabled || cfg.RateLimit == (ratelimit.Config{})) {
+		cfg.RateLimit.Name = cmp.Or(cfg.RateLimit.Name, cfg.Name)
+		if chain.Limiter, err = ratelimit.New(cfg.RateLimit); err != nil {
+			add(ratelimit.Name, nil, err)
+		} else {
+			add(ratelimit.Name, chain.Limiter.Middleware, nil)
+		}
+	}
+	if !out(chaos.Name, cfg.Chaos.Disabled || len(cfg.Chaos.Faults) == 0 && !cfg.Chaos.Off) {
+		if chain.Chaos, err = chaos.New(cfg.Chaos); err != nil {
+			add(chaos.Name, nil, err)
+		} else {
+			add(chaos.Name, chain.Chaos.Middleware, nil)
+		}
+	}
 
 	order := cfg.Order
 	if order == nil {
-		order = DefaultOrder()
+		order = slices.DeleteFunc(DefaultOrder(), func(name string) bool { // a place of its own is better
+			return slices.ContainsFunc(cfg.Stages, func(s core.Stage) bool { return s.Name == name && s.Before+s.After != "" })
+		})
 	}
-	order = slices.DeleteFunc(slices.Clone(order), func(name string) bool { return slices.Contains(left, name) })
+	// What is left out keeps its place until the others have found theirs: they
+	// may be placed next to it.
+	for _, name := range left {
+		if slices.Contains(order, name) {
+			add(name, func(next core.Handler) core.Handler { return next }, nil)
+		}
+	}
 	arranged, err := core.Arrange(order, stages)
 	if err != nil {
 		faults = append(faults, err)
 	}
+	arranged = slices.DeleteFunc(arranged, func(s core.Stage) bool { return slices.Contains(left, s.Name) })
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("middleware: bad configuration: %w", errors.Join(faults...))
 	}
 	chain.Names = names(arranged)
 	chain.Middleware = core.Compose(arranged)
+	chain.plan = newPlan(cfg, chain.Names)
+	chain.Warnings = chain.plan.lint()
 	return chain, nil
 }
 

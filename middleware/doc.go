@@ -14,6 +14,12 @@
 // the connection is given back before retry waits. The health gate refuses an
 // attempt before a connection is asked for.
 //
+// Three more stages are in the chain when they are configured: bulkhead and
+// ratelimit, between breaker and retry, so that an operation is let in once with
+// all its attempts and no refusal counts against the backend; and chaos,
+// innermost. Fallback and hedge need the type of the result, and so are
+// functions to call in place of core.Do.
+//
 // A middleware of one's own is a function:
 //
 //	func Log(next core.Handler) core.Handler {

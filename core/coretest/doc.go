@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package coretest helps to test middleware, observers and sources: a
-// [Recorder] that writes down what an observer is told, a [Source] that lends
-// one connection without a pool, and [TestObserver], which checks that an
-// observer keeps its contract.
+// Package coretest helps to test what is built on core.
+//
+// There are fakes: a [Recorder] that writes down what an observer is told, a
+// [Source] that lends one connection without a pool, and a [Scenario], which is
+// a scripted backend with load on it, in virtual time.
+//
+// And there are suites that check whether somebody's own implementation keeps a
+// contract: [TestObserver], [TestMiddleware], and [TestBreaker], which asks any
+// circuit breaker what it does when a probe goes wrong.
 package coretest

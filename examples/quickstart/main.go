@@ -41,7 +41,9 @@ import (
 	"github.com/penstock-go/penstock/fxmodule/milvusfx"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/otelx/sdk"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
@@ -254,6 +256,9 @@ func start(ctx context.Context, address string, spans *recorder) (*fx.App, clien
 		fxmodule.Module(fxmodule.Chain(middleware.Config{
 			Breaker: breaker.Config{RecoveryTimeout: recoveryTimeout},
 			Retry:   retry.Config{Interval: retryInterval},
+			// Both go with a recovery that short; see the Timeout of other operations.
+			Timeout: timeout.Config{Attempt: recoveryTimeout},
+			Health:  health.Config{Interval: recoveryTimeout, DownThreshold: 5},
 		})),
 		fxmodule.Telemetry(),
 		milvusfx.Module(),

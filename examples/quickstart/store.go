@@ -23,14 +23,14 @@ const (
 
 // The operations. Declared once: their names are those of spans and metrics.
 var (
-	opHas      = core.Op{Name: "HasCollection", Target: collection, Safety: core.ReadOnly}
-	opDescribe = core.Op{Name: "DescribeCollection", Target: collection, Safety: core.ReadOnly}
-	opCreate   = core.Op{Name: "CreateCollection", Target: collection}
-	opInsert   = core.Op{Name: "Insert", Target: collection}
+	opHas      = core.Op{Name: "HasCollection", Target: collection, Safety: core.ReadOnly, Timeout: 10 * time.Second}
+	opDescribe = core.Op{Name: "DescribeCollection", Target: collection, Safety: core.ReadOnly, Timeout: 10 * time.Second}
+	opCreate   = core.Op{Name: "CreateCollection", Target: collection, Timeout: 10 * time.Second}
+	opInsert   = core.Op{Name: "Insert", Target: collection, Timeout: 10 * time.Second}
 	opIndex    = core.Op{Name: "CreateIndex", Target: collection, Timeout: 20 * time.Second}
 	opLoad     = core.Op{Name: "LoadCollection", Target: collection, Safety: core.Idempotent, Timeout: 20 * time.Second}
 	opSearch   = core.Op{Name: "Search", Target: collection, Safety: core.ReadOnly}
-	opDrop     = core.Op{Name: "DropCollection", Target: collection, Safety: core.Idempotent}
+	opDrop     = core.Op{Name: "DropCollection", Target: collection, Safety: core.Idempotent, Timeout: 10 * time.Second}
 )
 
 // errForeign says that the collection is somebody else's.

@@ -36,10 +36,9 @@ type Monitor struct {
 	down    atomic.Bool // the gate is shut
 	failing atomic.Bool // the last probe failed, or the gate is shut
 
-	probing chan struct{} // holds a token while nobody probes
-
 	mu       sync.Mutex
-	failures int       // probes failed in a row; guarded by mu, as are all below
+	probing  *probing  // the probe under way, nil if there is none; guarded by mu, as are all below
+	failures int       // probes failed in a row
 	passes   int       // probes succeeded in a row
 	last     error     // of the last probe that counted
 	passedAt time.Time // when an attempt last passed the shut gate
@@ -54,9 +53,14 @@ func NewMonitor(cfg Config) (*Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Monitor{cfg: cfg, probing: make(chan struct{}, 1)}
-	m.probing <- struct{}{}
-	return m, nil
+	return &Monitor{cfg: cfg}, nil
+}
+
+// probing is a probe under way, for those who wait for it.
+type probing struct {
+	over chan struct{} // closed when it is over
+	err  error         // set before that
+	cut  bool          // its caller gave it up: it says nothing to the others
 }
 
 // Start begins to probe in the background, the first time after one interval.
@@ -109,14 +113,43 @@ func (m *Monitor) loop(ctx context.Context) {
 	}
 }
 
-// Check probes now, lets the outcome count, and returns it. It waits for a
-// probe under way to end first.
+// Check probes now, lets the outcome count, and returns it. While a probe is
+// under way it waits for that one and returns its outcome: however many ask, the
+// backend is asked once.
 func (m *Monitor) Check(ctx context.Context) error {
-	select {
-	case <-m.probing:
-		defer func() { m.probing <- struct{}{} }()
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		m.mu.Lock()
+		p := m.probing
+		if p == nil {
+			p = &probing{over: make(chan struct{}), err: core.ErrPanic} // stands if the probe does not return
+			m.probing = p
+			m.mu.Unlock()
+			return m.lead(ctx, p)
+		}
+		m.mu.Unlock()
+		select {
+		case <-p.over:
+			if !p.cut {
+				return p.err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// lead makes the probe p.
+func (m *Monitor) lead(ctx context.Context, p *probing) error {
+	defer func() {
+		p.cut = p.err != nil && ctx.Err() != nil
+		m.mu.Lock()
+		m.probing = nil
+		m.mu.Unlock()
+		close(p.over)
+	}()
+	if err := ctx.Err(); err != nil {
+		p.err = err
+		return err
 	}
 	probe, cancel := context.WithTimeout(ctx, m.cfg.Timeout)
 	defer cancel()
@@ -124,17 +157,16 @@ func (m *Monitor) Check(ctx context.Context) error {
 	if m.cfg.Observer != nil {
 		probe = m.cfg.Observer.Begin(probe, scope)
 	}
-	err := core.ErrPanic // stands if the probe does not return
 	defer func() {
 		if m.cfg.Observer != nil {
-			m.cfg.Observer.End(probe, scope, err)
+			m.cfg.Observer.End(probe, scope, p.err)
 		}
 	}()
-	err = m.cfg.Probe(probe)
-	if ctx.Err() == nil && !unasked(err) {
-		m.probed(probe, err)
+	p.err = m.cfg.Probe(probe)
+	if ctx.Err() == nil && !unasked(p.err) {
+		m.probed(probe, p.err)
 	}
-	return err
+	return p.err
 }
 
 // unasked reports whether err says that the backend was not asked.

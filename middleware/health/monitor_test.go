@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,38 +168,6 @@ func TestACheckThatItsCallerCutsShortSaysNothing(t *testing.T) {
 			t.Errorf("Check = %v", err)
 		}
 		r.up(t, true)
-	})
-}
-
-func TestCheckWaitsForTheProbeUnderWay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var now, peak, made atomic.Int64
-		r := newRig(t, health.Config{Probe: func(context.Context) error {
-			peak.Store(max(peak.Load(), now.Add(1)))
-			time.Sleep(time.Second)
-			now.Add(-1)
-			made.Add(1)
-			return nil
-		}})
-		start := time.Now()
-		var wg sync.WaitGroup
-		for range 5 {
-			wg.Go(func() {
-				if err := r.Check(t.Context()); err != nil {
-					t.Errorf("Check = %v", err)
-				}
-			})
-		}
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
-		defer cancel()
-		if err := r.Check(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second/2 {
-			t.Errorf("Check = %v after %v, want the context's error after 500 ms", err, time.Since(start))
-		}
-		wg.Wait()
-		if peak.Load() != 1 || made.Load() != 5 || time.Since(start) != 5*time.Second {
-			t.Errorf("%d probes, %d at once, in %v; want 5, one after the other", made.Load(), peak.Load(), time.Since(start))
-		}
 	})
 }
 

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock-go/penstock/fxmodule/config"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/milvus"
+)
+
+// file returns the name of a file with that text.
+func file(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "penstock.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestNothingSetMeansTheDefaults(t *testing.T) {
+	for _, name := range []string{"", file(t, ""), file(t, "retry:\n  # cap: 3s\naddress:\npool: {}\n")} {
+		cfg, err := config.Load(name)
+		if err != nil {
+			t.Errorf("Load = %v", err)
+		}
+		if got, want := fmt.Sprintf("%+v", cfg), fmt.Sprintf("%+v", milvus.ClientConfig{}); got != want {
+			t.Errorf("Load = %s, want %s", got, want)
+		}
+	}
+}
+
+const everything = `
+address: milvus.internal:19530
+database: books
+username: reader
+password: "hunter2"
+operation_timeout: 5m
+order: [trace, breaker, bulkhead, ratelimit, retry, timeout]
+without: [health]
+pool: {name: main, max_size: 8, min_size: 2, target_sharing: 16, max_sharing: 64, max_waiters: 100, acquire_timeout: 1s, dial_timeout: 2s}
+timeout: {attempt: 5s}
+breaker:
+  failure_threshold: 7
+  recovery_timeout: 20s
+  half_open_successes: 2
+  max_half_open_requests: 1
+  fair_run: 50ms
+  count_attempts: true
+  slow_call_rate: 0.5
+  slow_call_threshold: 2s
+  slow_call_window: 30
+retry: {max_retries: 2, interval: 200ms, cap: 2s, jitter: equal}
+health: {disabled: true, interval: 5s, timeout: 1s, down_threshold: 4, up_threshold: 2}
+bulkhead: {max_concurrent: 100, max_waiting: 50, max_wait: 1s}
+ratelimit: {rate: 250, burst: 20, max_wait: 2s}
+`
+
+func whole() milvus.ClientConfig {
+	return milvus.ClientConfig{
+		Config: milvus.Config{
+			Address: "milvus.internal:19530", Database: "books", Username: "reader", Password: "hunter2",
+			Pool: pool.Config{
+				Name: "main", MaxSize: 8, MinSize: 2, TargetSharing: 16, MaxSharing: 64, MaxWaiters: 100,
+				AcquireTimeout: time.Second, DialTimeout: 2 * time.Second,
+			},
+		},
+		Timeout: 5 * time.Minute,
+		Chain: middleware.Config{
+			Order:   []string{"trace", "breaker", "bulkhead", "ratelimit", "retry", "timeout"},
+			Without: []string{"health"},
+			Timeout: timeout.Config{Attempt: 5 * time.Second},
+			Breaker: breaker.Config{
+				FailureThreshold: 7, RecoveryTimeout: 20 * time.Second, HalfOpenSuccesses: 2, MaxHalfOpenRequests: 1,
+				FairRun: 50 * time.Millisecond, CountAttempts: true,
+				SlowCallRate: 0.5, SlowCallThreshold: 2 * time.Second, SlowCallWindow: 30,
+			},
+			Retry:  retry.Config{MaxRetries: 2, Interval: 200 * time.Millisecond, Cap: 2 * time.Second, Jitter: retry.EqualJitter},
+			Health: health.Config{Disabled: true, Interval: 5 * time.Second, Timeout: time.Second, DownThreshold: 4, UpThreshold: 2},
+
+			Bulkhead:  bulkhead.Config{MaxConcurrent: 100, MaxWaiting: 50, MaxWait: time.Second},
+			RateLimit: ratelimit.Config{Rate: 250, Burst: 20, MaxWait: 2 * time.Second},
+		},
+	}
+}
+
+func same(t *testing.T, got, want milvus.ClientConfig) {
+	t.Helper()
+	if got.Password != want.Password || got.APIKey != want.APIKey {
+		t.Errorf("the credentials are not those that were set")
+	}
+	type plain struct { // Config hides most of itself when printed
+		Address, Database, Username string
+		Pool                        pool.Config
+		Chain                       middleware.Config
+		Timeout                     time.Duration
+	}
+	show := func(c milvus.ClientConfig) string {
+		return fmt.Sprintf("%+v", plain{c.Address, c.Database, c.Username, c.Pool, c.Chain, c.Timeout})
+	}
+	if show(got) != show(want) {
+		t.Errorf("Load = %s\nwant %s", show(got), show(want))
+	}
+}
+
+func TestAFileSetsEverything(t *testing.T) {
+	cfg, err := config.Load(file(t, everything))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, cfg, whole())
+}
+
+func TestTheEnvironmentSetsEverything(t *testing.T) {
+	for name, value := range map[string]string{
+		"ADDRESS": "milvus.internal:19530", "DATABASE": "books", "USERNAME": "reader", "PASSWORD": "hunter2",
+		"OPERATION_TIMEOUT": "5m", "ORDER": "trace, breaker,bulkhead, ratelimit,retry,timeout", "WITHOUT": "health",
+		"POOL_NAME": "main", "POOL_MAX_SIZE": "8", "POOL_MIN_SIZE": "2", "POOL_TARGET_SHARING": "16", "POOL_MAX_SHARING": "64",
+		"POOL_MAX_WAITERS": "100", "POOL_ACQUIRE_TIMEOUT": "1s", "POOL_DIAL_TIMEOUT": "2s", "TIMEOUT_ATTEMPT": "5s",
+		"BREAKER_FAILURE_THRESHOLD": "7", "BREAKER_RECOVERY_TIMEOUT": "20s", "BREAKER_HALF_OPEN_SUCCESSES": "2",
+		"BREAKER_MAX_HALF_OPEN_REQUESTS": "1", "BREAKER_FAIR_RUN": "50ms", "BREAKER_COUNT_ATTEMPTS": "true",
+		"BREAKER_SLOW_CALL_RATE": "0.5", "BREAKER_SLOW_CALL_THRESHOLD": "2s", "BREAKER_SLOW_CALL_WINDOW": "30",
+		"RETRY_MAX_RETRIES": "2", "RETRY_INTERVAL": "200ms", "RETRY_CAP": "2s", "RETRY_JITTER": "equal",
+		"HEALTH_DISABLED": "true", "HEALTH_INTERVAL": "5s", "HEALTH_TIMEOUT": "1s", "HEALTH_DOWN_THRESHOLD": "4", "HEALTH_UP_THRESHOLD": "2",
+		"BULKHEAD_MAX_CONCURRENT": "100", "BULKHEAD_MAX_WAITING": "50", "BULKHEAD_MAX_WAIT": "1s",
+		"RATELIMIT_RATE": "250", "RATELIMIT_BURST": "20", "RATELIMIT_MAX_WAIT": "2s",
+	} {
+		t.Setenv("PENSTOCK_"+name, value)
+	}
+	cfg, err := config.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, cfg, whole())
+}
+
+func TestTheEnvironmentWins(t *testing.T) {
+	t.Setenv("PENSTOCK_POOL_MAX_SIZE", "16")
+	t.Setenv("PENSTOCK_ADDRESS", "")           // as good as none
+	t.Setenv("PENSTOCK_REQUIRE_REAL", "1")     // of the project's tests
+	t.Setenv("PENSTOCK_RETRY_MAX_RETRIES", "") // this too
+	cfg, err := config.Load(file(t, everything))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := whole()
+	want.Pool.MaxSize = 16
+	same(t, cfg, want)
+}
+
+func TestAnAPIKeyAndDisabledStages(t *testing.T) {
+	cfg, err := config.Load(file(t, "api_key: hunter2\nbreaker: {disabled: true}\nretry: {disabled: true}\ntimeout: {disabled: true}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.APIKey != "hunter2" || !cfg.Chain.Breaker.Disabled || !cfg.Chain.Retry.Disabled || !cfg.Chain.Timeout.Disabled {
+		t.Errorf("Load = %+v", cfg)
+	}
+}
+
+func TestAllThatIsWrongIsNamedAtOnce(t *testing.T) {
+	t.Setenv("PENSTOCK_POOL_MAX_SIZE", "many")
+	t.Setenv("PENSTOCK_POOL_MAXSIZE", "3")
+	t.Setenv("PENSTOCK_BREAKER_COUNT_ATTEMPTS", "maybe")
+	t.Setenv("PENSTOCK_HEALTH_INTERVAL", "3")
+	name := file(t, `
+adress: localhost:1
+address: 17
+password: 12345
+username: a:b
+operation_timeout: 0
+order: trace
+without: []
+retry: {max_retries: 0, interval: 3, cap: -1s, jitter: much, backoff: 2}
+breaker: {failure_threshold: 1.5, slow_call_rate: 2, recovery_timeout: {seconds: 3}, slow_call_window: -3, half_open_successes: 0}
+timeout: 3s
+health: [a]
+tls: {ca_file: ca.pem}
+`)
+	_, err := config.Load(name)
+	if err == nil {
+		t.Fatal("Load accepted it")
+	}
+	for _, want := range []string{
+		`unknown variable PENSTOCK_POOL_MAXSIZE`,
+		`PENSTOCK_POOL_MAX_SIZE is "many", want a whole number`,
+		`PENSTOCK_BREAKER_COUNT_ATTEMPTS is "maybe", want true or false`,
+		`PENSTOCK_HEALTH_INTERVAL is "3", want a duration with its unit`,
+		name + `: unknown setting "adress"`,
+		name + `: unknown setting "retry.backoff"`,
+		name + `: unknown setting "timeout"`,
+		name + `: unknown setting "health"`,
+		name + `: address is 17, want text`,
+		name + `: password is not text; put it in quotes`,
+		name + `: operation_timeout is 0: leave it out for the default`,
+		name + `: order is "trace", want a list of names`,
+		name + `: without is a list, want a list of names`,
+		name + `: retry.max_retries is 0: leave it out for the default`,
+		name + `: retry.interval is 3, want a duration with its unit`,
+		name + `: retry.cap is negative: -1s`,
+		name + `: retry.jitter is "much", want full, equal or none`,
+		name + `: breaker.failure_threshold is 1.5, want a whole number`,
+		name + `: breaker.recovery_timeout is a section, want a duration`,
+		name + `: breaker.slow_call_window is negative: -3`,
+		name + `: breaker.half_open_successes is 0`,
+		`SlowCallRate is 2, want 0 to 1`,
+		`Username has a colon`,
+		`there are settings for TLS, but tls.enabled is not true`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not named: %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
+	}
+}
+
+func TestContradictionsAreRefusedToo(t *testing.T) {
+	_, err := config.Load(file(t, "operation_timeout: 1s\ntimeout: {attempt: 2s}\nretry: {interval: 30s}\npool: {min_size: 9}\nhealth: {timeout: 1s, interval: -1s}\napi_key: a\nusername: b"))
+	for _, want := range []string{"Timeout.Attempt 2s is not below", "Interval 30s is above Cap", "MinSize 9 exceeds", "health.interval is negative", "both APIKey and Username"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load = %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	for _, text := range []string{
+		"password: *hunter2",
+		"password: hunter2\n  api_key: hunter2",
+		"hunter2",
+		"- hunter2",
+		"password: {a: hunter2}",
+		"password: [hunter2]\nusername: x",
+		"api_key: hunter2\nusername: x\npassword: hunter2",
+		"password: hunter2", // without a user
+		"password: \"hunter2",
+		"password: !!int hunter2",
+		"address: root:hunter2@localhost:19530",
+		"password: hunter2\npassword: hunter2",
+	} {
+		_, err := config.Load(file(t, text))
+		if err == nil {
+			t.Errorf("%q is accepted", text)
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	cfg, err := config.Load(file(t, "username: reader\npassword: hunter2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", cfg, cfg, cfg.Config, cfg); strings.Contains(text, "hunter2") {
+		t.Errorf("printed: %s", text)
+	}
+}
+
+func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
+	if _, err := config.Load("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
+		t.Errorf("Load = %v", err)
+	}
+	if _, err := config.Load(file(t, "a: b\n c: d")); err == nil || !strings.Contains(err.Error(), "not a YAML document with settings, see line 2") {
+		t.Errorf("Load = %v", err)
+	}
+}
+
+func TestKeysHaveVariablesOfTheirOwn(t *testing.T) {
+	keys := config.Keys()
+	seen := map[string]bool{}
+	for _, key := range keys {
+		v := strings.ReplaceAll(key, ".", "_")
+		if seen[v] {
+			t.Errorf("the variable of %s is that of another", key)
+		}
+		seen[v] = true
+	}
+	if !slices.Contains(keys, "pool.max_size") {
+		t.Errorf("Keys = %q", keys)
+	}
+}
