@@ -86,6 +86,9 @@ func (c *Chain) WorstCase(op core.Op) WorstCase {
 }
 
 func (p *plan) describe(name string) string {
+	if !p.has(name) {
+		return "a stage of your own"
+	}
 	switch name {
 	case trace.Name:
 		return "one scope for each operation"
@@ -102,19 +105,14 @@ func (p *plan) describe(name string) string {
 		return fmt.Sprintf("probes every %v, for %v at most; shut after %d failed in a row, open after %d",
 			p.health.Interval, p.health.Timeout, p.health.DownThreshold, p.health.UpThreshold)
 	case bulkhead.Name:
-		if p.bulkhead.MaxConcurrent > 0 {
-			return p.describeBulkhead()
-		}
+		return p.describeBulkhead()
 	case ratelimit.Name:
-		if p.rate.Rate > 0 {
-			return p.describeRate()
-		}
+		return p.describeRate()
 	case chaos.Name:
-		if len(p.chaos.Faults) > 0 || p.chaos.Off {
-			return count(len(p.chaos.Faults), "fault")
-		}
+		return count(len(p.chaos.Faults), "fault")
+	default:
+		return "a stage of your own"
 	}
-	return "a stage of your own"
 }
 
 func (p *plan) describeBulkhead() string {

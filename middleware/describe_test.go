@@ -141,6 +141,28 @@ func TestWithoutAnyLimitTheWorstCaseHasNone(t *testing.T) {
 	}
 }
 
+func TestAStageOfTheUsersUnderOurNameIsNotTakenForOurs(t *testing.T) {
+	cfg := middleware.Config{
+		Order:  []string{"breaker", "trace", "retry", "timeout"},
+		Retry:  retry.Config{Disabled: true, Jitter: retry.NoJitter},
+		Stages: []core.Stage{{Name: "retry", Middleware: passOn}, {Name: "breaker", Middleware: passOn}},
+	}
+	cfg.Breaker.Disabled, cfg.Breaker.RecoveryTimeout = true, time.Second
+	chain, err := middleware.Build(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := chain.WorstCase(core.Op{}), (middleware.WorstCase{Attempts: 1, Duration: 10 * time.Second}); got != want {
+		t.Errorf("the worst case is %+v, want %+v", got, want)
+	}
+	if len(chain.Warnings) != 1 || !strings.Contains(chain.Warnings[0], "trace stands inside") {
+		t.Errorf("warnings %q, want one, about the order", chain.Warnings)
+	}
+	if got := strings.Count(chain.Describe(), "a stage of your own"); got != 2 {
+		t.Errorf("Describe says\n%s", chain.Describe())
+	}
+}
+
 func TestTheWorstCaseDoesNotOverflow(t *testing.T) {
 	const ever = time.Duration(math.MaxInt64)
 	for _, cfg := range []middleware.Config{

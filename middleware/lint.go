@@ -64,7 +64,7 @@ func (p *plan) lint() []string {
 type warner func(when bool, format string, args ...any)
 
 func (p *plan) lintOrder(warn warner) {
-	if at := slices.Index(p.names, trace.Name); at > 0 {
+	if at := slices.Index(p.names, trace.Name); at > 0 && p.has(trace.Name) {
 		warn(true, "trace stands inside of %s: what they do, and how long it takes, is in no span of the operation", quoted(p.names[:at]))
 	}
 	warn(p.outside(retry.Name, breaker.Name) && !p.breaker.CountAttempts,

@@ -23,6 +23,7 @@ import (
 // plan is what a chain was built to do, with the defaults filled in.
 type plan struct {
 	names     []string      // of the stages, outermost first
+	own       []string      // of those that are the user's
 	operation time.Duration // limit of an operation, zero is none
 	attempt   time.Duration // limit of an attempt, zero without the stage
 	breaker   breaker.Config
@@ -35,9 +36,9 @@ type plan struct {
 }
 
 // newPlan returns the plan of cfg, which was accepted.
-func newPlan(cfg Config, names []string) plan {
+func newPlan(cfg Config, chain []string) plan {
 	p := plan{
-		names: names, operation: cfg.OperationTimeout, ops: slices.Clone(cfg.Ops),
+		names: chain, own: names(cfg.Stages), operation: cfg.OperationTimeout, ops: slices.Clone(cfg.Ops),
 		breaker: cfg.Breaker, retry: cfg.Retry, health: cfg.Health,
 		bulkhead: cfg.Bulkhead, rate: cfg.RateLimit, chaos: cfg.Chaos,
 	}
@@ -52,8 +53,8 @@ func newPlan(cfg Config, names []string) plan {
 	setDefault(&p.breaker.SlowCallThreshold, breaker.DefaultSlowCallThreshold)
 	setDefault(&p.breaker.SlowCallWindow, breaker.DefaultSlowCallWindow)
 	setDefault(&p.retry.MaxRetries, retry.DefaultMaxRetries)
-	setDefault(&p.retry.Interval, retry.DefaultInterval)
 	setDefault(&p.retry.Cap, retry.DefaultCap)
+	setDefault(&p.retry.Interval, min(retry.DefaultInterval, p.retry.Cap))
 	if p.retry.Budget == nil {
 		p.retry.Budget = core.DefaultBudget()
 	}
@@ -71,13 +72,16 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-func (p *plan) has(name string) bool { return slices.Contains(p.names, name) }
+// has reports whether the chain has this stage of ours; the user's own may stand
+// there under the same name.
+func (p *plan) has(name string) bool {
+	return slices.Contains(p.names, name) && !slices.Contains(p.own, name)
+}
 
 // outside reports whether the chain has both stages, the first outside of the
 // second.
 func (p *plan) outside(first, second string) bool {
-	at := slices.Index(p.names, first)
-	return at >= 0 && slices.Index(p.names, second) > at
+	return p.has(first) && p.has(second) && slices.Index(p.names, first) < slices.Index(p.names, second)
 }
 
 // retries returns how many attempts may follow the first.
