@@ -51,9 +51,9 @@ import (
 )
 
 const (
-	limit       = 22 * time.Second // of the run
-	cleanup     = 4 * time.Second  // of dropping the collection, after that
-	stopping    = 3 * time.Second  // of stopping the app, after that
+	limit       = 24 * time.Second // of the run
+	cleanup     = 3 * time.Second  // of dropping the collection, after that
+	stopping    = 2 * time.Second  // of stopping the app, after that
 	minAccuracy = 0.97
 )
 
@@ -189,7 +189,7 @@ func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *recorder,
 		faults = append(faults, fmt.Errorf("drill: %w", err))
 	}
 	if ctx.Err() != nil {
-		return errors.Join(faults...)
+		return errors.Join(append(faults, context.Cause(ctx))...)
 	}
 	refused, err := rejected(spans)
 	if err != nil {

@@ -6,10 +6,13 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/penstock-go/penstock/core"
 )
@@ -20,6 +23,10 @@ type hook struct {
 	cc     *grpc.ClientConn // set by the Connect RPC, while dialing
 	family *family
 }
+
+// ahead is by how much the server, which is told of the deadline, may be ahead of
+// our own clock in noticing that it has passed.
+const ahead = 50 * time.Millisecond
 
 func (h *hook) intercept(
 	ctx context.Context, fullMethod string, req, reply any,
@@ -36,6 +43,9 @@ func (h *hook) intercept(
 	// Stays empty if the request never got a transport to be written to.
 	var to peer.Peer
 	err := invoke(ctx, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&to))...)
+	if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < ahead {
+		<-ctx.Done() // so that everybody sees whose deadline it was
+	}
 	e := newError(method, err, statusOf(reply), ctx.Err())
 	if e != nil {
 		e.NotSent = err != nil && to.Addr == nil
