@@ -79,6 +79,11 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
 		if worked {
 			ran = now() - start
 			class.Sent = class.Sent || actx.applied.Load()
+			if (class.OutOfTime || class.Code == TypeTimeout) && lease.waited > ran {
+				// Most of its time went by before it had a connection: it is the pool
+				// that is too small.
+				class.Verdict = Neutral
+			}
 		}
 		judged := worked || class.Verdict == Failure
 		if held && !lease.Return(class.Conn, reason) && class.Verdict == Failure && class.Conn >= Suspect {

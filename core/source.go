@@ -2,7 +2,10 @@
 
 package core
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Source lends connections of type C. A pool is one.
 type Source[C any] interface {
@@ -20,6 +23,7 @@ type Lease[C any] struct {
 	conn   C
 	lender Lender
 	token  uint64
+	waited time.Duration
 }
 
 // Lender takes back what it lent.
@@ -35,7 +39,15 @@ type Lender interface {
 // NewLease makes the lease of conn that lender will know by token. It is for
 // implementations of [Source].
 func NewLease[C any](conn C, lender Lender, token uint64) Lease[C] {
-	return Lease[C]{conn, lender, token}
+	return Lease[C]{conn: conn, lender: lender, token: token}
+}
+
+// After returns the lease of a caller who had to wait for it. A source that
+// says so keeps attempts from being held against the backend whose time went by
+// in the wait.
+func (l Lease[C]) After(wait time.Duration) Lease[C] {
+	l.waited = wait
+	return l
 }
 
 // Conn returns the borrowed connection.

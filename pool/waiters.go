@@ -108,7 +108,7 @@ func (p *Pool[C]) wait(w *waiter[C]) (lease core.Lease[C], err error) {
 	defer timer.Stop()
 	select {
 	case g := <-w.ready:
-		return g.lease, g.err
+		return g.lease.After(time.Since(w.since)), g.err
 	case <-w.ctx.Done():
 	case <-timer.C:
 	}
@@ -118,7 +118,7 @@ func (p *Pool[C]) wait(w *waiter[C]) (lease core.Lease[C], err error) {
 	if w.granted {
 		// At the same moment. The lease is taken, so that no seat is lost.
 		g := <-w.ready
-		return g.lease, g.err
+		return g.lease.After(time.Since(w.since)), g.err
 	}
 	p.waiters.remove(w)
 	p.timeouts++

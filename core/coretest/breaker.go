@@ -75,8 +75,9 @@ type BreakerResult struct {
 //     as soon as the breaker lets it through. The panic reaches the caller with
 //     its value. The breaker recovers.
 //   - goexit: the same with runtime.Goexit.
-//   - hang: a probe hangs for good, whatever becomes of its context. The breaker
-//     recovers while it hangs.
+//   - hang: as many operations as may be under way start at once, and those that
+//     run hang for good, whatever becomes of their context. The breaker recovers
+//     while they hang.
 //   - cancel: 20 probes are canceled by their callers, one after the other. Each
 //     is let through: the breaker neither opened for the one before nor kept its
 //     place. They do not close it either: when a probe fails after that, the

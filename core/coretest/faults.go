@@ -92,11 +92,19 @@ func goexits(p *patient) error {
 }
 
 func hangs(p *patient) error {
-	_, err := p.probe("probe hangs", func(context.Context) error {
-		<-p.release
-		return errBackend
-	})
-	return err
+	all := make([]*errand, p.cfg.Probes)
+	for i := range all {
+		all[i] = p.begin(p.ctx, func(context.Context) error {
+			<-p.release
+			return errBackend
+		})
+	}
+	ran := count(all, (*errand).ran)
+	p.note("%d probes hang", ran)
+	if ran == 0 {
+		return errors.New("all operations are refused, want a probe")
+	}
+	return nil
 }
 
 func cancels(p *patient) error {
