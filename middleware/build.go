@@ -28,7 +28,8 @@ func DefaultOrder() []string {
 // probe.
 type Config struct {
 	// Name names the backend: it is the name, in telemetry and errors, of the
-	// breaker and of the monitor unless they have their own.
+	// breaker and of the monitor unless they have their own. That of the keyed
+	// breakers is Name.keyed.
 	Name string
 	// Order names the stages, outermost first. Nil is DefaultOrder.
 	Order []string
@@ -40,6 +41,10 @@ type Config struct {
 	Stages []core.Stage
 
 	Breaker breaker.Config
+	// KeyedBreaker adds a breaker for each collection, say, just inside of the
+	// backend's, unless Order has another place for it. Nil is none.
+	KeyedBreaker *breaker.KeyedConfig
+
 	Retry   retry.Config
 	Timeout timeout.Config
 	Health  health.Config
@@ -54,6 +59,8 @@ type Chain struct {
 	Names []string
 	// Breaker is the circuit breaker; nil if the chain has none.
 	Breaker *breaker.Breaker
+	// KeyedBreaker are the breakers of single keys; nil if the chain has none.
+	KeyedBreaker *breaker.Keyed
 	// Monitor is the health monitor, not yet started; nil if the chain has
 	// none.
 	Monitor *health.Monitor
@@ -67,6 +74,9 @@ func (c *Chain) Parts() []any {
 	var parts []any
 	if c.Breaker != nil {
 		parts = append(parts, c.Breaker)
+	}
+	if c.KeyedBreaker != nil {
+		parts = append(parts, c.KeyedBreaker)
 	}
 	if c.Monitor != nil {
 		parts = append(parts, c.Monitor)
@@ -94,6 +104,7 @@ func Build(cfg Config) (*Chain, error) {
 		stages = append(stages, core.Stage{Name: name, Middleware: middleware})
 	}
 	known := append(DefaultOrder(), names(cfg.Stages)...)
+	known = append(known, breaker.KeyedName)
 	for _, name := range cfg.Without {
 		if !slices.Contains(known, name) {
 			faults = append(faults, fmt.Errorf("no stage %q to leave out", name))
@@ -120,6 +131,18 @@ func Build(cfg Config) (*Chain, error) {
 			add(breaker.Name, chain.Breaker.Middleware, nil)
 		}
 	}
+	keyed := !out(breaker.KeyedName, cfg.KeyedBreaker == nil || cfg.KeyedBreaker.Each.Disabled)
+	if keyed {
+		name, cfg := cfg.Name, *cfg.KeyedBreaker
+		if name != "" {
+			cfg.Each.Name = cmp.Or(cfg.Each.Name, name+".keyed")
+		}
+		if chain.KeyedBreaker, err = breaker.NewKeyed(cfg); err != nil {
+			add(breaker.KeyedName, nil, err)
+		} else {
+			add(breaker.KeyedName, chain.KeyedBreaker.Middleware, nil)
+		}
+	}
 	if !out(retry.Name, cfg.Retry.Disabled) {
 		middleware, err := retry.New(cfg.Retry)
 		add(retry.Name, middleware, err)
@@ -139,6 +162,9 @@ func Build(cfg Config) (*Chain, error) {
 	order := cfg.Order
 	if order == nil {
 		order = DefaultOrder()
+	}
+	if at := slices.Index(order, breaker.Name); at >= 0 && keyed && !slices.Contains(order, breaker.KeyedName) {
+		order = slices.Insert(slices.Clone(order), at+1, breaker.KeyedName)
 	}
 	order = slices.DeleteFunc(slices.Clone(order), func(name string) bool { return slices.Contains(left, name) })
 	arranged, err := core.Arrange(order, stages)
