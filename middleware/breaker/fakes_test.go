@@ -41,6 +41,11 @@ type rig struct {
 
 func newRig(t testing.TB, cfg breaker.Config, inner ...core.Middleware) *rig {
 	t.Helper()
+	return newRigOf(t, classify, cfg, inner...)
+}
+
+func newRigOf(t testing.TB, classifier core.Classifier, cfg breaker.Config, inner ...core.Middleware) *rig {
+	t.Helper()
 	b, err := breaker.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +55,7 @@ func newRig(t testing.TB, cfg breaker.Config, inner ...core.Middleware) *rig {
 		Source:     &coretest.Source[int]{},
 		Middleware: core.Chain(observe, b.Middleware, core.Chain(inner...)),
 		Observer:   r.recorder,
-		Classifier: classify,
+		Classifier: classifier,
 	})
 	if err != nil {
 		t.Fatal(err)
