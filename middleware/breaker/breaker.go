@@ -220,7 +220,7 @@ func (b *Breaker) count(p *permit, call *core.Call, v core.Verdict, err error) {
 	}
 	tooMany := false
 	if w := p.period.failures; w != nil && !p.probe {
-		tooMany = w.add(b.now(), v == core.Failure)
+		tooMany = w.add(v == core.Failure)
 	}
 	if v == core.Success && !p.probe && !tooMany && b.consecutive.Load() == 0 {
 		return // almost always
@@ -273,7 +273,7 @@ func (b *Breaker) open(p *period, call *core.Call, cause error) move {
 func (b *Breaker) idle() bool {
 	p := b.current.Load()
 	return p.state() == Closed && b.consecutive.Load() == 0 &&
-		(p.failures == nil || p.failures.clean(b.now())) &&
+		(p.failures == nil || p.failures.clean()) &&
 		(p.slow == nil || p.slow.clean())
 }
 

@@ -178,7 +178,7 @@ func TestAProbeThatHangsOpensItAgain(t *testing.T) {
 		time.Sleep(2*time.Second - 1)
 		synctest.Wait()
 		r.is(t, breaker.HalfOpen)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		r.is(t, breaker.Open)
 		if got := r.Snapshot().Counters.StateChangeCount; got != 3 {

@@ -35,7 +35,7 @@ func (b *Breaker) newMachine() *breaker.Breaker {
 func (b *Breaker) newPeriod(machine *breaker.Breaker, mode State) *period {
 	p := &period{machine: machine, mode: mode}
 	if mode == Closed || mode == Disabled {
-		p.failures = newFailureWindow(&b.cfg)
+		p.failures = newFailureWindow(b)
 		p.slow = newSlowCalls(b)
 	}
 	p.normal = permit{breaker: b, period: p}

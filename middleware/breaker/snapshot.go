@@ -90,7 +90,7 @@ func (b *Breaker) Snapshot() Snapshot {
 		s.Current.SuccessRatePercent = 100 * float64(s.Counters.TotalSuccesses) / float64(answered)
 	}
 	if p.failures != nil {
-		s.Current.WindowCalls, s.Current.WindowFailures = p.failures.sums(b.now())
+		s.Current.WindowCalls, s.Current.WindowFailures = p.failures.sums()
 	}
 	if p.slow != nil {
 		s.Current.WindowAttempts, s.Current.WindowSlow = p.slow.sums()

@@ -102,40 +102,52 @@ func (s *slices) advance(now time.Duration) {
 
 // failureWindow judges by the rate of failures. It is safe for concurrent use.
 type failureWindow struct {
-	cfg   *Config
-	mu    sync.Mutex
-	tally tally
+	breaker *Breaker
+	mu      sync.Mutex
+	tally   tally
 }
 
 // newFailureWindow returns nil if the rate does not count.
-func newFailureWindow(cfg *Config) *failureWindow {
+func newFailureWindow(b *Breaker) *failureWindow {
 	switch {
-	case cfg.FailureRate == 0:
+	case b.cfg.FailureRate == 0:
 		return nil
-	case cfg.FailureWindowTime > 0:
-		return &failureWindow{cfg: cfg, tally: &slices{step: cfg.FailureWindowTime / timeSlices}}
+	case b.cfg.FailureWindowTime > 0:
+		return &failureWindow{breaker: b, tally: &slices{step: b.cfg.FailureWindowTime / timeSlices}}
 	default:
-		return &failureWindow{cfg: cfg, tally: newRing(cfg.FailureWindow)}
+		return &failureWindow{breaker: b, tally: newRing(b.cfg.FailureWindow)}
 	}
 }
 
+// now reads the clock, if the window is one of time.
+func (w *failureWindow) now() time.Duration {
+	if w.breaker.cfg.FailureWindowTime == 0 {
+		return 0
+	}
+	return w.breaker.now()
+}
+
 // add counts an outcome, and reports whether there are too many failures now.
-func (w *failureWindow) add(now time.Duration, failed bool) (tooMany bool) {
+func (w *failureWindow) add(failed bool) (tooMany bool) {
+	now := w.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.add(now, failed)
 	all, bad := w.tally.sums(now)
-	return all >= w.cfg.MinimumCalls && float64(bad)/float64(all) >= w.cfg.FailureRate
+	return all >= w.breaker.cfg.MinimumCalls && float64(bad)/float64(all) >= w.breaker.cfg.FailureRate
 }
 
-func (w *failureWindow) sums(now time.Duration) (all, bad int) {
+// sums returns how many outcomes are in the window, and how many of them are
+// failures.
+func (w *failureWindow) sums() (all, bad int) {
+	now := w.now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.tally.sums(now)
 }
 
 // clean reports whether no failure is in the window.
-func (w *failureWindow) clean(now time.Duration) bool {
-	_, bad := w.sums(now)
+func (w *failureWindow) clean() bool {
+	_, bad := w.sums()
 	return bad == 0
 }
