@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
@@ -65,6 +66,10 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 		"timeout.Config.Attempt":             short(timeout.DefaultAttempt),
 		"core.ClientConfig.Timeout":          "none",
 		"breaker.Config.FailureThreshold":    short(breaker.DefaultFailureThreshold),
+		"breaker.Config.FailureRate":         short(breaker.Config{}.FailureRate) + " (off)",
+		"breaker.Config.FailureWindow":       short(breaker.DefaultFailureWindow),
+		"breaker.Config.FailureWindowTime":   map[time.Duration]string{0: "none"}[breaker.Config{}.FailureWindowTime],
+		"breaker.Config.MinimumCalls":        short(breaker.DefaultMinimumCalls),
 		"breaker.Config.RecoveryTimeout":     short(breaker.DefaultRecoveryTimeout),
 		"breaker.Config.HalfOpenSuccesses":   short(breaker.DefaultHalfOpenSuccesses),
 		"breaker.Config.MaxHalfOpenRequests": short(breaker.DefaultMaxHalfOpenRequests),
@@ -73,6 +78,8 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 		"breaker.Config.SlowCallRate":        short(breaker.Config{}.SlowCallRate) + " (off)",
 		"breaker.Config.SlowCallThreshold":   short(breaker.DefaultSlowCallThreshold),
 		"breaker.Config.SlowCallWindow":      short(breaker.DefaultSlowCallWindow),
+		"breaker.KeyedConfig.Key":            "target of the operation",
+		"breaker.KeyedConfig.Max":            short(breaker.DefaultMaxKeys),
 		"retry.Config.MaxRetries":            short(retry.DefaultMaxRetries),
 		"retry.Config.Interval":              short(retry.DefaultInterval),
 		"retry.Config.Cap":                   short(retry.DefaultCap),
