@@ -70,11 +70,11 @@ type Config struct {
 	// once there are as many. Zero is DefaultSlowCallWindow.
 	SlowCallWindow int
 	// OnMove is told of each move from one state to another, in order, one at a
-	// time and outside of every lock, so it may call the breaker. The call that
-	// made or first saw the move waits until OnMove returns, and no other does:
-	// moves that come meanwhile are told after it, those that come later still by
-	// a goroutine that ends with them. A panic in it is contained, and counted in
-	// the snapshot. Nil is nobody.
+	// time and outside of every lock, so it may call the breaker. If it blocks, it
+	// holds up one call at most, that which made or first saw the move: moves that
+	// come meanwhile are told after it, those that come later still by a goroutine
+	// that ends with them. A panic in it is contained, and counted in the snapshot.
+	// Nil is nobody.
 	OnMove func(name string, from, to State)
 	// Disabled leaves the stage out.
 	Disabled bool

@@ -46,7 +46,7 @@ type KeyedConfig struct {
 // that, keys without a breaker share one more, the overflow breaker, until there
 // is room; it is looked for among the few that were not used for longest.
 //
-// A key costs about 600 bytes with the default policy and 800 with a slow-call
+// A key costs about 600 bytes with the default policy and 900 with a slow-call
 // rate, the text of the key aside, and while it is open the goroutine of the timer.
 type Keyed struct {
 	*common

@@ -66,6 +66,37 @@ func TestAListenerThatBlocksHoldsUpOneCall(t *testing.T) {
 	})
 }
 
+func TestAListenerThatIsTooSlowForTheMovesDoesNotKeepTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		r := newRig(t, breaker.Config{OnMove: func(string, breaker.State, breaker.State) {
+			time.Sleep(time.Minute)
+			n++
+		}})
+		start := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			r.ForceOpen()
+			if took := time.Since(start); took > 3*time.Minute { // its own move, and the two that came meanwhile
+				t.Errorf("the call that made the first move was held up for %v", took)
+			}
+		})
+		time.Sleep(time.Second)
+		for range 100 {
+			r.Reset()
+			time.Sleep(30 * time.Second)
+			r.ForceOpen()
+			time.Sleep(30 * time.Second)
+		}
+		wg.Wait()
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		if want := int(r.Snapshot().Counters.StateChangeCount); n != want {
+			t.Errorf("%d moves told, want %d", n, want)
+		}
+	})
+}
+
 func TestMovesAreToldInOrderAndOneAtATime(t *testing.T) {
 	var now, n atomic.Int64
 	last := breaker.Closed
