@@ -25,7 +25,7 @@ import (
 // outermost first. A chain has those of them that are configured.
 func DefaultOrder() []string {
 	return []string{
-		trace.Name, breaker.Name, bulkhead.Name, ratelimit.Name, retry.Name, timeout.Name, health.Name, chaos.Name,
+		trace.Name, breaker.Name, breaker.KeyedName, bulkhead.Name, ratelimit.Name, retry.Name, timeout.Name, health.Name, chaos.Name,
 	}
 }
 
@@ -35,7 +35,8 @@ func DefaultOrder() []string {
 // that is not zero.
 type Config struct {
 	// Name names the backend: it is the name, in telemetry and errors, of each
-	// stage that refuses operations unless it has its own.
+	// stage that refuses operations unless it has its own. That of the keyed
+	// breakers is Name.keyed.
 	Name string
 	// Order names the stages, outermost first. Nil is DefaultOrder. The place of a
 	// stage of this package that is switched off or not configured stays empty.
@@ -54,6 +55,10 @@ type Config struct {
 	Ops []core.Op
 
 	Breaker breaker.Config
+	// KeyedBreaker adds a breaker for each collection, say, just inside of the
+	// backend's, unless Order has another place for it. Nil is none.
+	KeyedBreaker *breaker.KeyedConfig
+
 	Retry   retry.Config
 	Timeout timeout.Config
 	Health  health.Config
@@ -72,6 +77,8 @@ type Chain struct {
 	Names []string
 	// Breaker is the circuit breaker; nil if the chain has none.
 	Breaker *breaker.Breaker
+	// KeyedBreaker are the breakers of single keys; nil if the chain has none.
+	KeyedBreaker *breaker.Keyed
 	// Monitor is the health monitor, not yet started; nil if the chain has
 	// none.
 	Monitor *health.Monitor
@@ -94,6 +101,9 @@ func (c *Chain) Parts() []any {
 	var parts []any
 	if c.Breaker != nil {
 		parts = append(parts, c.Breaker)
+	}
+	if c.KeyedBreaker != nil {
+		parts = append(parts, c.KeyedBreaker)
 	}
 	if c.Monitor != nil {
 		parts = append(parts, c.Monitor)
@@ -158,6 +168,17 @@ func Build(cfg Config) (*Chain, error) {
 			add(breaker.Name, chain.Breaker.Middleware, nil)
 		}
 	}
+	if !out(breaker.KeyedName, cfg.KeyedBreaker == nil || cfg.KeyedBreaker.Each.Disabled) {
+		name, cfg := cfg.Name, *cfg.KeyedBreaker
+		if name != "" {
+			cfg.Each.Name = cmp.Or(cfg.Each.Name, name+".keyed")
+		}
+		if chain.KeyedBreaker, err = breaker.NewKeyed(cfg); err != nil {
+			add(breaker.KeyedName, nil, err)
+		} else {
+			add(breaker.KeyedName, chain.KeyedBreaker.Middleware, nil)
+		}
+	}
 	if !out(retry.Name, cfg.Retry.Disabled) {
 		middleware, err := retry.New(cfg.Retry)
 		add(retry.Name, middleware, err)
@@ -198,6 +219,9 @@ func Build(cfg Config) (*Chain, error) {
 	}
 
 	order := cfg.Order
+	if at := slices.Index(order, breaker.Name); at >= 0 && chain.KeyedBreaker != nil && !slices.Contains(order, breaker.KeyedName) {
+		order = slices.Insert(slices.Clone(order), at+1, breaker.KeyedName)
+	}
 	if order == nil {
 		order = slices.DeleteFunc(DefaultOrder(), func(name string) bool { // a place of its own is better
 			return slices.ContainsFunc(cfg.Stages, func(s core.Stage) bool { return s.Name == name && s.Before+s.After != "" })

@@ -5,7 +5,9 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,4 +256,97 @@ func TestSlowAttemptsThatTheirCallersGaveUpCount(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second) // the breaker's timer
 	})
+}
+
+func TestNoMoreProbesRunThanMay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 2
+		var running, peak atomic.Int64
+		r := newRig(t, middleware.Config{Breaker: breaker.Config{MaxHalfOpenRequests: most}, Retry: retry.Config{MaxRetries: retry.None}}, nil)
+		probing := false
+		r.backend.serve = func(context.Context, int) error {
+			if probing {
+				n := running.Add(1)
+				defer running.Add(-1)
+				if n > peak.Load() {
+					peak.Store(n)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			return unavailable
+		}
+		for r.Breaker.State() != breaker.Open {
+			_ = r.do(t.Context(), core.ReadOnly)
+		}
+		probing = true
+		for range 200 {
+			time.Sleep(30 * time.Second)
+			var wg sync.WaitGroup
+			for range 16 {
+				wg.Go(func() { _ = r.do(t.Context(), core.ReadOnly) })
+			}
+			wg.Wait()
+		}
+		if n := peak.Load(); n != most {
+			t.Errorf("%d probes ran at once, want %d", n, most)
+		}
+		time.Sleep(30 * time.Second)
+	})
+}
+
+func TestAStageThatSwallowsErrorsHidesNothingFromTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		swallow := func(next core.Handler) core.Handler {
+			return func(ctx context.Context, call *core.Call) error {
+				_ = next(ctx, call)
+				return nil
+			}
+		}
+		r := newRig(t, middleware.Config{Retry: retry.Config{MaxRetries: retry.None},
+			Stages: []core.Stage{{Name: "swallow", Middleware: swallow, After: "breaker"}}}, nil)
+		r.backend.serve = with(unavailable)
+		for range breaker.DefaultFailureThreshold {
+			if err := r.do(t.Context(), core.ReadOnly); err == nil {
+				t.Error("an operation without a result succeeded")
+			}
+		}
+		if r.Breaker.State() != breaker.Open {
+			t.Errorf("breaker %v after failures that a stage swallowed", r.Breaker.State())
+		}
+		time.Sleep(30 * time.Second)
+	})
+}
+
+func TestAnAnswerThatNoBackendGaveIsNoSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		instead := func(core.Handler) core.Handler {
+			return func(context.Context, *core.Call) error { return nil }
+		}
+		r := newRig(t, middleware.Config{Stages: []core.Stage{{Name: "instead", Middleware: instead, After: "timeout"}}}, nil)
+		_ = r.do(t.Context(), core.ReadOnly)
+		if got := r.verdicts(); got.neutral != 1 {
+			t.Errorf("counted as %+v, want neutral", got)
+		}
+	})
+}
+
+func TestASourceThatSaysInItsOwnWordsThatTimeIsOverIsNotHeldAgainstTheBackend(t *testing.T) {
+	for name, say := range map[string]func(context.Context) error{
+		"wrapped": func(ctx context.Context) error { return fmt.Errorf("acquire: %w", ctx.Err()) },
+		"cause":   context.Cause,
+		"bare":    context.Context.Err,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, middleware.Config{Retry: retry.Config{MaxRetries: retry.None}, Timeout: timeout.Config{Attempt: time.Second}},
+					func(_ *core.ClientConfig[*backend], s *coretest.Source[*backend]) {
+						s.OnAcquire = func(ctx context.Context) error { <-ctx.Done(); return say(ctx) }
+					})
+				_ = r.do(t.Context(), core.ReadOnly)
+				if got := r.verdicts(); got.neutral != 1 {
+					t.Errorf("counted as %+v, want neutral", got)
+				}
+			})
+		})
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/examples/recipes"
 	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
 	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
@@ -132,11 +133,12 @@ func TestTheStagesAllocateWhatThePageSays(t *testing.T) {
 	defer cancel()
 	only := func(name string) middleware.Config {
 		cfg := middleware.Config{
-			Health:    health.Config{Probe: alive},
-			Bulkhead:  bulkhead.Config{MaxConcurrent: 8},
-			RateLimit: ratelimit.Config{Rate: 1e8},
-			Chaos:     chaos.Config{Off: true},
-			Order:     []string{},
+			Health:       health.Config{Probe: alive},
+			Bulkhead:     bulkhead.Config{MaxConcurrent: 8},
+			RateLimit:    ratelimit.Config{Rate: 1e8},
+			Chaos:        chaos.Config{Off: true},
+			KeyedBreaker: &breaker.KeyedConfig{},
+			Order:        []string{},
 		}
 		for _, stage := range middleware.DefaultOrder() {
 			if stage == name {

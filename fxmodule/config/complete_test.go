@@ -28,6 +28,7 @@ var inCode = []string{
 	".Chain.RateLimit.Name",
 	".Chain.Chaos", // for tests
 	".Chain.Breaker.Name",
+	".Chain.KeyedBreaker", // its key is a function
 	".Chain.Breaker.OnMove",
 	".Chain.Retry.Budget",
 	".Chain.Health.Name",

@@ -23,13 +23,18 @@ var (
 // and [ErrProbeLimit] if that was the reason.
 type OpenError struct {
 	Name       string        // of the breaker
-	State      State         // Open or HalfOpen
-	RetryAfter time.Duration // until the breaker lets probes through; zero in HalfOpen
+	State      State         // Open, HalfOpen or ForcedOpen
+	RetryAfter time.Duration // until the breaker lets probes through; zero unless Open
+
+	by *Breaker
 }
 
 func (e *OpenError) Error() string {
-	if e.State == HalfOpen {
+	switch e.State {
+	case HalfOpen:
 		return fmt.Sprintf("circuit breaker %q is half-open and its probes are under way", e.Name)
+	case ForcedOpen:
+		return fmt.Sprintf("circuit breaker %q is forced open", e.Name)
 	}
 	return fmt.Sprintf("circuit breaker %q is open for another %v", e.Name, e.RetryAfter.Round(time.Millisecond))
 }

@@ -41,6 +41,11 @@ type rig struct {
 
 func newRig(t testing.TB, cfg breaker.Config, inner ...core.Middleware) *rig {
 	t.Helper()
+	return newRigOf(t, classify, cfg, inner...)
+}
+
+func newRigOf(t testing.TB, classifier core.Classifier, cfg breaker.Config, inner ...core.Middleware) *rig {
+	t.Helper()
 	b, err := breaker.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -50,12 +55,33 @@ func newRig(t testing.TB, cfg breaker.Config, inner ...core.Middleware) *rig {
 		Source:     &coretest.Source[int]{},
 		Middleware: core.Chain(observe, b.Middleware, core.Chain(inner...)),
 		Observer:   r.recorder,
-		Classifier: classify,
+		Classifier: classifier,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+type rigMaker = func(testing.TB, breaker.Config, ...core.Middleware) *rig
+
+// everyPolicy runs test in a bubble for each policy that a breaker may open by.
+// The newRig that it is given adds the policy.
+func everyPolicy(t *testing.T, test func(t *testing.T, newRig rigMaker)) {
+	for name, cfg := range policies() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				test(t, func(t testing.TB, with breaker.Config, inner ...core.Middleware) *rig {
+					with.FailureThreshold, with.FailureRate, with.CountAttempts = cfg.FailureThreshold, cfg.FailureRate, cfg.CountAttempts
+					with.FailureWindow, with.FailureWindowTime, with.MinimumCalls = cfg.FailureWindow, cfg.FailureWindowTime, cfg.MinimumCalls
+					if with.SlowCallRate = cfg.SlowCallRate; with.SlowCallRate > 0 {
+						with.SlowCallThreshold = time.Hour
+					}
+					return newRig(t, with, inner...)
+				})
+			})
+		})
+	}
 }
 
 // observe opens the operation's scope.
@@ -90,8 +116,13 @@ func (r *rig) end(t testing.TB, n int, err error) {
 // open opens the breaker with failures.
 func (r *rig) open(t testing.TB) {
 	t.Helper()
-	r.end(t, r.Snapshot().Configuration.FailureThreshold, errDown)
-	r.is(t, breaker.Open)
+	for range 100 {
+		if r.State() == breaker.Open {
+			return
+		}
+		r.end(t, 1, errDown)
+	}
+	t.Fatalf("breaker %v after 100 failures", r.State())
 }
 
 // halfOpen opens the breaker and waits for it to half-open.

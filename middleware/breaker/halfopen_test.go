@@ -19,7 +19,7 @@ import (
 // The seven faults that a half-open breaker survives.
 
 func TestHalfOpenSurvivesABurst(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 		r := newRig(t, breaker.Config{MaxHalfOpenRequests: 2, HalfOpenSuccesses: 100})
 		r.halfOpen(t)
 		for range 10 {
@@ -87,7 +87,7 @@ func free(t *testing.T, r *rig) {
 }
 
 func TestHalfOpenSurvivesAPanic(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 		r := newRig(t, breaker.Config{})
 		r.halfOpen(t)
 		func() {
@@ -104,7 +104,7 @@ func TestHalfOpenSurvivesAPanic(t *testing.T) {
 }
 
 func TestHalfOpenSurvivesGoexit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 		r := newRig(t, breaker.Config{})
 		r.halfOpen(t)
 		var wg sync.WaitGroup
@@ -117,7 +117,7 @@ func TestHalfOpenSurvivesGoexit(t *testing.T) {
 
 func TestHalfOpenSurvivesAHang(t *testing.T) {
 	t.Run("with places left", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 			r := newRig(t, breaker.Config{})
 			r.halfOpen(t)
 			wake := make(chan struct{})
@@ -135,7 +135,7 @@ func TestHalfOpenSurvivesAHang(t *testing.T) {
 		})
 	})
 	t.Run("holds no place of a later half-open time", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 			r := newRig(t, breaker.Config{})
 			r.halfOpen(t)
 			wake := make(chan struct{})
@@ -153,7 +153,7 @@ func TestHalfOpenSurvivesAHang(t *testing.T) {
 		})
 	})
 	t.Run("bounded by a limit further in", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
+		everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 			limit := func(next core.Handler) core.Handler {
 				return func(ctx context.Context, call *core.Call) error {
 					ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -175,7 +175,7 @@ func TestHalfOpenSurvivesAHang(t *testing.T) {
 }
 
 func TestHalfOpenSurvivesACancel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 		r := newRig(t, breaker.Config{})
 		r.halfOpen(t)
 		for range 10 {
@@ -193,7 +193,7 @@ func TestHalfOpenSurvivesACancel(t *testing.T) {
 
 func TestHalfOpenSurvivesAStraggler(t *testing.T) {
 	for _, outcome := range []error{errDown, nil} {
-		synctest.Test(t, func(t *testing.T) {
+		everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 			r := newRig(t, breaker.Config{HalfOpenSuccesses: 1})
 			wake := make(chan struct{})
 			var wg sync.WaitGroup
@@ -217,7 +217,7 @@ func TestHalfOpenSurvivesAStraggler(t *testing.T) {
 }
 
 func TestHalfOpenSurvivesExcludedErrors(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	everyPolicy(t, func(t *testing.T, newRig rigMaker) {
 		refuse := false
 		r := newRig(t, breaker.Config{}, func(next core.Handler) core.Handler {
 			return func(ctx context.Context, call *core.Call) error {

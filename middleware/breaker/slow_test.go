@@ -61,20 +61,20 @@ func TestASlowProbeOpensItAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, breaker.Config{SlowCallRate: 0.5, SlowCallWindow: 3})
 		for range 3 {
-			r.run(t, time.Minute, nil)
+			r.run(t, 10*time.Second, nil)
 		}
 		r.is(t, breaker.Open)
 		r.recover(t)
 		r.run(t, time.Millisecond, nil)
 		r.is(t, breaker.HalfOpen)
-		r.run(t, time.Minute, nil)
+		r.run(t, 10*time.Second, nil)
 		r.is(t, breaker.Open)
 		r.recover(t)
 		for range 3 {
 			r.run(t, time.Millisecond, nil)
 		}
 		r.is(t, breaker.Closed) // what was slow before does not count any more
-		r.run(t, time.Minute, nil)
+		r.run(t, 10*time.Second, nil)
 		r.is(t, breaker.Closed)
 	})
 }
@@ -83,11 +83,11 @@ func TestSlowAttemptsThatSayNothingDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, breaker.Config{SlowCallRate: 0.5, SlowCallWindow: 2})
 		for range 10 {
-			r.run(t, time.Minute, errLimited)
+			r.run(t, 10*time.Second, errLimited)
 		}
 		r.is(t, breaker.Closed)
-		r.run(t, time.Minute, errStatement)
-		r.run(t, time.Minute, errDown)
+		r.run(t, 10*time.Second, errStatement)
+		r.run(t, 10*time.Second, errDown)
 		r.is(t, breaker.Open)
 		r.recover(t)
 	})

@@ -105,68 +105,109 @@ func TestSnapshotFollowsTheStates(t *testing.T) {
 	})
 }
 
+// policies are all the ways to open, each with each way to count.
+func policies() map[string]breaker.Config {
+	all := map[string]breaker.Config{}
+	for name, cfg := range map[string]breaker.Config{
+		"in a row":       {FailureThreshold: 3},
+		"rate by count":  {FailureRate: 0.5, FailureWindow: 10, MinimumCalls: 4},
+		"rate by time":   {FailureRate: 0.5, FailureWindowTime: time.Minute, MinimumCalls: 4},
+		"slow":           {SlowCallRate: 0.9, SlowCallThreshold: time.Microsecond, SlowCallWindow: 5},
+		"everything":     {FailureThreshold: 3, FailureRate: 0.5, SlowCallRate: 1, SlowCallThreshold: time.Microsecond, SlowCallWindow: 5},
+		"never too slow": {FailureThreshold: 3, SlowCallRate: 1},
+	} {
+		cfg.RecoveryTimeout, cfg.HalfOpenSuccesses = time.Microsecond, 1
+		all[name+", operations"] = cfg
+		cfg.CountAttempts = true
+		all[name+", attempts"] = cfg
+	}
+	return all
+}
+
 func TestTotalsAddUp(t *testing.T) {
-	for _, count := range []bool{false, true} {
-		const workers, each = 50, 1000
-		b, err := breaker.New(breaker.Config{
-			FailureThreshold: 3, RecoveryTimeout: time.Microsecond, HalfOpenSuccesses: 1, CountAttempts: count,
-			SlowCallRate: 1, SlowCallWindow: 5,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: b.Middleware, Classifier: classify})
-		if err != nil {
-			t.Fatal(err)
-		}
-		outcomes := []error{nil, errDown, errDown, errDown, errLimited, errStatement, core.ErrRejected}
-		tally := make([]map[error]uint64, workers)
-		var wg sync.WaitGroup
-		for w := range workers {
-			wg.Go(func() {
-				seen := map[error]uint64{}
-				for n := range each {
-					want := outcomes[(n*n+w)%len(outcomes)]
-					_, err := core.Do(t.Context(), client, core.Op{Name: "op"}, func(context.Context, int) (int, error) { return 0, want })
-					switch {
-					case errors.Is(err, breaker.ErrOpen):
-						seen[breaker.ErrOpen]++
-					case errors.Is(err, want):
-						seen[want]++
-					default:
-						t.Errorf("Do = %v, want %v", err, want)
-					}
-					if w == 0 && n%100 == 0 {
-						b.Snapshot()
-					}
-					if w == 1 && n%250 == 0 {
-						b.Reset()
-					}
-				}
-				tally[w] = seen
-			})
-		}
-		wg.Wait()
-		all := map[error]uint64{}
-		for _, seen := range tally {
-			for err, n := range seen {
-				all[err] += n
+	for name, cfg := range policies() {
+		t.Run(name, func(t *testing.T) {
+			b, err := breaker.New(cfg)
+			if err != nil {
+				t.Fatal(err)
 			}
+			got := race(t, b.Middleware, func(w, n int) {
+				if w == 0 && n%100 == 0 {
+					b.Snapshot()
+				}
+				if w == 1 && n%250 == 0 {
+					[]func(){b.Reset, b.ForceOpen, b.ForceClose, b.Disable, b.Reset}[n/250%5]()
+				}
+				if w == 1 && n%250 == 5 {
+					b.Reset()
+				}
+			})
+			s := b.Snapshot()
+			got.equal(t, s.Counters)
+			if s.Counters.StateChangeCount == 0 || s.Counters.TotalFastFailures == 0 {
+				t.Errorf("counters %+v: the breaker never opened", s.Counters)
+			}
+			if got := s.Current.HalfOpenRequests; got != 0 {
+				t.Errorf("%d probes under way, want 0", got)
+			}
+		})
+	}
+}
+
+// tally is what callers saw, by the error they got.
+type tally map[error]uint64
+
+// race runs 50,000 operations with all outcomes on 50 goroutines. between is
+// called after the nth operation of worker w.
+func race(t *testing.T, middleware core.Middleware, between func(w, n int)) tally {
+	t.Helper()
+	const workers, each = 50, 1000
+	client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: middleware, Classifier: classify})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outcomes := []error{nil, errDown, errDown, errDown, errLimited, errStatement, core.ErrRejected}
+	tallies := make([]tally, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			seen := tally{}
+			for n := range each {
+				want := outcomes[(n*n+w)%len(outcomes)]
+				op := core.Op{Name: "op", Target: []string{"a", "b", "c", "d", "e"}[n%5]}
+				_, err := core.Do(t.Context(), client, op, func(context.Context, int) (int, error) { return 0, want })
+				switch {
+				case errors.Is(err, breaker.ErrOpen):
+					seen[breaker.ErrOpen]++
+				case errors.Is(err, want):
+					seen[want]++
+				default:
+					t.Errorf("Do = %v, want %v", err, want)
+				}
+				between(w, n)
+			}
+			tallies[w] = seen
+		})
+	}
+	wg.Wait()
+	all := tally{}
+	for _, seen := range tallies {
+		for err, n := range seen {
+			all[err] += n
 		}
-		c := b.Snapshot().Counters
-		if c.TotalRequests != workers*each {
-			t.Errorf("CountAttempts %v: %d requests in all, want %d", count, c.TotalRequests, workers*each)
-		}
-		if c.TotalSuccesses != all[nil]+all[errStatement] || c.TotalFailures != all[errDown] ||
-			c.TotalNeutral != all[errLimited]+all[core.ErrRejected] || c.TotalFastFailures != all[breaker.ErrOpen] {
-			t.Errorf("CountAttempts %v: counters %+v, but the callers saw %v", count, c, all)
-		}
-		if all[breaker.ErrOpen] == 0 || c.StateChangeCount == 0 {
-			t.Errorf("CountAttempts %v: the breaker never opened", count)
-		}
-		if got := b.Snapshot().Current.HalfOpenRequests; got != 0 {
-			t.Errorf("CountAttempts %v: %d probes under way, want 0", count, got)
-		}
+	}
+	return all
+}
+
+// equal checks that the counters say what the callers saw.
+func (all tally) equal(t *testing.T, c breaker.Counters) {
+	t.Helper()
+	if c.TotalRequests != 50_000 || c.TotalRequests != c.TotalFastFailures+c.TotalSuccesses+c.TotalFailures+c.TotalNeutral {
+		t.Errorf("counters %+v, want 50000 in all", c)
+	}
+	if c.TotalSuccesses != all[nil]+all[errStatement] || c.TotalFailures != all[errDown] ||
+		c.TotalNeutral != all[errLimited]+all[core.ErrRejected] || c.TotalFastFailures != all[breaker.ErrOpen] {
+		t.Errorf("counters %+v, but the callers saw %v", c, all)
 	}
 }
 
