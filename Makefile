@@ -59,3 +59,7 @@ servers: ## install a real Milvus and a real Jaeger for the tests, into the user
 
 quickstart: ## run examples/quickstart
 	$(GO) run ./examples/quickstart
+
+.PHONY: bench-pool
+bench-pool: ## measure the pool beside others, into docs/benchmarks (QUICK=1: in less than a minute)
+	cd docs/benchmarks && $(GO) run ./pool -json results/pool.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown 'README.md ../pool.md')

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// insert replaces what is between the markers of file, such as
+//
+//	<!-- cases: written by make bench-pool -->
+//	<!-- cases: end -->
+//
+// A file without any of the known markers is an error.
+func (r report) insert(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	blocks := []struct{ name, text string }{
+		{"machine", r.machineText()},
+		{"cases", r.caseTable()},
+		{"budgets", r.budgetTable()},
+		{"sizing", r.sizingTable()},
+	}
+	out, found := string(text), false
+	for _, b := range blocks {
+		begin, end := "<!-- "+b.name+": written by make bench-pool -->\n", "<!-- "+b.name+": end -->"
+		head, rest, ok := strings.Cut(out, begin)
+		if !ok {
+			continue
+		}
+		_, tail, ok := strings.Cut(rest, end)
+		if !ok {
+			return fmt.Errorf("%s: %q is missing", file, end)
+		}
+		out, found = head+begin+b.text+end+tail, true
+	}
+	if !found {
+		return fmt.Errorf("%s: no marker", file)
+	}
+	return os.WriteFile(file, []byte(out), 0o644)
+}
+
+func (r report) machineText() string {
+	m := r.Machine
+	return fmt.Sprintf("%s, %d processors, %s, %s; medians of %d rounds.\n", m.CPU, m.Processors, m.Platform, m.Go, r.Rounds)
+}
+
+func (r report) caseTable() string {
+	var b strings.Builder
+	b.WriteString("| case | Penstock | peer | | ratio | allocations: Penstock, peer |\n|---|---:|---|---:|---:|---|\n")
+	for _, c := range r.Cases {
+		for _, p := range c.Peers {
+			var last string
+			switch c.Name {
+			case "storm":
+				last = fmt.Sprintf("throughput kept: %.1f %%, %.1f %%; slowest turn: %.2f ms, %.2f ms", 100*c.Self.Kept, 100*p.Kept, c.Self.LongestMS, p.LongestMS)
+			case "waiter":
+				last = fmt.Sprintf("with parking: %s, %s bytes", short(c.Self.WithParking), short(p.WithParking))
+			default:
+				last = fmt.Sprintf("%s, %s", plain(c.Self.Allocs), plain(p.Allocs))
+			}
+			peer := p.Peer
+			if p.Version != "" {
+				peer += " " + p.Version
+			}
+			fmt.Fprintf(&b, "| %s | %s %s | %s | %s %s | %.2f | %s |\n",
+				c.Name, short(c.Self.Value), c.Unit, peer, short(p.Value), c.Unit, p.Ratio, last)
+		}
+	}
+	return b.String()
+}
+
+func (r report) budgetTable() string {
+	var b strings.Builder
+	b.WriteString("| budget | wanted | got | |\n|---|---|---:|---|\n")
+	for _, x := range r.Budgets {
+		verdict := "ok"
+		if !x.OK {
+			verdict = "missed"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", x.Name, x.Want, plain(x.Got), verdict)
+	}
+	return b.String()
+}
+
+func (r report) sizingTable() string {
+	var b strings.Builder
+	b.WriteString("| mode | conns at most | callers on each | busy at once (rate x held) | conns in the end | had to wait | wait p50 | wait p99 |\n|---|---:|---:|---:|---:|---:|---:|---:|\n")
+	for _, s := range r.Sizing {
+		sharing := "1"
+		if s.Target > 0 {
+			sharing = fmt.Sprintf("%d, at most %d", s.Target, s.Sharing)
+		}
+		fmt.Fprintf(&b, "| %s | %d | %s | %.1f | %d | %.1f %% | %.2f ms | %.2f ms |\n",
+			s.Mode, s.Max, sharing, s.Busy, s.Conns, 100*s.Waited, s.P50MS, s.P99MS)
+	}
+	return b.String()
+}
