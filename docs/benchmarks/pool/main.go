@@ -91,5 +91,8 @@ func run(quick bool, only string) (report, error) {
 	for _, b := range r.Budgets {
 		fmt.Println(b.line())
 	}
+	if note := disturbed(r.Cases); note != "" {
+		fmt.Println(note)
+	}
 	return r, nil
 }

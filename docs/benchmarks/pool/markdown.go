@@ -46,7 +46,13 @@ func (r report) insert(file string) error {
 
 func (r report) machineText() string {
 	m := r.Machine
-	return fmt.Sprintf("%s, %d processors, %s, %s; medians of %d rounds.\n", m.CPU, m.Processors, m.Platform, m.Go, r.Rounds)
+	text := fmt.Sprintf("%s, %d processors, %s, %s; medians of %d rounds.", m.CPU, m.Processors, m.Platform, m.Go, r.Rounds)
+	for _, c := range r.Cases {
+		if c.Name == "uncontended" && c.Share > 0 {
+			text += fmt.Sprintf(" The process had %.0f %% of the processors.", 100*c.Share)
+		}
+	}
+	return text + "\n"
 }
 
 func (r report) caseTable() string {
@@ -89,14 +95,14 @@ func (r report) budgetTable() string {
 
 func (r report) sizingTable() string {
 	var b strings.Builder
-	b.WriteString("| mode | conns at most | callers on each | busy at once (rate x held) | conns in the end | had to wait | wait p50 | wait p99 |\n|---|---:|---:|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| lending | MaxSize | TargetSharing, MaxSharing | places | busy places (rate × held) | conns in the end | must wait, by formula | had to wait | wait p50 | wait p99 |\n|---|---:|---|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, s := range r.Sizing {
-		sharing := "1"
+		sharing := ""
 		if s.Target > 0 {
-			sharing = fmt.Sprintf("%d, at most %d", s.Target, s.Sharing)
+			sharing = fmt.Sprintf("%d, %d", s.Target, s.Sharing)
 		}
-		fmt.Fprintf(&b, "| %s | %d | %s | %.1f | %d | %.1f %% | %.2f ms | %.2f ms |\n",
-			s.Mode, s.Max, sharing, s.Busy, s.Conns, 100*s.Waited, s.P50MS, s.P99MS)
+		fmt.Fprintf(&b, "| %s | %d | %s | %d | %.1f | %d | %.1f %% | %.1f %% | %.2f ms | %.2f ms |\n",
+			s.Mode, s.Max, sharing, s.Max*s.Sharing, s.Busy, s.Conns, 100*s.Foretold, 100*s.Waited, s.P50MS, s.P99MS)
 	}
 	return b.String()
 }

@@ -39,6 +39,9 @@ type result struct {
 	Unit  string    `json:"unit"` // ns, or bytes
 	Self  figures   `json:"penstock"`
 	Peers []figures `json:"peers"`
+	// Share of the processors that the process had. Callers that sleep need
+	// little, the others take what they get.
+	Share float64 `json:"share,omitempty"`
 }
 
 // figures are the medians of one peer in one case. What a case does not
@@ -92,6 +95,17 @@ func (r result) lines() []string {
 		lines = append(lines, b.String())
 	}
 	return lines
+}
+
+// disturbed says what the figures are worth if others took the processors, and
+// nothing if they did not.
+func disturbed(cases []result) string {
+	for _, c := range cases {
+		if c.Name == "uncontended" && c.Share > 0 && c.Share < 0.9 {
+			return fmt.Sprintf("note: other processes were at work: this one had %.0f %% of the processors, and its figures are no good", 100*c.Share)
+		}
+	}
+	return ""
 }
 
 // budgets compares what was found with what the design asks for.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,6 +105,18 @@ func TestEveryCaseRuns(t *testing.T) {
 		r, err := c.run(1, time.Millisecond)
 		if err != nil || len(r.lines()) != len(c.peers) {
 			t.Errorf("%s: %d lines, error %v", c.name, len(r.lines()), err)
+		}
+	}
+}
+
+func TestErlangsFormulaKnowsItsTables(t *testing.T) {
+	for _, c := range []struct {
+		n    int
+		busy float64
+		want float64
+	}{{1, 0.5, 0.5}, {2, 1, 1.0 / 3}, {10, 8, 0.409}, {5, 5, 1}, {5, 9, 1}} {
+		if got := erlangC(c.n, c.busy); math.Abs(got-c.want) > 0.001 {
+			t.Errorf("erlangC(%d, %v) = %.4f, want %.4f", c.n, c.busy, got, c.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -30,7 +31,8 @@ type sizing struct {
 	HeldMS   float64 `json:"held_ms"`     // how long they had a connection, on average
 	Busy     float64 `json:"busy"`        // rate times held: how many had one at once, on average
 	Conns    int     `json:"conns"`       // that there were in the end
-	Waited   float64 `json:"waited"`      // share of the callers that had to wait
+	Foretold float64 `json:"foretold"`    // share of the callers that have to wait, by Erlang's formula
+	Waited   float64 `json:"waited"`      // share of the callers that did
 	P50MS    float64 `json:"wait_p50_ms"` // of all callers
 	P99MS    float64 `json:"wait_p99_ms"`
 	Timeouts uint64  `json:"timeouts"` // callers that got none within AcquireTimeout
@@ -41,8 +43,8 @@ func (s sizing) line() string {
 	if s.Mode == pool.Shared.String() {
 		name += fmt.Sprintf("x%d", s.Sharing)
 	}
-	return fmt.Sprintf("sizing/%s rate=%.0f held_ms=%.2f busy=%.1f conns=%d waited=%.3f wait_p50_ms=%.2f wait_p99_ms=%.2f timeouts=%d",
-		name, s.Rate, s.HeldMS, s.Busy, s.Conns, s.Waited, s.P50MS, s.P99MS, s.Timeouts)
+	return fmt.Sprintf("sizing/%s rate=%.0f held_ms=%.2f busy=%.1f conns=%d foretold=%.3f waited=%.3f wait_p50_ms=%.2f wait_p99_ms=%.2f timeouts=%d",
+		name, s.Rate, s.HeldMS, s.Busy, s.Conns, s.Foretold, s.Waited, s.P50MS, s.P99MS, s.Timeouts)
 }
 
 // sizingConfigs are for 2,000 callers a second that hold a connection for some
@@ -121,10 +123,24 @@ func runSizing(cfg pool.Config, length time.Duration) (sizing, error) {
 		}
 	}
 	s.Busy = round2(s.Rate * s.HeldMS / 1e3)
-	s.Rate = float64(int(s.Rate))
+	s.Rate = math.Round(s.Rate)
+	s.Foretold = round3(erlangC(s.Max*s.Sharing, s.Busy))
 	// A caller that did not have to wait has a connection within microseconds;
 	// what is above is a wait, or the scheduler of a machine that is busy.
 	waited, _ := slices.BinarySearch(waits, 100*time.Microsecond)
 	s.Waited = round3(float64(len(waits)-waited) / float64(len(waits)))
 	return s, nil
+}
+
+// erlangC is the share of callers that have to wait for one of n places, when
+// busy of them are taken on average.
+func erlangC(n int, busy float64) float64 {
+	if busy >= float64(n) {
+		return 1
+	}
+	blocked := 1.0 // Erlang's formula B, which has the easier recursion
+	for k := 1; k <= n; k++ {
+		blocked = busy * blocked / (float64(k) + busy*blocked)
+	}
+	return blocked / (1 - busy/float64(n)*(1-blocked))
 }

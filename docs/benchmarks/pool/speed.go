@@ -49,6 +49,7 @@ var speedCases = []speedCase{
 // sample is what one peer showed in one round.
 type sample struct {
 	ns, allocs float64 // for each turn
+	share      float64 // of the processors that this process had, 1 being all
 }
 
 // run measures every subject of the case in turn, over and over.
@@ -67,6 +68,7 @@ func (c speedCase) run(rounds int, length time.Duration) (result, error) {
 		}
 	}
 	r := result{Name: c.name, What: c.what, Unit: "ns", Self: summary(samples[0], samples[0], c.self)}
+	r.Share = round2(median(slices.Concat(samples...), func(s sample) float64 { return s.share }))
 	for i, m := range c.peers {
 		r.Peers = append(r.Peers, summary(samples[i+1], samples[0], m))
 	}
@@ -122,18 +124,24 @@ func (c speedCase) load(s subject, length time.Duration) (sample, error) {
 		})
 	}
 	runtime.ReadMemStats(&before)
+	used := cpuTime()
 	begin := time.Now()
 	for range callers {
 		gate <- begin
 	}
 	wg.Wait()
 	took := time.Since(begin)
+	used = cpuTime() - used
 	runtime.ReadMemStats(&after)
 	if err := failed.Load(); err != nil {
 		return sample{}, *err
 	}
 	n := float64(turns.Load())
-	return sample{ns: float64(took) / n, allocs: float64(after.Mallocs-before.Mallocs) / n}, nil
+	return sample{
+		ns:     float64(took) / n,
+		allocs: float64(after.Mallocs-before.Mallocs) / n,
+		share:  float64(used) / float64(took) / float64(runtime.GOMAXPROCS(0)),
+	}, nil
 }
 
 // summary is what the rounds of m come to, beside those of Penstock's.
