@@ -24,6 +24,7 @@ func (r report) insert(file string) error {
 		{"cases", r.caseTable()},
 		{"budgets", r.budgetTable()},
 		{"sizing", r.sizingTable()},
+		{"costs", r.costText()},
 	}
 	out, found := string(text), false
 	for _, b := range blocks {
@@ -105,4 +106,14 @@ func (r report) sizingTable() string {
 			s.Mode, s.Max, sharing, s.Max*s.Sharing, s.Busy, s.Conns, 100*s.Foretold, 100*s.Waited, s.P50MS, s.P99MS)
 	}
 	return b.String()
+}
+
+func (r report) costText() string {
+	by := map[string]result{}
+	for _, c := range r.Cases {
+		by[c.Name] = c
+	}
+	one, many, shared, waiter := by["uncontended"].Self, by["64-per-processor"].Self, by["shared"].Self, by["waiter"].Self
+	return fmt.Sprintf("To acquire and release takes %s ns and %s allocations while there is a free connection, %s ns with 64 callers for each processor on 8 connections, and %s ns where connections are shared; a caller that waits allocates %s bytes.\n",
+		short(one.Value), plain(one.Allocs), short(many.Value), short(shared.Value), short(waiter.Value))
 }
