@@ -123,20 +123,21 @@ func budgets(cases []result) []budget {
 	atMost := func(name string, want, got float64) {
 		list = append(list, budget{"pool/" + name, "<=" + plain(want), got, got <= want})
 	}
-	puddle := func(name string) float64 {
+	ratio := func(name, peer string) float64 {
 		for _, p := range by[name].Peers {
-			if p.Peer == "puddle" {
+			if p.Peer == peer {
 				return p.Ratio
 			}
 		}
 		return 0
 	}
-	atLeast("uncontended", 3, puddle("uncontended"))
-	atLeast("64-per-processor", 5, puddle("64-per-processor"))
-	atLeast("exhausted", 1, puddle("exhausted"))
-	atLeast("exhausted-asleep", 1, puddle("exhausted-asleep"))
+	atLeast("uncontended", 3, ratio("uncontended", "puddle"))
+	atLeast("64-per-processor", 5, ratio("64-per-processor", "puddle"))
+	atLeast("exhausted", 1, ratio("exhausted", "puddle"))
+	atLeast("exhausted-asleep", 1, ratio("exhausted-asleep", "puddle"))
 	atMost("allocs", 0, max(by["uncontended"].Self.Allocs, by["shared"].Self.Allocs))
 	atLeast("storm", 0.9, by["storm"].Self.Kept)
+	atLeast("storm-beside-control", 0.9, ratio("storm", "control"))
 	atMost("waiter", 300, round2(by["waiter"].Self.Value))
 	return list
 }

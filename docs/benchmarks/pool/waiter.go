@@ -56,25 +56,9 @@ func runWaiters(rounds int) (result, error) {
 }
 
 func measureWaiters(m maker) (footprint, error) {
-	s, err := m.open(1)
-	if err != nil {
-		return footprint{}, err
-	}
-	defer s.close()
-	release, err := s.acquire(context.Background())
-	if err != nil {
-		return footprint{}, err
-	}
-	defer release()
-
 	// What is counted is what was ever allocated, so nothing is collected
 	// meanwhile.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	atPool := func(ctx context.Context) {
-		if release, err := s.acquire(ctx); err == nil {
-			release()
-		}
-	}
 	elsewhere := func(ctx context.Context) { <-ctx.Done() }
 	parked := func(ctx context.Context) {
 		select { // as many cases as a wait has at most
@@ -87,13 +71,34 @@ func measureWaiters(m maker) (footprint, error) {
 	runtime.GC()  // the runtime lets go of what it parks goroutines with
 	none := crowd(elsewhere)
 	runtime.GC()
-	with := crowd(atPool)
-	f := footprint{all: with - none}
-
+	all, err := crowdAt(m)
+	if err != nil {
+		return footprint{}, err
+	}
 	crowd(parked) // now it has enough of that for all
-	f.own = -crowd(elsewhere)
-	f.own += crowd(atPool)
-	return f, nil
+	bare := crowd(elsewhere)
+	own, err := crowdAt(m)
+	return footprint{own: own - bare, all: all - none}, err
+}
+
+// crowdAt is crowd at a pool of m's that has no free connection. It is a new
+// pool, which has nothing left from those who waited before.
+func crowdAt(m maker) (float64, error) {
+	s, err := m.open(1)
+	if err != nil {
+		return 0, err
+	}
+	defer s.close()
+	release, err := s.acquire(context.Background())
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	return crowd(func(ctx context.Context) {
+		if release, err := s.acquire(ctx); err == nil {
+			release()
+		}
+	}), nil
 }
 
 // crowd lets many goroutines block in wait, and returns how many bytes were
