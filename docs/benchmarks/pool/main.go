@@ -69,6 +69,9 @@ func run(quick bool, only string) (report, error) {
 			return r, err
 		}
 	}
+	if err := add("fairness", func() (result, error) { return runFairness(storms, length) }); err != nil {
+		return r, err
+	}
 	if err := add("storm", func() (result, error) { return runStorm(storms, length) }); err != nil {
 		return r, err
 	}

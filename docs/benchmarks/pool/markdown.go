@@ -58,13 +58,15 @@ func (r report) machineText() string {
 
 func (r report) caseTable() string {
 	var b strings.Builder
-	b.WriteString("| case | Penstock | peer | | ratio | allocations: Penstock, peer |\n|---|---:|---|---:|---:|---|\n")
+	b.WriteString("| case | Penstock | peer | | ratio | allocations, or else as named: Penstock's, the peer's |\n|---|---:|---|---:|---:|---|\n")
 	for _, c := range r.Cases {
 		for _, p := range c.Peers {
 			var last string
 			switch c.Name {
 			case "storm":
 				last = fmt.Sprintf("throughput kept: %.1f %%, %.1f %%; slowest turn: %.2f ms, %.2f ms", 100*c.Self.Kept, 100*p.Kept, c.Self.LongestMS, p.LongestMS)
+			case "fairness":
+				last = fmt.Sprintf("median wait: %.1f µs, %.1f µs; longest: %.2f ms, %.2f ms", c.Self.P50US, p.P50US, c.Self.LongestMS, p.LongestMS)
 			case "waiter":
 				last = fmt.Sprintf("with parking: %s, %s bytes", short(c.Self.WithParking), short(p.WithParking))
 			default:

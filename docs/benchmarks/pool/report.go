@@ -54,8 +54,10 @@ type figures struct {
 	Allocs  float64 `json:"allocs"`
 
 	Kept      float64 `json:"kept,omitempty"`       // storm: the live caller's throughput, as a share of that before
-	LongestMS float64 `json:"longest_ms,omitempty"` // storm: the live caller's slowest turn
+	LongestMS float64 `json:"longest_ms,omitempty"` // storm: the live caller's slowest turn; fairness: the longest wait
 	LastedMS  float64 `json:"lasted_ms,omitempty"`  // storm: until the last of the others was gone
+
+	P50US float64 `json:"p50_us,omitempty"` // fairness: the median wait
 
 	WithParking float64 `json:"with_parking,omitempty"` // waiter: with what the runtime parks the goroutine with
 }
@@ -86,6 +88,9 @@ func (r result) lines() []string {
 		case "storm":
 			fmt.Fprintf(&b, " penstock_kept=%.3f %s_kept=%.3f penstock_longest_ms=%.2f %s_longest_ms=%.2f",
 				r.Self.Kept, peer.Peer, peer.Kept, r.Self.LongestMS, peer.Peer, peer.LongestMS)
+		case "fairness":
+			fmt.Fprintf(&b, " penstock_p50_us=%.1f %s_p50_us=%.1f penstock_longest_ms=%.2f %s_longest_ms=%.2f",
+				r.Self.P50US, peer.Peer, peer.P50US, r.Self.LongestMS, peer.Peer, peer.LongestMS)
 		case "waiter":
 			fmt.Fprintf(&b, " penstock_with_parking=%s %s_with_parking=%s",
 				short(r.Self.WithParking), peer.Peer, short(peer.WithParking))
