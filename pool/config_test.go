@@ -65,7 +65,7 @@ func TestDefaults(t *testing.T) {
 		if s := p.Stats(); s.Max != tc.max || s.Min != 0 || p.Name() != "pool" {
 			t.Errorf("%v pool %q: Max = %d, Min = %d", tc.mode, p.Name(), s.Max, s.Min)
 		}
-		if s := p.Stats(); len(s.Closed) != 4 {
+		if s := p.Stats(); len(s.Closed) != 9 {
 			t.Errorf("Closed = %v, want every reason in it", s.Closed)
 		}
 	}
