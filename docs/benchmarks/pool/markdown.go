@@ -25,6 +25,7 @@ func (r report) insert(file string) error {
 		{"budgets", r.budgetTable()},
 		{"sizing", r.sizingTable()},
 		{"costs", r.costText()},
+		{"fairness", r.fairnessTable()},
 	}
 	out, found := string(text), false
 	for _, b := range blocks {
@@ -118,4 +119,18 @@ func (r report) costText() string {
 	one, many, shared, waiter := by["uncontended"].Self, by["64-per-processor"].Self, by["shared"].Self, by["waiter"].Self
 	return fmt.Sprintf("To acquire and release takes %s ns and %s allocations while there is a free connection, %s ns with 64 callers for each processor on 8 connections, and %s ns where connections are shared; a caller that waits allocates %s bytes.\n",
 		short(one.Value), plain(one.Allocs), short(many.Value), short(shared.Value), short(waiter.Value))
+}
+
+func (r report) fairnessTable() string {
+	var b strings.Builder
+	b.WriteString("| pool | median wait | 99 of 100 wait at most | longest wait |\n|---|---:|---:|---:|\n")
+	for _, c := range r.Cases {
+		if c.Name != "fairness" {
+			continue
+		}
+		for _, f := range append([]figures{c.Self}, c.Peers...) {
+			fmt.Fprintf(&b, "| %s | %.3f ms | %.3f ms | %.3f ms |\n", f.Peer, f.P50US/1e3, f.Value/1e6, f.LongestMS)
+		}
+	}
+	return b.String()
 }
