@@ -72,7 +72,8 @@ func (p *Pool[C]) need() int {
 		return 0
 	}
 	share := p.cfg.TargetSharing
-	need := (p.waiters.len+share-1)/share - p.dialing
+	waiters := max(p.waiters.len-int(p.gone.Load()), 0)
+	need := (waiters+share-1)/share - p.dialing
 
 	floor := 0
 	if p.keepMin {
@@ -304,12 +305,14 @@ func (p *Pool[C]) failed(d *dial[C], failed *DialError) {
 // seatWaiters gives the seats of a new connection to those who wait. p.mu is
 // held.
 func (p *Pool[C]) seatWaiters(e *entry[C]) {
-	for w := p.first(); w != nil; w = p.first() {
+	for p.first() != nil {
 		seat, ok := e.sit()
 		if !ok {
 			return
 		}
-		p.grant(w, e, e.token(seat))
+		if !p.offer(e, seat) {
+			e.rise(seat)
+		}
 	}
 }
 

@@ -51,6 +51,7 @@ type Pool[C any] struct {
 
 	max           atomic.Int64 // Config.MaxSize, or what Resize made of it
 	asking        atomic.Int64 // callers that wait
+	gone          atomic.Int64 // waiters that have gone, but are in the queue still
 	mayGrow       atomic.Bool  // see grow
 	lastDial      atomic.Pointer[DialError]
 	doubleReturns atomic.Uint64

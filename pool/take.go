@@ -99,6 +99,10 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 			}
 			e := t.conns[(h.shared+i)%n]
 			callers := e.load()
+			if callers == 0 && e.flags.Load() == 0 {
+				best, least = e, 0
+				break
+			}
 			switch {
 			case callers >= least || callers >= p.cfg.MaxSharing:
 			case e.flags.Load() == 0:

@@ -5,6 +5,7 @@ package pool
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -24,24 +25,25 @@ type waiter[C any] struct {
 	since instant
 	seq   uint64 // later waiters have a greater one
 
-	// Guarded by the pool's mutex while the waiter is parked, and until the
-	// signal is received.
-	prev, next *waiter[C]
-	state      waiterState
+	// A waiter whose context ends leaves without the pool's mutex: many may do so
+	// at the same moment, and those who live must not stand in line with them. So
+	// it stays in the queue until somebody comes across it, or sweeps.
+	state atomic.Uint32 // a waiterState
 
-	// What a wait that was granted came to.
+	prev, next *waiter[C] // guarded by the pool's mutex
+
+	// What a wait that was granted came to; set before the signal.
 	entry *entry[C]
 	token uint64
 	err   error
 }
 
-type waiterState uint8
-
 const (
-	parked  waiterState = iota // in the queue
-	woken                      // told that there may be a seat to take
-	granted                    // has one, or an error
-	gone                       // its context has ended: taken out, without a signal
+	parked  uint32 = iota // in the queue
+	woken                 // taken out, and told that there may be a seat to take
+	granted               // taken out with a seat, or an error, and told so
+	left                  // taken out because its context has ended
+	gone                  // its context has ended, and from now on it is the queue's
 )
 
 // waiterList is a queue of waiters in the order of their seq. Each operation
@@ -66,13 +68,13 @@ func (l *waiterList[C]) make(ctx context.Context, since instant) *waiter[C] {
 
 // recycle takes back a waiter that is not in the queue and has no signal left.
 func (l *waiterList[C]) recycle(w *waiter[C]) {
-	*w = waiter[C]{ready: w.ready}
+	w.ctx, w.entry, w.err = nil, nil, nil
 	l.free.Put(w)
 }
 
 // insert puts w where it belongs, almost always at one of the ends.
 func (l *waiterList[C]) insert(w *waiter[C]) {
-	w.state = parked
+	w.state.Store(parked)
 	l.len++
 	if l.tail == nil || l.tail.seq < w.seq {
 		w.prev, w.next = l.tail, nil
@@ -95,8 +97,8 @@ func (l *waiterList[C]) insert(w *waiter[C]) {
 	}
 }
 
-// remove takes a parked waiter out.
-func (l *waiterList[C]) remove(w *waiter[C], state waiterState) {
+// remove takes a waiter out.
+func (l *waiterList[C]) remove(w *waiter[C]) {
 	if w.prev == nil {
 		l.head = w.next
 	} else {
@@ -108,21 +110,20 @@ func (l *waiterList[C]) remove(w *waiter[C], state waiterState) {
 		w.next.prev = w.prev
 	}
 	w.prev, w.next = nil, nil
-	w.state = state
 	l.len--
 }
 
-// unpark takes w out of the queue. p.mu is held.
-func (p *Pool[C]) unpark(w *waiter[C], state waiterState) {
-	p.waiters.remove(w, state)
+// pop takes w out of the queue, and reports whether it was there still: it may
+// have gone. p.mu is held.
+func (p *Pool[C]) pop(w *waiter[C], state uint32) bool {
+	p.waiters.remove(w)
 	p.setGate()
-	switch state {
-	case granted:
-		p.asking.Add(-1)
-		w.ready <- struct{}{}
-	case woken:
-		w.ready <- struct{}{}
+	if w.state.CompareAndSwap(parked, state) {
+		return true
 	}
+	p.gone.Add(-1)
+	p.waiters.recycle(w)
+	return false
 }
 
 // setGate makes p.gate say what is the case. p.mu is held.
@@ -144,51 +145,70 @@ func (p *Pool[C]) setGate() {
 }
 
 // first returns the first waiter whose context has not ended. The others have
-// gone, though they had no time yet to say so. p.mu is held.
+// gone, though some had no time yet to say so. p.mu is held.
 func (p *Pool[C]) first() *waiter[C] {
-	for {
-		w := p.waiters.head
-		if w == nil || w.ctx.Err() == nil {
+	for w := p.waiters.head; w != nil; w = p.waiters.head {
+		if w.state.Load() == parked && w.ctx.Err() == nil {
 			return w
 		}
-		p.unpark(w, gone)
+		p.pop(w, left)
 	}
+	return nil
+}
+
+// grant ends the wait of w with a seat or an error, or with neither if it took
+// too long, and reports whether it was there to be told. p.mu is held.
+func (p *Pool[C]) grant(w *waiter[C], e *entry[C], token uint64, err error) bool {
+	w.entry, w.token, w.err = e, token, err
+	if !p.pop(w, granted) {
+		return false
+	}
+	p.asking.Add(-1)
+	w.ready <- struct{}{}
+	return true
 }
 
 // failWaiters ends every wait with err. p.mu is held.
 func (p *Pool[C]) failWaiters(err error) {
 	for w := p.waiters.head; w != nil; w = p.waiters.head {
-		w.err = err
-		p.unpark(w, granted)
+		p.grant(w, nil, 0, err)
 	}
 }
 
-// grant ends the wait of w with a seat. p.mu is held.
-func (p *Pool[C]) grant(w *waiter[C], e *entry[C], token uint64) {
-	w.entry, w.token = e, token
-	if p.strict && p.now()-w.since < Overtaking {
-		p.strict = false // the queue has become short
+// offer hands a seat that was taken for the purpose to the first waiter, and
+// reports whether there was one. p.mu is held.
+func (p *Pool[C]) offer(e *entry[C], seat int) bool {
+	for w := p.first(); w != nil; w = p.first() {
+		since := w.since
+		if p.grant(w, e, e.token(seat), nil) {
+			if p.strict && p.now()-since < Overtaking {
+				p.strict = false // the queue has become short
+				p.setGate()
+			}
+			return true
+		}
 	}
-	p.unpark(w, granted)
+	return false
 }
 
-// serve sees to it that a seat that was given up is taken. p.mu is held.
+// serve sees to it that seats that were given up are taken. p.mu is held.
 func (p *Pool[C]) serve() {
 	for w := p.first(); w != nil; w = p.first() {
 		if !p.strict {
-			p.unpark(w, woken)
-			return
+			if p.pop(w, woken) {
+				w.ready <- struct{}{}
+				return
+			}
+			continue
 		}
 		e, token := p.take(true)
 		if e == nil {
 			return
 		}
-		// Asking the checker may have changed the queue.
-		if w = p.first(); w == nil {
-			e.rise(seatOf(token))
+		if seat := seatOf(token); !p.offer(e, seat) {
+			e.rise(seat)
 			return
 		}
-		p.grant(w, e, token)
 	}
 }
 
@@ -200,12 +220,7 @@ func (p *Pool[C]) pass(e *entry[C], seat int) bool {
 	if !p.strict || p.draining || e.removed || (p.askAlways || e.flags.Load() != 0) && !e.sound() {
 		return false
 	}
-	w := p.first()
-	if w == nil {
-		return false
-	}
-	p.grant(w, e, e.token(seat))
-	return true
+	return p.offer(e, seat)
 }
 
 // acquireSlowly is Acquire where there was no seat, or somebody else's.
@@ -218,10 +233,14 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 	p.asking.Add(1)
 	e, token, err, over := p.park(w)
 	p.mu.Unlock()
-	if !over {
+	switch {
+	case over:
+		p.waiters.recycle(w)
+	case p.cfg.Observer != nil:
+		e, token, err = p.waitObserved(w)
+	default:
 		e, token, err = p.wait(w)
 	}
-	p.waiters.recycle(w)
 	if e == nil {
 		return core.Lease[C]{}, err
 	}
@@ -237,7 +256,7 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 	}
 	// Who is older than all who queue takes a seat if there is one. From here on
 	// whoever gives one up sees that it is wanted.
-	if head := p.waiters.head; !p.strict || head == nil || head.seq > w.seq {
+	if head := p.first(); !p.strict || head == nil || head.seq > w.seq {
 		p.looking = true
 		p.setGate()
 		e, token = p.take(true)
@@ -252,15 +271,16 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 	now := p.now()
 	refusal := w.err // set if it has come only now, and too many wait
 	w.err = nil
-	switch {
-	case w.ctx.Err() != nil || now-w.since >= p.cfg.AcquireTimeout:
-		refusal = p.expire(w)
-	case p.hopeless(now):
-		refusal = p.lastDial.Load()
-	}
-	if refusal != nil {
-		p.asking.Add(-1)
+	ended := w.ctx.Err() != nil || now-w.since >= p.cfg.AcquireTimeout
+	if ended || p.hopeless(now) || refusal != nil {
 		p.setGate()
+		p.asking.Add(-1)
+		switch {
+		case ended:
+			refusal = p.expire(w.ctx, w.since)
+		case p.hopeless(now):
+			refusal = p.lastDial.Load()
+		}
 		return nil, 0, refusal, true
 	}
 	p.waiters.insert(w)
@@ -273,73 +293,99 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 	return nil, 0, nil, false
 }
 
-// wait waits until w gets a seat or an error, or its time is over.
+// wait waits until w gets a seat or an error, or its time is over. w is not to
+// be used after.
 func (p *Pool[C]) wait(w *waiter[C]) (e *entry[C], token uint64, err error) {
-	if observer := p.cfg.Observer; observer != nil {
-		scope := core.Scope{Kind: core.KindAcquire, Start: p.epoch.Add(w.since), Source: p.cfg.Name}
-		ctx := observer.Begin(w.ctx, scope)
-		defer func() { observer.End(ctx, scope, err) }()
-	}
-	for {
+	for over := false; !over; {
 		select {
 		case <-w.ready:
-			if w.state == granted {
-				return p.outcome(w)
-			}
-			if p.gate.Load() < gateStrict {
-				if e, token = p.take(false); e != nil {
-					p.asking.Add(-1)
-					if p.mayGrow.Load() {
-						p.grow(w.ctx, e)
-					}
-					return e, token, nil
-				}
-			}
-			p.mu.Lock()
-			e, token, err, over := p.park(w)
-			p.mu.Unlock()
-			if over {
-				return e, token, err
-			}
+			e, token, err, over = p.roused(w)
 		case <-w.ctx.Done():
 			return p.giveUp(w)
 		}
 	}
+	p.waiters.recycle(w)
+	return e, token, err
 }
 
-// outcome returns what a wait that was granted came to: with neither a seat nor
-// an error it took too long.
-func (p *Pool[C]) outcome(w *waiter[C]) (*entry[C], uint64, error) {
-	if w.entry == nil && w.err == nil {
-		return nil, 0, p.expire(w)
+// waitObserved is wait with somebody who watches. It is on its own so that the
+// stack of a goroutine that waits need not grow.
+func (p *Pool[C]) waitObserved(w *waiter[C]) (e *entry[C], token uint64, err error) {
+	scope := core.Scope{Kind: core.KindAcquire, Start: p.epoch.Add(w.since), Source: p.cfg.Name}
+	ctx := p.cfg.Observer.Begin(w.ctx, scope)
+	defer func() { p.cfg.Observer.End(ctx, scope, err) }()
+	return p.wait(w)
+}
+
+// roused is called by a waiter that was signaled. Its wait is over with a seat
+// or an error, or else it is in the queue again.
+func (p *Pool[C]) roused(w *waiter[C]) (e *entry[C], token uint64, err error, over bool) {
+	if w.state.Load() == granted {
+		if w.entry == nil && w.err == nil {
+			w.err = p.expire(w.ctx, w.since)
+		}
+		return w.entry, w.token, w.err, true
 	}
-	return w.entry, w.token, w.err
+	if p.gate.Load() < gateStrict {
+		if e, token = p.take(false); e != nil {
+			p.asking.Add(-1)
+			if p.mayGrow.Load() {
+				p.grow(w.ctx, e)
+			}
+			return e, token, nil, true
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.park(w)
 }
 
 // giveUp ends the wait of w because its context has ended.
-func (p *Pool[C]) giveUp(w *waiter[C]) (*entry[C], uint64, error) {
-	p.mu.Lock()
-	switch w.state {
-	case granted:
-		// At the same moment. The seat is taken, so that none is lost.
-		p.mu.Unlock()
-		<-w.ready
-		return p.outcome(w)
-	case woken:
-		<-w.ready
-		p.serve() // somebody else is to have what w was told of
-	case parked:
-		p.unpark(w, gone)
+func (p *Pool[C]) giveUp(w *waiter[C]) (e *entry[C], token uint64, err error) {
+	ctx, since := w.ctx, w.since
+	if w.state.CompareAndSwap(parked, gone) {
+		p.sweep()
+	} else {
+		switch w.state.Load() {
+		case granted:
+			// At the same moment. The seat is taken, so that none is lost.
+			<-w.ready
+			e, token, err, _ = p.roused(w)
+			p.waiters.recycle(w)
+			return e, token, err
+		case woken:
+			<-w.ready
+			p.mu.Lock()
+			p.serve() // somebody else is to have what w was told of
+			p.mu.Unlock()
+		}
+		p.waiters.recycle(w)
 	}
-	p.mu.Unlock()
 	p.asking.Add(-1)
-	return nil, 0, p.expire(w)
+	return nil, 0, p.expire(ctx, since)
+}
+
+// sweep takes those that have gone out of the queue if they are most of it. Not
+// each of them does so, and none waits for it: whoever has the mutex comes
+// across them too.
+func (p *Pool[C]) sweep() {
+	if 2*p.gone.Add(1) <= p.gate.Load()%gateStrict || !p.mu.TryLock() {
+		return
+	}
+	defer p.mu.Unlock()
+	for w := p.waiters.head; w != nil; {
+		next := w.next
+		if w.state.Load() == gone {
+			p.pop(w, left)
+		}
+		w = next
+	}
 }
 
 // expire returns the error of a wait that came to nothing.
-func (p *Pool[C]) expire(w *waiter[C]) error {
+func (p *Pool[C]) expire(ctx context.Context, since instant) error {
 	p.timeouts.Add(1)
-	return p.acquireError(w.ctx, p.now()-w.since)
+	return p.acquireError(ctx, p.now()-since)
 }
 
 // endOverdue ends the waits that take too long. All may take equally long, so
@@ -353,7 +399,7 @@ func (p *Pool[C]) endOverdue() {
 			p.overdue.set(end)
 			return
 		}
-		p.unpark(w, granted)
+		p.grant(w, nil, 0, nil)
 	}
 }
 
