@@ -14,7 +14,7 @@ const (
 	stormCallers = 20_000
 	// stormWindow is how long the live caller is watched, from the moment that
 	// the context of the others ends.
-	stormWindow = 100 * time.Millisecond
+	stormWindow = 250 * time.Millisecond
 )
 
 // calm is the control of the storm: its callers wait for the same end of the
@@ -158,6 +158,7 @@ func brew(s subject, live context.Context) (blow func() (over <-chan time.Time),
 	coming.Add(stormCallers)
 	for range stormCallers {
 		all.Go(func() {
+			stretch()
 			coming.Done()
 			if release, err := s.acquire(ctx); err == nil {
 				release() // lent to somebody whose context has ended
@@ -179,6 +180,19 @@ func brew(s subject, live context.Context) (blow func() (over <-chan time.Time),
 		return over
 	}, nil
 }
+
+// stretch makes the stack of its goroutine as long as that of a request is
+// before it comes to ask for a connection. To make it longer takes more time
+// than anything that a pool does.
+//
+//go:noinline
+func stretch() {
+	var room [2048]byte
+	use(&room)
+}
+
+//go:noinline
+func use(room *[2048]byte) { room[0]++ }
 
 // settle gives goroutines that are about to wait the time to do so.
 func settle() {
