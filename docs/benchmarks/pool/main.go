@@ -72,7 +72,7 @@ func run(quick bool, only string) (report, error) {
 	if err := add("fairness", func() (result, error) { return runFairness(storms, length) }); err != nil {
 		return r, err
 	}
-	if err := add("storm", func() (result, error) { return runStorm(storms, length) }); err != nil {
+	if err := add("storm", func() (result, error) { return runStorm(storms) }); err != nil {
 		return r, err
 	}
 	if err := add("waiter", func() (result, error) { return runWaiters(min(storms, 5)) }); err != nil {

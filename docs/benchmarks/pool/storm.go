@@ -12,8 +12,8 @@ import (
 
 const (
 	stormCallers = 20_000
-	// stormWindow is how long the live caller is watched, from the moment that
-	// the context of the others ends.
+	// stormWindow is how long the live caller is watched, before the storm and
+	// from the moment that the context of the others ends.
 	stormWindow = 250 * time.Millisecond
 )
 
@@ -45,12 +45,12 @@ type tempest struct {
 // runStorm lets 20,000 callers wait for a connection, ends the context of all
 // of them at once, and sees how the one caller whose context has not ended
 // fares in the time that follows.
-func runStorm(rounds int, length time.Duration) (result, error) {
+func runStorm(rounds int) (result, error) {
 	storms := make([][]tempest, len(stormMakers))
 	for round := range rounds {
 		for i := range stormMakers {
 			i := (i + round) % len(stormMakers)
-			t, err := storm(stormMakers[i], length)
+			t, err := storm(stormMakers[i])
 			if err != nil {
 				return result{}, fmt.Errorf("pool/storm: %s: %w", stormMakers[i].name, err)
 			}
@@ -92,7 +92,7 @@ func runStorm(rounds int, length time.Duration) (result, error) {
 	return r, nil
 }
 
-func storm(m maker, length time.Duration) (tempest, error) {
+func storm(m maker) (tempest, error) {
 	s, err := m.open(1)
 	if err != nil {
 		return tempest{}, err
@@ -113,7 +113,7 @@ func storm(m maker, length time.Duration) (tempest, error) {
 		return tempest{}, err
 	}
 	begin, alone := time.Now(), 0
-	for time.Since(begin) < length {
+	for time.Since(begin) < stormWindow {
 		if err := turn(); err != nil {
 			return tempest{}, err
 		}
