@@ -73,6 +73,7 @@ func queue(m maker, conns, callers int, length time.Duration) (waits, error) {
 		return waits{}, err
 	}
 	defer s.close()
+	await()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	var (

@@ -46,8 +46,10 @@ func run(quick bool, only string) (report, error) {
 		storms = 9
 		flow   = 4 * time.Second
 	)
+	patience = 5 * time.Minute
 	if quick {
 		rounds, length, storms, flow = 5, 60*time.Millisecond, 3, 800*time.Millisecond
+		patience = 5 * time.Second
 	}
 	r := report{Machine: thisMachine(), Quick: quick, Rounds: rounds}
 	add := func(name string, measure func() (result, error)) error {

@@ -70,6 +70,7 @@ func runSizing(cfg pool.Config, length time.Duration) (sizing, error) {
 	if err := p.Start(context.Background()); err != nil {
 		return sizing{}, err
 	}
+	await()
 	var (
 		chance = rand.New(rand.NewPCG(1, 2)) // the same callers for each size
 		mu     sync.Mutex

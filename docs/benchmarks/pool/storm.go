@@ -109,6 +109,7 @@ func storm(m maker) (tempest, error) {
 	}
 	turn := func() error { return s.turns(live, 1, busy) }
 
+	await()
 	if err := s.turns(live, 100, busy); err != nil {
 		return tempest{}, err
 	}
