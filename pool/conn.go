@@ -310,7 +310,7 @@ func (p *Pool[C]) unpin(e *entry[C]) {
 // doubt is what is known against a connection. entry.flags has whether there
 // is anything, so it is looked at only if there is.
 type doubt struct {
-	mu    sync.Mutex // nothing is called with it held
+	mu    sync.Mutex // only an alarm is set with it held
 	since instant    // when the suspicion arose, never if there is none
 	until instant    // when the connection is tried again, if there is no checker
 }
@@ -319,18 +319,16 @@ type doubt struct {
 // the checker finds it alive, or a call succeeds.
 func (e *entry[C]) suspect(until instant) {
 	p := e.pool
-	now := p.now()
 	d := &e.doubt
 	d.mu.Lock()
-	if e.flags.Load()&flagSuspect == 0 {
-		d.since = now
-	}
+	defer d.mu.Unlock()
 	d.until = until
-	e.flags.Or(flagSuspect)
-	due := later(d.since, p.cfg.ReplaceAfter)
-	d.mu.Unlock()
-	if !p.exclusive {
-		p.upkeep.set(due)
+	if e.flags.Load()&flagSuspect == 0 {
+		d.since = p.now()
+		e.flags.Or(flagSuspect)
+		if !p.exclusive {
+			p.upkeep.set(later(d.since, p.cfg.ReplaceAfter))
+		}
 	}
 }
 

@@ -350,9 +350,10 @@ func (nothing) Close(context.Context, any) error  { return nil }
 func TestAFactoryThatNeverReturnsCostsNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
-		stuck := true
+		var stuck atomic.Bool
+		stuck.Store(true)
 		f := &factory{onDial: func(context.Context, int) error {
-			if stuck {
+			if stuck.Load() {
 				<-stop
 			}
 			return nil
@@ -367,7 +368,7 @@ func TestAFactoryThatNeverReturnsCostsNoSlot(t *testing.T) {
 		if s := p.Stats(); s.Dialing != 0 || s.DialErrors != 1 {
 			t.Errorf("Stats = %+v, want no dial under way", s)
 		}
-		stuck = false
+		stuck.Store(false)
 		time.Sleep(50 * time.Millisecond)
 		acquire(t, p).Release()
 		close(stop) // the late connection is of no use any more

@@ -20,7 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // conn is a connection that knows what was done to it.
 type conn struct {
-	id     int // from 1, in the order of dialing
+	id     int // from 1, in the order in which dials ended
+	dial   int // from 1, in the order in which they began
 	dead   atomic.Bool
 	asked  atomic.Int32 // how often the checker was asked
 	users  atomic.Int32
@@ -52,7 +53,7 @@ func (f *factory) Dial(ctx context.Context) (*conn, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := &conn{id: len(f.made) + 1}
+	c := &conn{id: len(f.made) + 1, dial: n}
 	f.made = append(f.made, c)
 	return c, nil
 }

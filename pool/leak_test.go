@@ -46,12 +46,12 @@ func TestALeakIsReportedOnceAndAgainWhenItComesBack(t *testing.T) {
 				var l leaks
 				p := open(t, &factory{}, pool.Config{Name: "docs", Mode: mode, LeakAfter: time.Minute, OnLeak: l.add})
 				lease := forget(t, p)
-				time.Sleep(time.Minute - 1)
+				time.Sleep(time.Minute - time.Nanosecond)
 				acquire(t, p).Release()
 				if got := l.take(); len(got) != 0 {
 					t.Fatalf("reported too early: %v", got)
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				synctest.Wait()
 				got := l.take()
 				if len(got) != 1 || got[0].Pool != "docs" || got[0].Held != time.Minute || got[0].Returned {

@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,9 +129,9 @@ func TestASharedConnectionIsReplacedBeforeItIsRetired(t *testing.T) {
 
 func TestASharedConnectionStaysUntilItsSuccessorCanBeDialed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := false
+		var down atomic.Bool
 		f := &factory{onDial: func(context.Context, int) error {
-			if down {
+			if down.Load() {
 				return errRefused
 			}
 			return nil
@@ -138,12 +139,12 @@ func TestASharedConnectionStaysUntilItsSuccessorCanBeDialed(t *testing.T) {
 		p := open(t, f, pool.Config{Mode: pool.Shared, MaxSize: 1, MaxLifetime: time.Hour, LifetimeJitter: pool.NoJitter})
 		old := acquire(t, p)
 		old.Release()
-		down = true
+		down.Store(true)
 		time.Sleep(2 * time.Hour)
 		if l := acquire(t, p); l.Conn() != old.Conn() {
 			t.Error("the connection was retired without a successor")
 		}
-		down = false
+		down.Store(false)
 		time.Sleep(5 * time.Second) // the longest pause between dials
 		synctest.Wait()
 		if l := acquire(t, p); l.Conn() == old.Conn() {
@@ -310,9 +311,9 @@ func TestASuspectConnectionThatRecoversIsNotReplaced(t *testing.T) {
 
 func TestWithoutAReplacementSuspectConnectionsAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := false
+		var down atomic.Bool
 		f := &factory{onDial: func(context.Context, int) error {
-			if down {
+			if down.Load() {
 				return errRefused
 			}
 			return nil
@@ -321,7 +322,7 @@ func TestWithoutAReplacementSuspectConnectionsAreKept(t *testing.T) {
 		if err := p.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		down = true
+		down.Store(true)
 		for range 2 {
 			acquire(t, p).Return(core.Suspect, errRefused)
 		}
@@ -331,7 +332,7 @@ func TestWithoutAReplacementSuspectConnectionsAreKept(t *testing.T) {
 			l := acquire(t, p)
 			l.Return(core.Suspect, errRefused)
 		}
-		down = false
+		down.Store(false)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if s := p.Stats(); s.Closed[pool.CloseUnhealthy] != 2 || s.Idle != 2 {

@@ -163,6 +163,7 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.replenish()
 	if !p.draining && p.dialing == 0 && p.room() > 0 && p.now() >= p.retryAt {
 		p.beginDial(nil, nil)
 	}

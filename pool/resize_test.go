@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,9 +166,10 @@ func TestADialThatEndsAfterResetIsDestroyedAndItsWaiterGetsANewOne(t *testing.T)
 
 func TestResetEndsTheBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var down atomic.Bool
+		down.Store(true)
 		f := &factory{onDial: func(context.Context, int) error {
-			if down {
+			if down.Load() {
 				return errRefused
 			}
 			return nil
@@ -178,7 +180,7 @@ func TestResetEndsTheBackoff(t *testing.T) {
 			time.Sleep(5 * time.Second)
 		}
 		_, _ = p.Acquire(t.Context())
-		down = false
+		down.Store(false)
 		_, err := p.Acquire(t.Context())
 		wantErr(t, "Acquire in the backoff", err, pool.ErrDial)
 		p.Reset("it is up again")

@@ -16,7 +16,9 @@ type hint struct {
 }
 
 // take takes a seat on the connection to lend next. It returns nil if there is
-// none. locked says that p.mu is held; it need not be.
+// none; then the caller sees to it that what is needed is dialed, because
+// connections may have been found dead. locked says that p.mu is held; it need
+// not be.
 func (p *Pool[C]) take(locked bool) (*entry[C], uint64) {
 	t := p.table.Load()
 	h, _ := p.hints.Get().(*hint)
@@ -39,7 +41,7 @@ func (p *Pool[C]) take(locked bool) (*entry[C], uint64) {
 // takeFree takes a connection that nobody has: the one that was lent last from
 // here, or else the first behind it.
 func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64) {
-	n := len(t.conns)
+	n, dead := len(t.conns), false
 	at := h.exclusive
 	if at >= n {
 		at = 0
@@ -49,8 +51,12 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 		if e.oneWord[0].Load() == 0 && e.oneWord[0].CompareAndSwap(0, 1) {
 			if (p.askAlways || e.flags.Load() != 0) && !e.sound() {
 				p.bury(e, locked)
+				dead = true
 			} else {
 				h.exclusive = at
+				if dead {
+					p.replace(locked)
+				}
 				return e, e.token(0)
 			}
 		}
@@ -75,9 +81,16 @@ func (p *Pool[C]) bury(e *entry[C], locked bool) {
 	p.retire(e)
 	if p.draining {
 		p.checkDrained()
-	} else {
-		p.replenish()
 	}
+}
+
+// replace has others dialed for those that were buried.
+func (p *Pool[C]) replace(locked bool) {
+	if !locked {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+	}
+	p.replenish()
 }
 
 // takeLeast takes a seat on the connection with the fewest callers. Equal ones

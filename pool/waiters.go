@@ -203,6 +203,7 @@ func (p *Pool[C]) serve() {
 		}
 		e, token := p.take(true)
 		if e == nil {
+			p.replenish()
 			return
 		}
 		if seat := seatOf(token); !p.offer(e, seat) {
@@ -281,6 +282,7 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 		case p.hopeless(now):
 			refusal = p.lastDial.Load()
 		}
+		p.replenish()
 		return nil, 0, refusal, true
 	}
 	p.waiters.insert(w)
