@@ -44,7 +44,7 @@ func runModel(t *testing.T, rt *rapid.T) {
 			"release":    m.release,
 			"again":      m.again,
 			"cancel":     m.cancel,
-			"both":       func(rt *rapid.T) { m.raced = true; m.release(rt); m.cancel(rt) }, // at the same moment
+			"both":       m.both,
 			"swap":       func(rt *rapid.T) { m.raced = true; m.release(rt); m.acquire(rt) },
 			"discard":    m.discard,
 			"die":        m.die,
@@ -237,6 +237,19 @@ func (m *model) cancel(rt *rapid.T) {
 	}
 	a := rapid.SampledFrom(m.asking).Draw(rt, "who")
 	a.canceled = true
+	a.cancel()
+}
+
+// both gives back and cancels at the same moment.
+func (m *model) both(rt *rapid.T) {
+	if len(m.asking) == 0 {
+		rt.Skip("nobody waits")
+	}
+	l := m.pick(rt)
+	m.raced = true
+	a := m.asking[0]
+	a.canceled = true
+	l.Release()
 	a.cancel()
 }
 
