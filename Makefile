@@ -11,7 +11,7 @@ RACE = $(eval RACE := $(shell CGO_ENABLED=1 $(GO) build -race runtime/cgo >/dev/
 CGO = CGO_ENABLED=$(if $(RACE),1,0)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck servers quickstart conformance
+.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck servers quickstart conformance bench-pool
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,3 +65,6 @@ quickstart: ## run examples/quickstart
 conformance: ## ask our breaker and those of other libraries which half-open faults they survive
 	@# From within the folder, or go test keeps to itself what a test prints.
 	@cd docs/benchmarks/conformance && $(GO) test -count=1 -run '^TestHalfOpenFaults$$'
+
+bench-pool: ## measure the pool beside others, into docs/benchmarks (QUICK=1: in less than a minute)
+	cd docs/benchmarks && $(GO) run ./pool -json results/pool.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown 'README.md ../pool.md')

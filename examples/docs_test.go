@@ -113,6 +113,14 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 		"pool.Config.MaxSharing":             short(pool.DefaultMaxSharing),
 		"pool.Config.MaxWaiters":             map[int]string{0: "no limit"}[pool.Config{}.MaxWaiters],
 		"pool.Config.AcquireTimeout":         short(pool.DefaultAcquireTimeout),
+		"pool.Config.MaxConcurrentDials":     short(pool.DefaultConcurrentDials),
+		"pool.Config.MaxLifetime":            map[time.Duration]string{0: "none"}[milvus.Config{}.PoolConfig().MaxLifetime],
+		"pool.Config.LifetimeJitter":         "a tenth of MaxLifetime",
+		"pool.Config.IdleTimeout":            map[time.Duration]string{0: "none"}[pool.Config{}.IdleTimeout],
+		"pool.Config.CheckIdleAfter":         map[time.Duration]string{0: "0"}[pool.Config{}.CheckIdleAfter],
+		"pool.Config.CheckEvery":             map[time.Duration]string{0: "off"}[pool.Config{}.CheckEvery],
+		"pool.Config.ReplaceAfter":           short(pool.DefaultReplaceAfter) + ", shared",
+		"pool.Config.LeakAfter":              map[time.Duration]string{0: "off"}[pool.Config{}.LeakAfter],
 		"pool.Config.DialTimeout":            short(pool.DefaultDialTimeout),
 	}
 	row := regexp.MustCompile("(?m)^\\| `(\\w+\\.\\w+\\.\\w+)` \\| ([^|]+) \\|")

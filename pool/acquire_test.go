@@ -35,17 +35,23 @@ func TestAnExclusiveConnectionHasOneCaller(t *testing.T) {
 	})
 }
 
-func TestAnExclusivePoolLendsTheLastUsedFirst(t *testing.T) {
-	p := open(t, &factory{}, pool.Config{MaxSize: 3})
-	a, b, c := acquire(t, p), acquire(t, p), acquire(t, p)
-	a.Release()
-	c.Release()
-	b.Release()
-	for i, want := range []*conn{b.Conn(), c.Conn(), a.Conn()} {
-		if got := acquire(t, p).Conn(); got != want {
-			t.Errorf("loan %d is of connection %d, want %d", i, got.id, want.id)
+func TestAnExclusivePoolGoesOnWithTheSameConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, &factory{}, pool.Config{MaxSize: 3, IdleTimeout: time.Minute})
+		a, b, c := acquire(t, p), acquire(t, p), acquire(t, p)
+		a.Release()
+		c.Release()
+		b.Release()
+		for range 20 {
+			acquire(t, p).Release()
+			time.Sleep(10 * time.Second)
 		}
-	}
+		// Had they taken turns, none of them would have been idle for a minute.
+		synctest.Wait()
+		if s := p.Stats(); s.Idle != 1 || s.Closed[pool.CloseIdle] != 2 {
+			t.Errorf("Stats = %+v, want 1 connection in use and the others closed", s)
+		}
+	})
 }
 
 func TestAcquireRefusesAnEndedContext(t *testing.T) {
@@ -228,9 +234,9 @@ func TestADeadConnectionIsNotLentExclusively(t *testing.T) {
 		a.Release()
 		b.Release()
 		b.Conn().dead.Store(true)
-		c := acquire(t, p)
-		if c.Conn() != a.Conn() {
-			t.Errorf("lent connection %d, want the one that is alive", c.Conn().id)
+		c, d := acquire(t, p), acquire(t, p)
+		if c.Conn() == b.Conn() || d.Conn() == b.Conn() {
+			t.Error("lent a dead connection")
 		}
 		synctest.Wait()
 		if n := p.Stats().Closed[pool.CloseDead]; n != 1 || b.Conn().closed.Load() != 1 {
@@ -238,7 +244,7 @@ func TestADeadConnectionIsNotLentExclusively(t *testing.T) {
 		}
 		c.Conn().dead.Store(true)
 		c.Release()
-		if d := acquire(t, p); d.Conn() == c.Conn() {
+		if e := acquire(t, p); e.Conn() == c.Conn() {
 			t.Error("lent a dead connection")
 		}
 	})

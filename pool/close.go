@@ -23,11 +23,13 @@ func (p *Pool[C]) Drain(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.draining {
 		p.draining = true
-		if p.timer != nil {
-			p.timer.Stop()
-			p.timer = nil
-		}
+		p.retry.stop()
 		p.failWaiters(p.errClosed)
+		p.setGate()
+		for _, e := range p.conns {
+			e.shut() // from now on all leases that are out can be counted
+		}
+		p.gauge()
 		p.settleStarts(p.errClosed)
 		p.checkDrained()
 	}
@@ -44,13 +46,13 @@ func (p *Pool[C]) Drain(ctx context.Context) error {
 	case <-ctx.Done():
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return fmt.Errorf("pool %q: drain, leases still out: %d: %w", p.cfg.Name, p.inFlight, ctx.Err())
+		return fmt.Errorf("pool %q: drain, leases still out: %d: %w", p.cfg.Name, p.inFlight(), ctx.Err())
 	}
 }
 
 // checkDrained tells Drain when the last lease is back. p.mu is held.
 func (p *Pool[C]) checkDrained() {
-	if p.inFlight > 0 {
+	if p.inFlight() > 0 {
 		return
 	}
 	select {
@@ -112,12 +114,15 @@ func (p *Pool[C]) shutdown(ctx context.Context) (forced int) {
 
 	p.mu.Lock()
 	p.shut = true
-	forced = p.inFlight
+	forced = p.inFlight()
 	for _, e := range p.conns {
 		e.removed, e.reason = true, CloseShutdown
 		p.leaving[e] = struct{}{}
 	}
 	p.conns = nil
+	p.publish()
+	p.upkeep.stop()
+	p.overdue.stop()
 	p.jobs++ // for this loop: with nothing to close, its end is the end
 	for e := range p.leaving {
 		delete(p.leaving, e)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -28,10 +29,20 @@ type Factory[C any] interface {
 // Checker is an optional method of a [Factory].
 type Checker[C any] interface {
 	// Alive reports whether conn can be lent. It is asked when a connection is
-	// about to be lent, so it must be quick, do no I/O, and not call the pool. A
-	// connection that is not alive is closed in an exclusive pool, and passed
-	// over while there is a better one in a shared pool.
+	// about to be lent (see Config.CheckIdleAfter), so it must be quick, do no
+	// I/O, and not call the pool. A connection that is not alive is closed in an
+	// exclusive pool, and suspect in a shared pool: it is passed over while there
+	// is a better one.
 	Alive(conn C) bool
+}
+
+// Pinger is an optional method of a [Factory].
+type Pinger[C any] interface {
+	// Ping finds out whether conn works, by asking the other end. It is called in
+	// the background, see Config.CheckEvery, and returns soon after ctx ends. If
+	// it returns an error, or panics, the connection is closed in an exclusive
+	// pool, and suspect in a shared pool.
+	Ping(ctx context.Context, conn C) error
 }
 
 // Mode says how connections are lent.
@@ -65,6 +76,15 @@ const (
 	DefaultMaxSharing       = 128
 	DefaultAcquireTimeout   = 3 * time.Second
 	DefaultDialTimeout      = 5 * time.Second
+	DefaultConcurrentDials  = 8
+	DefaultReplaceAfter     = 30 * time.Second
+)
+
+const (
+	// Never is for Config.ReplaceAfter.
+	Never time.Duration = math.MaxInt64
+	// NoJitter is for Config.LifetimeJitter.
+	NoJitter time.Duration = 1
 )
 
 // Config says how a [Pool] works. The zero value is a usable one; a field that
@@ -95,8 +115,51 @@ type Config struct {
 	AcquireTimeout time.Duration
 	// DialTimeout ends the making of a connection. Default 5 s.
 	DialTimeout time.Duration
+	// MaxConcurrentDials is how many connections are dialed at the same time.
+	// Default 8.
+	MaxConcurrentDials int
+	// MaxLifetime is how long a connection is lent at most. An exclusive one is
+	// closed when it is given back after that, or at once if it is idle; a shared
+	// one is lent until another one has been dialed in its place, and closed when
+	// the last caller has given it back. Zero is no limit.
+	MaxLifetime time.Duration
+	// LifetimeJitter is by how much, at most, MaxLifetime is shortened, by chance
+	// for each connection, so that those made together do not end together.
+	// Default a tenth of MaxLifetime; NoJitter is none.
+	LifetimeJitter time.Duration
+	// IdleTimeout is how long a connection that nobody uses is kept, and up to a
+	// quarter more; but the pool keeps MinSize. A shared pool, which spreads its
+	// callers over all connections, also closes one when for that long at most
+	// half of TargetSharing callers were on each of the others, had there been
+	// one less. Zero is no limit.
+	IdleTimeout time.Duration
+	// CheckIdleAfter is for factories that are a [Checker]: it is asked only about
+	// connections that were not used for that long (for three quarters of it at
+	// least), and in shared pools about those that are suspect. Zero is before
+	// each loan.
+	CheckIdleAfter time.Duration
+	// CheckEvery is for factories that are a [Pinger]: how often a connection is
+	// pinged that nobody has used meanwhile, or that is suspect. A ping takes
+	// DialTimeout at most. Zero is not at all.
+	CheckEvery time.Duration
+	// ReplaceAfter is for shared pools only: a connection that has been suspect
+	// for that long is replaced, as soon as another one can be dialed. Default
+	// 30 s; Never is not at all.
+	ReplaceAfter time.Duration
+	// LeakAfter is how long a lease may be out before it counts as leaked. It
+	// goes on being one. Zero is for ever. It costs each loan two looks at the
+	// clock, and about a microsecond more if there is OnLeak.
+	LeakAfter time.Duration
+	// OnLeak is told of each leaked lease, with the stack of its Acquire, and
+	// again when it comes back. It is called concurrently and must not block or
+	// call the pool. Nil is nobody: leaks are counted, but no stacks are kept.
+	OnLeak func(LeakInfo) `json:"-"`
+	// OnUse is told how long each lease was out, when it is given back, on the
+	// goroutine of whoever gives it back. It must not block or call the pool. It
+	// costs each loan two looks at the clock. Nil is nobody.
+	OnUse func(time.Duration) `json:"-"`
 	// Observer is told of waits and dials. Nil is nobody.
-	Observer core.Observer
+	Observer core.Observer `json:"-"`
 }
 
 // complete returns cfg with its defaults filled in, and an error for each
@@ -117,6 +180,14 @@ func (cfg Config) complete() (Config, []error) {
 		{"MaxWaiters", int64(cfg.MaxWaiters), cfg.MaxWaiters},
 		{"AcquireTimeout", int64(cfg.AcquireTimeout), cfg.AcquireTimeout},
 		{"DialTimeout", int64(cfg.DialTimeout), cfg.DialTimeout},
+		{"MaxConcurrentDials", int64(cfg.MaxConcurrentDials), cfg.MaxConcurrentDials},
+		{"MaxLifetime", int64(cfg.MaxLifetime), cfg.MaxLifetime},
+		{"LifetimeJitter", int64(cfg.LifetimeJitter), cfg.LifetimeJitter},
+		{"IdleTimeout", int64(cfg.IdleTimeout), cfg.IdleTimeout},
+		{"CheckIdleAfter", int64(cfg.CheckIdleAfter), cfg.CheckIdleAfter},
+		{"CheckEvery", int64(cfg.CheckEvery), cfg.CheckEvery},
+		{"ReplaceAfter", int64(cfg.ReplaceAfter), cfg.ReplaceAfter},
+		{"LeakAfter", int64(cfg.LeakAfter), cfg.LeakAfter},
 	} {
 		if f.value < 0 {
 			fault("%s is negative: %v", f.name, f.text)
@@ -127,6 +198,8 @@ func (cfg Config) complete() (Config, []error) {
 	setDefault(&cfg.Name, DefaultName)
 	setDefault(&cfg.AcquireTimeout, DefaultAcquireTimeout)
 	setDefault(&cfg.DialTimeout, DefaultDialTimeout)
+	setDefault(&cfg.MaxConcurrentDials, DefaultConcurrentDials)
+	setDefault(&cfg.LifetimeJitter, cfg.MaxLifetime/10)
 	switch cfg.Mode {
 	case Exclusive:
 		if given.TargetSharing > 0 {
@@ -135,22 +208,38 @@ func (cfg Config) complete() (Config, []error) {
 		if given.MaxSharing > 0 {
 			fault("MaxSharing is %d, but the pool is exclusive", given.MaxSharing)
 		}
+		if given.ReplaceAfter > 0 {
+			fault("ReplaceAfter is %v, but the pool is exclusive", given.ReplaceAfter)
+		}
 		setDefault(&cfg.MaxSize, DefaultMaxSizeExclusive)
 		// To lend exclusively is to share with one caller.
 		cfg.TargetSharing, cfg.MaxSharing = 1, 1
 	case Shared:
 		setDefault(&cfg.MaxSize, DefaultMaxSizeShared)
+		setDefault(&cfg.ReplaceAfter, DefaultReplaceAfter)
 		// Where only one of them is given, the default of the other gives way.
 		setDefault(&cfg.MaxSharing, max(DefaultMaxSharing, given.TargetSharing))
 		setDefault(&cfg.TargetSharing, min(DefaultTargetSharing, cfg.MaxSharing))
 		if given.MaxSharing > 0 && given.TargetSharing > given.MaxSharing {
 			fault("TargetSharing %d exceeds MaxSharing %d", given.TargetSharing, given.MaxSharing)
 		}
+		if cfg.MaxSharing > maxSharing {
+			fault("MaxSharing %d exceeds %d", cfg.MaxSharing, maxSharing)
+		}
 	default:
 		fault("Mode is %v, want exclusive or shared", cfg.Mode)
 	}
 	if given.MaxSize >= 0 && cfg.MaxSize > 0 && cfg.MinSize > cfg.MaxSize {
 		fault("MinSize %d exceeds MaxSize %s", cfg.MinSize, orDefault(given.MaxSize, cfg.MaxSize))
+	}
+	switch {
+	case given.LifetimeJitter > 0 && given.MaxLifetime == 0:
+		fault("LifetimeJitter is %v, but MaxLifetime is not set", given.LifetimeJitter)
+	case given.MaxLifetime > 0 && given.LifetimeJitter > given.MaxLifetime:
+		fault("LifetimeJitter %v exceeds MaxLifetime %v", given.LifetimeJitter, given.MaxLifetime)
+	}
+	if cfg.OnLeak != nil && cfg.LeakAfter == 0 {
+		fault("OnLeak is set, but LeakAfter is not")
 	}
 	return cfg, faults
 }
@@ -179,21 +268,41 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 	if f == nil {
 		faults = append(faults, errors.New("the factory is nil"))
 	}
+	checker, isChecker := f.(Checker[C])
+	if cfg.CheckIdleAfter > 0 && f != nil && !isChecker {
+		faults = append(faults, fmt.Errorf("CheckIdleAfter is %v, but the factory has no method Alive", cfg.CheckIdleAfter))
+	}
+	pinger, isPinger := f.(Pinger[C])
+	if cfg.CheckEvery > 0 && f != nil && !isPinger {
+		faults = append(faults, fmt.Errorf("CheckEvery is %v, but the factory has no method Ping", cfg.CheckEvery))
+	}
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("pool: bad configuration: %w", errors.Join(faults...))
 	}
 	p := &Pool[C]{
 		cfg:        cfg,
 		factory:    f,
+		checker:    checker,
+		pinger:     pinger,
 		errClosed:  fmt.Errorf("pool %q: %w", cfg.Name, ErrClosed),
 		errTooMany: fmt.Errorf("pool %q: %w", cfg.Name, ErrTooManyWaiters),
+		exclusive:  cfg.Mode == Exclusive,
+		askAlways:  isChecker && cfg.CheckIdleAfter == 0,
+		tracked:    cfg.LeakAfter > 0 || cfg.OnUse != nil,
+		epoch:      time.Now(),
 		leaving:    map[*entry[C]]struct{}{},
+		dials:      map[*dial[C]]struct{}{},
+		lowSince:   never,
 		closed:     map[CloseReason]uint64{},
 		drained:    make(chan struct{}),
 		quiet:      make(chan struct{}),
 		over:       make(chan struct{}),
 	}
-	p.checker, _ = f.(Checker[C])
 	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.max.Store(int64(cfg.MaxSize))
+	p.table.Store(&table[C]{})
+	p.overdue.init(p.now, p.endOverdue)
+	p.retry.init(p.now, p.retryNow)
+	p.upkeep.init(p.now, p.maintain)
 	return p, nil
 }

@@ -5,6 +5,7 @@ package pool_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock-go/penstock/pool"
 )
@@ -31,6 +32,18 @@ func TestNewNamesEveryFault(t *testing.T) {
 		{"target above max", pool.Config{Mode: pool.Shared, TargetSharing: 9, MaxSharing: 8}, false, []string{"TargetSharing 9 exceeds MaxSharing 8"}},
 		{"default target above max", pool.Config{Mode: pool.Shared, MaxSharing: 8}, false, nil},
 		{"target above default max", pool.Config{Mode: pool.Shared, TargetSharing: 129}, false, nil},
+		{"everything", pool.Config{Mode: pool.Shared, MaxConcurrentDials: 1, MaxLifetime: 5, LifetimeJitter: 5, IdleTimeout: 1, ReplaceAfter: pool.Never, LeakAfter: 1,
+			OnLeak: func(pool.LeakInfo) {}, OnUse: func(time.Duration) {}}, false, nil},
+		{"new negatives", pool.Config{MaxConcurrentDials: -1, MaxLifetime: -2, LifetimeJitter: -3, IdleTimeout: -4, CheckIdleAfter: -5, CheckEvery: -6, ReplaceAfter: -7, LeakAfter: -8}, false,
+			[]string{"MaxConcurrentDials is negative: -1", "MaxLifetime is negative: -2ns", "LifetimeJitter is negative: -3ns", "IdleTimeout is negative: -4ns",
+				"CheckIdleAfter is negative: -5ns", "CheckEvery is negative: -6ns", "ReplaceAfter is negative: -7ns", "LeakAfter is negative: -8ns"}},
+		{"jitter without lifetime", pool.Config{LifetimeJitter: 1}, false, []string{"LifetimeJitter is 1ns, but MaxLifetime is not set"}},
+		{"jitter above lifetime", pool.Config{MaxLifetime: 1, LifetimeJitter: 2}, false, []string{"LifetimeJitter 2ns exceeds MaxLifetime 1ns"}},
+		{"OnLeak alone", pool.Config{OnLeak: func(pool.LeakInfo) {}}, false, []string{"OnLeak is set, but LeakAfter is not"}},
+		{"ReplaceAfter in an exclusive pool", pool.Config{ReplaceAfter: 1}, false, []string{"ReplaceAfter is 1ns, but the pool is exclusive"}},
+		{"checks without a checker", pool.Config{CheckIdleAfter: 1, CheckEvery: 2}, false,
+			[]string{"CheckIdleAfter is 1ns, but the factory has no method Alive", "CheckEvery is 2ns, but the factory has no method Ping"}},
+		{"too many seats", pool.Config{Mode: pool.Shared, MaxSharing: 1<<16 + 1}, false, []string{"MaxSharing 65537 exceeds 65536"}},
 		{"unknown mode", pool.Config{Mode: 7}, false, []string{"Mode is mode(7), want exclusive or shared"}},
 	} {
 		var f pool.Factory[*conn] = &factory{}
@@ -65,7 +78,7 @@ func TestDefaults(t *testing.T) {
 		if s := p.Stats(); s.Max != tc.max || s.Min != 0 || p.Name() != "pool" {
 			t.Errorf("%v pool %q: Max = %d, Min = %d", tc.mode, p.Name(), s.Max, s.Min)
 		}
-		if s := p.Stats(); len(s.Closed) != 4 {
+		if s := p.Stats(); len(s.Closed) != 9 {
 			t.Errorf("Closed = %v, want every reason in it", s.Closed)
 		}
 	}

@@ -30,10 +30,39 @@ func backoff(n int) time.Duration {
 	return step/2 + rand.N(step/2+1)
 }
 
+// dial is the making of a connection. Everything is guarded by the pool's mutex.
+type dial[C any] struct {
+	ref      any // the operation that gave rise to it
+	round    uint64
+	replaces *entry[C] // nil if it takes up room of its own
+	cancel   context.CancelFunc
+	limit    *time.Timer // gives it up
+	unwanted CloseReason // what becomes of its connection, if it is not in Pool.dials any more
+}
+
+// Limits for a factory that does not keep to its contract.
+const (
+	// dialGrace is how long Dial may take to return after its context has ended.
+	dialGrace = 100 * time.Millisecond
+	// maxStuck is how many dials may be given up and not have returned. Beyond
+	// that no new ones are begun, so that the goroutines do not grow without end.
+	maxStuck = 64
+)
+
 // hopeless reports whether a caller would wait for nothing: there is no
 // connection, and none will be dialed before the backoff is over. p.mu is held.
-func (p *Pool[C]) hopeless(now time.Time) bool {
-	return len(p.conns) == 0 && p.dialing == 0 && p.lastDial != nil && now.Before(p.retryAt)
+func (p *Pool[C]) hopeless(now instant) bool {
+	return len(p.conns) == 0 && p.dialing == 0 && p.lastDial.Load() != nil &&
+		(now < p.retryAt || p.stuck >= maxStuck)
+}
+
+// room returns how many dials may be begun. p.mu is held.
+func (p *Pool[C]) room() int {
+	return min(
+		int(p.max.Load())-len(p.conns)-p.dialing,
+		p.cfg.MaxConcurrentDials-len(p.dials),
+		maxStuck-p.stuck,
+	)
 }
 
 // need returns how many dials should be begun: for the waiters, for Start, and
@@ -43,7 +72,8 @@ func (p *Pool[C]) need() int {
 		return 0
 	}
 	share := p.cfg.TargetSharing
-	need := (p.waiters.len+share-1)/share - p.dialing
+	waiters := max(p.waiters.len-int(p.gone.Load()), 0)
+	need := (waiters+share-1)/share - p.dialing
 
 	floor := 0
 	if p.keepMin {
@@ -52,29 +82,26 @@ func (p *Pool[C]) need() int {
 	for _, s := range p.starts {
 		floor = max(floor, s.want)
 	}
-	size := len(p.conns) + p.dialing
-	return min(max(need, floor-size), p.cfg.MaxSize-size)
+	return min(max(need, floor-len(p.conns)-p.dialing), p.room())
 }
 
 // replenish begins the dials that are needed, or sees to it that they are
 // begun when the backoff is over. It is called after each change that may
 // create need. p.mu is held.
 func (p *Pool[C]) replenish() {
-	if p.need() <= 0 {
+	if p.waiters.len == 0 && !p.keepMin && len(p.starts) == 0 {
 		return
 	}
-	now := time.Now()
-	if p.hopeless(now) {
-		p.failWaiters(p.lastDial)
+	now := p.now()
+	if p.waiters.len > 0 && p.hopeless(now) {
+		p.failWaiters(p.lastDial.Load())
 	}
 	need := p.need()
 	if need <= 0 {
 		return
 	}
-	if pause := p.retryAt.Sub(now); pause > 0 {
-		if p.timer == nil {
-			p.timer = time.AfterFunc(pause, p.retry)
-		}
+	if now < p.retryAt {
+		p.retry.set(p.retryAt)
 		return
 	}
 	var ref any
@@ -87,53 +114,77 @@ func (p *Pool[C]) replenish() {
 		}
 	}
 	for range need {
-		p.beginDial(ref)
+		p.beginDial(ref, nil)
 	}
 }
 
-// retry is called when a backoff is over.
-func (p *Pool[C]) retry() {
+// retryNow is called when a backoff is over.
+func (p *Pool[C]) retryNow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.timer = nil
 	p.replenish()
+	p.rotate()
 }
 
 // grow begins a dial in the background if e was just lent and every connection
-// of a shared pool has as many callers as it should. p.mu is held.
+// of a shared pool has as many callers as it should. It is for the next caller
+// to do if p.mu is busy.
 func (p *Pool[C]) grow(ctx context.Context, e *entry[C]) {
-	if p.cfg.Mode != Shared || e.suspect || e.callers < p.cfg.TargetSharing ||
-		p.dialing > 0 || len(p.conns) >= p.cfg.MaxSize {
+	if e.callers() >= p.cfg.TargetSharing && p.mu.TryLock() {
+		defer p.mu.Unlock()
+		p.growLocked(ctx, e)
+	}
+}
+
+// growLocked is grow with p.mu held.
+func (p *Pool[C]) growLocked(ctx context.Context, e *entry[C]) {
+	if !p.mayGrow.Load() || e.flags.Load()&flagSuspect != 0 || e.callers() < p.cfg.TargetSharing {
 		return
 	}
 	for _, other := range p.conns {
-		if !other.suspect && other.callers < p.cfg.TargetSharing {
+		if other.flags.Load()&flagSuspect == 0 && other.callers() < p.cfg.TargetSharing {
 			return
 		}
 	}
-	if time.Now().Before(p.retryAt) {
+	if p.now() < p.retryAt {
 		return
 	}
 	var ref any
 	if p.cfg.Observer != nil {
 		ref = p.cfg.Observer.Ref(ctx)
 	}
-	p.beginDial(ref)
+	p.beginDial(ref, nil)
+}
+
+// gauge sees whether the pool may grow without being asked. It is called when
+// the number of connections or dials has changed. p.mu is held.
+func (p *Pool[C]) gauge() {
+	p.mayGrow.Store(!p.exclusive && !p.draining && p.dialing == 0 && p.room() > 0)
 }
 
 // beginDial dials a connection on a goroutine of its own. ref is the operation
-// that gave rise to it. p.mu is held.
-func (p *Pool[C]) beginDial(ref any) {
-	p.dialing++
-	p.dials++
+// that gave rise to it, old the connection whose place it takes, if any. p.mu
+// is held.
+func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
+	ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.DialTimeout, ErrDialTimeout)
+	d := &dial[C]{ref: ref, round: p.round, replaces: old, cancel: cancel}
+	p.dials[d] = struct{}{}
+	if old == nil {
+		p.dialing++
+	} else {
+		p.replacing++
+		old.successor = d
+	}
+	p.begun++
 	p.jobs++
-	go p.dial(ref, p.round)
+	p.gauge()
+	d.limit = time.AfterFunc(p.cfg.DialTimeout+dialGrace, func() { p.abandon(d) })
+	go p.dial(ctx, d)
 }
 
-func (p *Pool[C]) dial(ref any, round uint64) {
-	ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.DialTimeout, ErrDialTimeout)
-	defer cancel()
-	scope := core.Scope{Kind: core.KindConnect, Start: time.Now(), Source: p.cfg.Name, Ref: ref}
+func (p *Pool[C]) dial(ctx context.Context, d *dial[C]) {
+	defer d.cancel()
+	scope := core.Scope{Kind: core.KindConnect, Start: time.Now(), Source: p.cfg.Name, Ref: d.ref}
 	if p.cfg.Observer != nil {
 		ctx = p.cfg.Observer.Begin(ctx, scope)
 	}
@@ -153,7 +204,7 @@ func (p *Pool[C]) dial(ref any, round uint64) {
 				p.cfg.Observer.End(ctx, scope, nil)
 			}
 		}
-		p.dialed(conn, failed, round)
+		p.dialed(d, conn, failed)
 	}()
 	conn, err = p.makeConn(ctx)
 }
@@ -195,38 +246,110 @@ func isZero(conn any) bool {
 	return !v.IsValid() || v.IsZero()
 }
 
-// dialed settles a dial of the given round.
-func (p *Pool[C]) dialed(conn C, failed *DialError, round uint64) {
+// dialed is called when the factory has returned.
+func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dialing--
 	defer p.endJob()
-	e := &entry[C]{pool: p, conn: conn}
-	switch {
-	case p.closing && failed != nil:
-		return // we cut it short ourselves
-	case p.closing:
-		p.remove(e, CloseShutdown)
+	d.limit.Stop()
+	if d.unwanted != "" {
+		p.stuck--
+		if failed == nil {
+			p.remove(&entry[C]{pool: p, conn: conn}, d.unwanted)
+		}
+		p.replenish()
 		return
+	}
+	old := d.replaces
+	p.forget(d)
+	switch {
+	case p.draining && failed != nil:
+		// We may have cut it short ourselves, and nobody wants to know.
+	case p.draining:
+		p.remove(&entry[C]{pool: p, conn: conn}, CloseShutdown)
 	case failed != nil:
-		p.dialErrors++
-		p.lastDial = failed
-		if round == p.round {
-			// Dials that fail together are one reason to wait longer, not many.
-			p.round++
-			p.failures++
-			p.retryAt = time.Now().Add(backoff(p.failures))
-		}
-		p.settleStarts(failed)
-		if len(p.conns) == 0 && p.dialing == 0 {
-			p.failWaiters(failed)
-		}
+		p.failed(d, failed)
 	default:
-		p.lastDial, p.retryAt, p.failures = nil, time.Time{}, 0
-		p.touch(e)
-		p.conns = append(p.conns, e)
-		p.serve()
+		p.lastDial.Store(nil)
+		p.retryAt, p.failures = 0, 0
+		e := p.newEntry(conn)
+		p.seatWaiters(e)
+		p.add(e)
+		if old != nil {
+			p.remove(old, old.due)
+		}
 		p.settleStarts(nil)
+		p.replenish()
+		p.rotate()
+	}
+}
+
+// failed settles a dial that came to nothing. p.mu is held.
+func (p *Pool[C]) failed(d *dial[C], failed *DialError) {
+	p.dialErrors++
+	p.lastDial.Store(failed)
+	if d.round == p.round {
+		// Dials that fail together are one reason to wait longer, not many.
+		p.round++
+		p.failures++
+		p.retryAt = p.now() + backoff(p.failures)
+	}
+	p.settleStarts(failed)
+	if len(p.conns) == 0 && p.dialing == 0 {
+		p.failWaiters(failed)
 	}
 	p.replenish()
+	p.rotate()
+}
+
+// seatWaiters gives the seats of a new connection to those who wait. p.mu is
+// held.
+func (p *Pool[C]) seatWaiters(e *entry[C]) {
+	for p.first() != nil {
+		seat, ok := e.sit()
+		if !ok {
+			return
+		}
+		if !p.offer(e, seat) {
+			e.rise(seat)
+		}
+	}
+}
+
+// forget takes d out of those that are wanted. p.mu is held.
+func (p *Pool[C]) forget(d *dial[C]) {
+	delete(p.dials, d)
+	if d.replaces == nil {
+		p.dialing--
+	} else {
+		p.replacing--
+		d.replaces.successor, d.replaces = nil, nil
+	}
+	p.gauge()
+}
+
+// drop makes d unwanted: what comes of it is closed. p.mu is held.
+func (p *Pool[C]) drop(d *dial[C], reason CloseReason) {
+	p.forget(d)
+	d.unwanted = reason
+	d.cancel()
+	p.stuck++
+}
+
+// abandon settles a dial that has not returned though its context has ended.
+// It costs no room any more, so that others may be begun.
+func (p *Pool[C]) abandon(d *dial[C]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.dials[d]; !ok {
+		return
+	}
+	p.drop(d, CloseDiscarded)
+	if !p.draining {
+		p.failed(d, &DialError{
+			Pool:    p.cfg.Name,
+			Err:     fmt.Errorf("the factory has not returned: %w", context.DeadlineExceeded),
+			Timeout: true,
+		})
+	}
 }

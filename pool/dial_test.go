@@ -346,3 +346,117 @@ type nothing struct{}
 
 func (nothing) Dial(context.Context) (any, error) { return nil, nil }
 func (nothing) Close(context.Context, any) error  { return nil }
+
+func TestAFactoryThatNeverReturnsCostsNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		var stuck atomic.Bool
+		stuck.Store(true)
+		f := &factory{onDial: func(context.Context, int) error {
+			if stuck.Load() {
+				<-stop
+			}
+			return nil
+		}}
+		p := open(t, f, pool.Config{MaxSize: 1, DialTimeout: time.Second})
+		start := time.Now()
+		_, err := p.Acquire(t.Context())
+		wantErr(t, "Acquire", err, pool.ErrDialTimeout)
+		if waited := time.Since(start); waited > 1100*time.Millisecond {
+			t.Errorf("waited %v, want DialTimeout and a moment of grace", waited)
+		}
+		if s := p.Stats(); s.Dialing != 0 || s.DialErrors != 1 {
+			t.Errorf("Stats = %+v, want no dial under way", s)
+		}
+		stuck.Store(false)
+		time.Sleep(50 * time.Millisecond)
+		acquire(t, p).Release()
+		close(stop) // the late connection is of no use any more
+		synctest.Wait()
+		if s := p.Stats(); s.Idle != 1 || s.Closed[pool.CloseDiscarded] != 1 {
+			t.Errorf("Stats = %+v, want the late one closed", s)
+		}
+	})
+}
+
+func TestDialsThatNeverReturnDoNotPileUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		f := &factory{onDial: func(context.Context, int) error { <-stop; return nil }}
+		p := open(t, f, pool.Config{MaxSize: 4, DialTimeout: time.Second})
+		for range 1000 {
+			_, err := p.Acquire(t.Context())
+			wantErr(t, "Acquire", err, pool.ErrDial)
+			time.Sleep(time.Second)
+		}
+		if n := f.dials(); n > 64 {
+			t.Errorf("%d dials hang", n)
+		}
+		close(stop)
+		time.Sleep(5 * time.Second)
+		acquire(t, p).Release()
+	})
+}
+
+func TestCloseWhileADialHangsEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		f := &factory{onDial: func(context.Context, int) error { <-stop; return nil }}
+		p := open(t, f, pool.Config{DialTimeout: time.Second})
+		_, err := p.Acquire(t.Context())
+		wantErr(t, "Acquire", err, pool.ErrDialTimeout)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err = p.Close(ctx)
+		if err == nil || !strings.Contains(err.Error(), "calls of the factory that have not returned: 1") {
+			t.Errorf("Close = %v, want it to name the dial that hangs", err)
+		}
+		close(stop)
+		synctest.Wait()
+	})
+}
+
+func TestNoMoreThanMaxConcurrentDialsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most atomic.Int32
+		f := &factory{onDial: func(context.Context, int) error {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+			time.Sleep(time.Second)
+			return nil
+		}}
+		p := open(t, f, pool.Config{MaxSize: 10, MaxConcurrentDials: 3, AcquireTimeout: time.Minute})
+		var waiting []<-chan result
+		for range 10 {
+			waiting = append(waiting, acquireAsync(t.Context(), p))
+		}
+		for _, c := range waiting {
+			if r := <-c; r.err != nil {
+				t.Errorf("Acquire = %v", r.err)
+			}
+		}
+		if n := most.Load(); n != 3 {
+			t.Errorf("%d dials at once, want 3", n)
+		}
+	})
+}
+
+func TestADialIsNotBegunForThoseWhoHaveGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &factory{onDial: func(context.Context, int) error { time.Sleep(time.Second); return nil }}
+		p := open(t, f, pool.Config{MaxSize: 20, MaxConcurrentDials: 1})
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 20 {
+			acquireAsync(ctx, p)
+		}
+		synctest.Wait()
+		cancel()
+		time.Sleep(time.Minute)
+		if n := f.dials(); n != 1 {
+			t.Errorf("%d dials, want the one that was under way", n)
+		}
+		wantUsage(t, p, usage{Idle: 1})
+	})
+}

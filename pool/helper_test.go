@@ -20,8 +20,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // conn is a connection that knows what was done to it.
 type conn struct {
-	id     int // from 1, in the order of dialing
+	id     int // from 1, in the order in which dials ended
+	dial   int // from 1, in the order in which they began
 	dead   atomic.Bool
+	asked  atomic.Int32 // how often the checker was asked
 	users  atomic.Int32
 	closed atomic.Int32
 }
@@ -51,7 +53,7 @@ func (f *factory) Dial(ctx context.Context) (*conn, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := &conn{id: len(f.made) + 1}
+	c := &conn{id: len(f.made) + 1, dial: n}
 	f.made = append(f.made, c)
 	return c, nil
 }
@@ -81,7 +83,18 @@ func (f *factory) conns() []*conn {
 // checked is a factory with the optional method.
 type checked struct{ *factory }
 
-func (checked) Alive(c *conn) bool { return !c.dead.Load() }
+func (checked) Alive(c *conn) bool {
+	c.asked.Add(1)
+	return !c.dead.Load()
+}
+
+// pinged is a factory with the other optional method.
+type pinged struct {
+	*factory
+	ping func(ctx context.Context, c *conn) error
+}
+
+func (p pinged) Ping(ctx context.Context, c *conn) error { return p.ping(ctx, c) }
 
 // open makes a pool that is closed when the test ends; then every connection
 // must have been closed, once.
@@ -95,14 +108,11 @@ func open(t *testing.T, f pool.Factory[*conn], cfg pool.Config) *pool.Pool[*conn
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = p.Close(ctx) // tests that care have closed it before
-		var made []*conn
-		switch f := f.(type) {
-		case *factory:
-			made = f.conns()
-		case checked:
-			made = f.conns()
+		all, _ := f.(interface{ conns() []*conn })
+		if all == nil {
+			return
 		}
-		for _, c := range made {
+		for _, c := range all.conns() {
 			if n := c.closed.Load(); n != 1 {
 				t.Errorf("connection %d was closed %d times", c.id, n)
 			}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -16,15 +17,45 @@ type Lease[C any] = core.Lease[C]
 
 // Pool lends connections of type C. It is made with [New] and safe for
 // concurrent use.
+//
+// A loan without a wait takes no lock and writes to nothing but the connection
+// itself: the callers of different connections do not get in each other's way.
 type Pool[C any] struct {
 	cfg        Config // with its defaults
 	factory    Factory[C]
 	checker    Checker[C] // nil if the factory is none
+	pinger     Pinger[C]  // nil if the factory is none
 	errClosed  error      // ErrClosed with the name
 	errTooMany error      // ErrTooManyWaiters with the name
 
-	ctx    context.Context // of dials; ends when Close begins
+	exclusive bool
+	askAlways bool // ask the checker before each loan
+	tracked   bool // keep an account of each loan
+
+	epoch  time.Time       // of the pool's clock
+	ctx    context.Context // of dials and checks; ends when Close begins
 	cancel context.CancelFunc
+
+	hints sync.Pool // of *hint, see take
+	seed  atomic.Uint32
+
+	// gate says what a loan or a return has to mind besides its connection: how
+	// many callers are parked, and the bits below. It is written with mu held. A
+	// caller raises it before it looks for a seat for the last time, and whoever
+	// gives one back looks at it after that, so one of them sees the other.
+	gate atomic.Int64
+	// table is those connections that may be lent. Like what it points at it is
+	// never changed, but replaced, with mu held; a connection that is in an old
+	// one only is shut.
+	table atomic.Pointer[table[C]]
+
+	max           atomic.Int64 // Config.MaxSize, or what Resize made of it
+	asking        atomic.Int64 // callers that wait
+	gone          atomic.Int64 // waiters that have gone, but are in the queue still
+	mayGrow       atomic.Bool  // see grow
+	lastDial      atomic.Pointer[DialError]
+	doubleReturns atomic.Uint64
+	timeouts      atomic.Uint64
 
 	drained chan struct{} // closed when no new lease is given and none is out
 	quiet   chan struct{} // closed when the pool is closed and no job is left
@@ -32,31 +63,53 @@ type Pool[C any] struct {
 
 	closeErr error
 
-	// mu guards everything below, and the entries.
-	mu       sync.Mutex
-	conns    []*entry[C]            // those that may be lent
-	leaving  map[*entry[C]]struct{} // taken out of conns, but leases are still out
-	waiters  waiterList[C]          // while there are any, no seat is free
-	inFlight int
-	uses     uint64 // a clock that ticks with each use of a connection
+	overdue alarm // ends waits that take too long
+	retry   alarm // begins the dials that a backoff put off
+	upkeep  alarm // see maintain
 
-	dialing  int
-	lastDial *DialError // nil after a success
-	retryAt  time.Time  // no dial is begun before
-	failures int        // rounds of dials that failed, in a row
-	round    uint64     // number of the current round of dials
-	timer    *time.Timer
-	keepMin  bool // Start was called
-	starts   []*start
+	// mu guards everything below, and of the entries what they say it does.
+	mu      sync.Mutex
+	conns   []*entry[C]            // those that may be lent
+	leaving map[*entry[C]]struct{} // taken out of conns, but not closed yet
+	waiters waiterList[C]          // those parked
+	looking bool                   // somebody is about to be parked, unless there is a seat
+	strict  bool                   // nobody may overtake a waiter
+
+	dials     map[*dial[C]]struct{} // whose connections are wanted
+	dialing   int                   // those of dials that take up room
+	replacing int                   // those of dials that take the place of a connection
+	stuck     int                   // dials given up whose Dial has not returned
+	checking  int                   // seats that checks have
+	retryAt   instant               // no dial is begun before
+	failures  int                   // rounds of dials that failed, in a row
+	round     uint64                // number of the current round of dials
+	keepMin   bool                  // Start was called
+	starts    []*start
 
 	draining bool // no new lease, no new dial
 	closing  bool // Close was called
 	shut     bool // conns is empty for good
-	jobs     int  // goroutines that dial or close
+	jobs     int  // goroutines that dial, close or check
 	jobErrs  []error
 
-	timeouts, dials, dialErrors, doubleReturns uint64
-	closed                                     map[CloseReason]uint64
+	begun, dialErrors, leaks, resets uint64
+
+	lastReset string
+	lowSince  instant // since when one connection less would do, see shrink
+	closed    map[CloseReason]uint64
+}
+
+// The upper bits of Pool.gate. Below them it is the number of waiters.
+const (
+	// gateStrict: callers queue up, even if a seat is free.
+	gateStrict = 1 << 32
+	// gateClosed: nothing is lent any more.
+	gateClosed = 1 << 33
+)
+
+// table is the connections that may be lent.
+type table[C any] struct {
+	conns []*entry[C]
 }
 
 var _ core.Source[int] = (*Pool[int])(nil)
@@ -64,52 +117,57 @@ var _ core.Source[int] = (*Pool[int])(nil)
 // Name returns the pool's name.
 func (p *Pool[C]) Name() string { return p.cfg.Name }
 
-// Acquire borrows a connection: the one with the fewest callers among those
-// that are not suspect. If there is none it waits for its turn, as long as ctx
+// now reads the pool's clock.
+func (p *Pool[C]) now() instant { return time.Since(p.epoch) }
+
+// Acquire borrows a connection. An exclusive pool lends one that nobody has,
+// those that were used of late first; a shared pool lends the one with the
+// fewest callers among those that are not suspect. (Of more than eight it looks
+// at eight, always others.) If there is none the caller waits, as long as ctx
 // and Config.AcquireTimeout allow.
+//
+// Those who wait are served in the order in which they came. A newcomer may
+// take what is free before one who waits has woken up to take it; that ends as
+// soon as a waiter has been overtaken and has waited for [Overtaking]: from
+// then on everybody queues up, until those in front have waited less.
 //
 // Its errors are an [*AcquireError] when the wait ended without a connection
 // (or ctx had ended before), a [*DialError] when the pool has no connection and
 // could not make one, [ErrClosed], and [ErrTooManyWaiters].
 func (p *Pool[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 	if ctx.Err() != nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
 		return core.Lease[C]{}, p.acquireError(ctx, 0)
 	}
-	p.mu.Lock()
-	lease, w, err := p.lendOrQueue(ctx)
-	p.mu.Unlock()
-	if w == nil {
-		return lease, err
-	}
-	return p.wait(w)
-}
-
-// lendOrQueue returns a lease or an error at once, or else a queued waiter.
-// p.mu is held.
-func (p *Pool[C]) lendOrQueue(ctx context.Context) (core.Lease[C], *waiter[C], error) {
-	if p.draining {
-		return core.Lease[C]{}, nil, p.errClosed
-	}
-	if p.waiters.len == 0 { // else no seat is free, and it would be theirs
-		if e := p.pick(); e != nil {
-			lease := p.lend(e)
-			p.grow(ctx, e)
-			return lease, nil, nil
+	if p.gate.Load() < gateStrict {
+		if e, token := p.take(false); e != nil {
+			if p.mayGrow.Load() {
+				p.grow(ctx, e)
+			}
+			return e.lease(token), nil
 		}
 	}
-	since := time.Now()
-	switch {
-	case p.hopeless(since):
-		return core.Lease[C]{}, nil, p.lastDial
-	case p.cfg.MaxWaiters > 0 && p.waiters.len >= p.cfg.MaxWaiters:
-		return core.Lease[C]{}, nil, p.errTooMany
+	return p.acquireSlowly(ctx)
+}
+
+// TryAcquire borrows a connection if one is free now and nobody has to be
+// overtaken for it. If not, a connection is dialed in the background if there
+// may be another one.
+func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
+	if p.gate.Load() < gateStrict {
+		if e, token := p.take(false); e != nil {
+			if p.mayGrow.Load() {
+				p.grow(context.Background(), e)
+			}
+			return e.lease(token), true
+		}
 	}
-	w := &waiter[C]{ctx: ctx, since: since, ready: make(chan grant[C], 1)}
-	p.waiters.push(w)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.replenish()
-	return core.Lease[C]{}, w, nil
+	if !p.draining && p.dialing == 0 && p.room() > 0 && p.now() >= p.retryAt {
+		p.beginDial(nil, nil)
+	}
+	return core.Lease[C]{}, false
 }
 
 // Do runs fn on a borrowed connection and gives it back, also when fn panics.

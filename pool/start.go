@@ -5,7 +5,6 @@ package pool
 import (
 	"context"
 	"slices"
-	"time"
 )
 
 // start is a call of Start that waits.
@@ -42,7 +41,7 @@ func (p *Pool[C]) start(ctx context.Context) error {
 	p.keepMin = true
 	p.starts = append(p.starts, s)
 	p.settleStarts(nil)
-	p.retryAt = time.Time{} // whoever says start wants to know now
+	p.retryAt = 0 // whoever says start wants to know now
 	p.replenish()
 	p.mu.Unlock()
 
@@ -66,7 +65,7 @@ func (p *Pool[C]) start(ctx context.Context) error {
 // them if err is not nil. p.mu is held.
 func (p *Pool[C]) settleStarts(err error) {
 	p.starts = slices.DeleteFunc(p.starts, func(s *start) bool {
-		if err == nil && len(p.conns) < s.want {
+		if err == nil && len(p.conns) < min(s.want, int(p.max.Load())) {
 			return false
 		}
 		s.done <- err

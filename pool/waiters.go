@@ -4,53 +4,101 @@ package pool
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
 )
 
+// Overtaking is how long newcomers may overtake a waiter, see [Pool.Acquire].
+// It is what the mutex of package sync has. To hand each connection to the
+// first waiter is fairer at first sight, but leaves it unused until that waiter
+// runs, and once there is a queue every caller is put to sleep.
+const Overtaking = time.Millisecond
+
 // waiter is a caller that waits for a connection.
 type waiter[C any] struct {
+	// ready has room for one signal: that state has changed from parked.
+	ready chan struct{}
 	ctx   context.Context
-	since time.Time
-	ready chan grant[C] // has room for the one grant that a waiter gets
+	since instant
+	seq   uint64 // later waiters have a greater one
 
-	// Guarded by the pool's mutex.
-	prev, next *waiter[C]
-	queued     bool
-	granted    bool
-}
+	// A waiter whose context ends leaves without the pool's mutex: many may do so
+	// at the same moment, and those who live must not stand in line with them. So
+	// it stays in the queue until somebody comes across it, or sweeps.
+	state atomic.Uint32 // a waiterState
 
-// grant ends a wait: with a lease, or with an error.
-type grant[C any] struct {
-	lease core.Lease[C]
+	prev, next *waiter[C] // guarded by the pool's mutex
+
+	// What a wait that was granted came to; set before the signal.
+	entry *entry[C]
+	token uint64
 	err   error
 }
 
-// waiterList is a queue of waiters. Each operation takes constant time.
+const (
+	parked  uint32 = iota // in the queue
+	woken                 // taken out, and told that there may be a seat to take
+	granted               // taken out with a seat, or an error, and told so
+	left                  // taken out because its context has ended
+	gone                  // its context has ended, and from now on it is the queue's
+)
+
+// waiterList is a queue of waiters in the order of their seq. Each operation
+// takes constant time, but for inserting those that were woken in vain.
 type waiterList[C any] struct {
 	head, tail *waiter[C]
 	len        int
+	seq        uint64
+	free       sync.Pool // of *waiter[C]
 }
 
-// push makes w the last.
-func (l *waiterList[C]) push(w *waiter[C]) {
-	w.queued = true
-	w.prev = l.tail
-	if l.tail == nil {
+// make returns a waiter that is the latest.
+func (l *waiterList[C]) make(ctx context.Context, since instant) *waiter[C] {
+	w, _ := l.free.Get().(*waiter[C])
+	if w == nil {
+		w = &waiter[C]{ready: make(chan struct{}, 1)}
+	}
+	l.seq++
+	w.ctx, w.since, w.seq = ctx, since, l.seq
+	return w
+}
+
+// recycle takes back a waiter that is not in the queue and has no signal left.
+func (l *waiterList[C]) recycle(w *waiter[C]) {
+	w.ctx, w.entry, w.err = nil, nil, nil
+	l.free.Put(w)
+}
+
+// insert puts w where it belongs, almost always at one of the ends.
+func (l *waiterList[C]) insert(w *waiter[C]) {
+	w.state.Store(parked)
+	l.len++
+	if l.tail == nil || l.tail.seq < w.seq {
+		w.prev, w.next = l.tail, nil
+	} else {
+		next := l.head
+		for next.seq < w.seq {
+			next = next.next
+		}
+		w.prev, w.next = next.prev, next
+	}
+	if w.prev == nil {
 		l.head = w
 	} else {
-		l.tail.next = w
+		w.prev.next = w
 	}
-	l.tail = w
-	l.len++
+	if w.next == nil {
+		l.tail = w
+	} else {
+		w.next.prev = w
+	}
 }
 
-// remove takes w out, if it is in.
+// remove takes a waiter out.
 func (l *waiterList[C]) remove(w *waiter[C]) {
-	if !w.queued {
-		return
-	}
 	if w.prev == nil {
 		l.head = w.next
 	} else {
@@ -61,82 +109,315 @@ func (l *waiterList[C]) remove(w *waiter[C]) {
 	} else {
 		w.next.prev = w.prev
 	}
-	w.prev, w.next, w.queued = nil, nil, false
+	w.prev, w.next = nil, nil
 	l.len--
 }
 
-// grant takes w out and ends its wait.
-func (l *waiterList[C]) grant(w *waiter[C], g grant[C]) {
-	l.remove(w)
-	w.granted = true
-	w.ready <- g
+// pop takes w out of the queue, and reports whether it was there still: it may
+// have gone. p.mu is held.
+func (p *Pool[C]) pop(w *waiter[C], state uint32) bool {
+	p.waiters.remove(w)
+	p.setGate()
+	if w.state.CompareAndSwap(parked, state) {
+		return true
+	}
+	p.gone.Add(-1)
+	p.waiters.recycle(w)
+	return false
+}
+
+// setGate makes p.gate say what is the case. p.mu is held.
+func (p *Pool[C]) setGate() {
+	if p.waiters.len == 0 {
+		p.strict = false
+	}
+	gate := int64(p.waiters.len)
+	if p.looking {
+		gate++
+	}
+	if p.strict {
+		gate |= gateStrict
+	}
+	if p.draining {
+		gate |= gateClosed
+	}
+	p.gate.Store(gate)
+}
+
+// first returns the first waiter whose context has not ended. The others have
+// gone, though some had no time yet to say so. p.mu is held.
+func (p *Pool[C]) first() *waiter[C] {
+	for w := p.waiters.head; w != nil; w = p.waiters.head {
+		if w.state.Load() == parked && w.ctx.Err() == nil {
+			return w
+		}
+		p.pop(w, left)
+	}
+	return nil
+}
+
+// grant ends the wait of w with a seat or an error, or with neither if it took
+// too long, and reports whether it was there to be told. p.mu is held.
+func (p *Pool[C]) grant(w *waiter[C], e *entry[C], token uint64, err error) bool {
+	w.entry, w.token, w.err = e, token, err
+	if !p.pop(w, granted) {
+		return false
+	}
+	p.asking.Add(-1)
+	w.ready <- struct{}{}
+	return true
 }
 
 // failWaiters ends every wait with err. p.mu is held.
 func (p *Pool[C]) failWaiters(err error) {
-	for p.waiters.head != nil {
-		p.waiters.grant(p.waiters.head, grant[C]{err: err})
+	for w := p.waiters.head; w != nil; w = p.waiters.head {
+		p.grant(w, nil, 0, err)
 	}
 }
 
-// serve hands free seats to waiters, the first first. p.mu is held.
+// offer hands a seat that was taken for the purpose to the first waiter, and
+// reports whether there was one. p.mu is held.
+func (p *Pool[C]) offer(e *entry[C], seat int) bool {
+	for w := p.first(); w != nil; w = p.first() {
+		since := w.since
+		if p.grant(w, e, e.token(seat), nil) {
+			if p.strict && p.now()-since < Overtaking {
+				p.strict = false // the queue has become short
+				p.setGate()
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// serve sees to it that seats that were given up are taken. p.mu is held.
 func (p *Pool[C]) serve() {
-	for p.waiters.head != nil {
-		w := p.waiters.head
-		if w.ctx.Err() != nil {
-			// It has gone, though it had no time yet to say so: it finds itself
-			// neither queued nor granted. The seat goes to the next.
-			p.waiters.remove(w)
+	for w := p.first(); w != nil; w = p.first() {
+		if !p.strict {
+			if p.pop(w, woken) {
+				w.ready <- struct{}{}
+				return
+			}
 			continue
 		}
-		e := p.pick()
+		e, token := p.take(true)
 		if e == nil {
+			p.replenish()
 			return
 		}
-		p.waiters.grant(w, grant[C]{lease: p.lend(e)})
+		if seat := seatOf(token); !p.offer(e, seat) {
+			e.rise(seat)
+			return
+		}
 	}
 }
 
-// wait waits until w gets a lease or an error, or its time is over.
-func (p *Pool[C]) wait(w *waiter[C]) (lease core.Lease[C], err error) {
-	if observer := p.cfg.Observer; observer != nil {
-		scope := core.Scope{Kind: core.KindAcquire, Start: w.since, Source: p.cfg.Name}
-		ctx := observer.Begin(w.ctx, scope)
-		defer func() { observer.End(ctx, scope, err) }()
-	}
-	timer := time.NewTimer(p.cfg.AcquireTimeout)
-	defer timer.Stop()
-	select {
-	case g := <-w.ready:
-		return g.lease.After(time.Since(w.since)), g.err
-	case <-w.ctx.Done():
-	case <-timer.C:
-	}
-
+// pass hands a seat of e that is about to be given up to the first waiter, so
+// that nobody can overtake it.
+func (p *Pool[C]) pass(e *entry[C], seat int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if w.granted {
-		// At the same moment. The lease is taken, so that no seat is lost.
-		g := <-w.ready
-		return g.lease.After(time.Since(w.since)), g.err
+	if !p.strict || p.draining || e.removed || (p.askAlways || e.flags.Load() != 0) && !e.sound() {
+		return false
 	}
-	p.waiters.remove(w)
-	p.timeouts++
-	return core.Lease[C]{}, p.acquireError(w.ctx, time.Since(w.since))
+	return p.offer(e, seat)
 }
 
-// acquireError describes the end of a wait. p.mu is held.
+// acquireSlowly is Acquire where there was no seat, or somebody else's.
+func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
+	p.mu.Lock()
+	since := p.now()
+	w := p.waiters.make(ctx, since)
+	if p.cfg.MaxWaiters > 0 && p.asking.Load() >= int64(p.cfg.MaxWaiters) {
+		w.err = p.errTooMany
+	}
+	p.asking.Add(1)
+	e, token, err, over := p.park(w)
+	p.mu.Unlock()
+	switch {
+	case over:
+		p.waiters.recycle(w)
+	case p.cfg.Observer != nil:
+		e, token, err = p.waitObserved(w)
+	default:
+		e, token, err = p.wait(w)
+	}
+	if e == nil {
+		return core.Lease[C]{}, err
+	}
+	return e.lease(token).After(p.now() - since), nil
+}
+
+// park puts w into the queue, unless its wait is over. It is over with a seat
+// or an error. p.mu is held.
+func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over bool) {
+	if p.draining {
+		p.asking.Add(-1)
+		return nil, 0, p.errClosed, true
+	}
+	// Who is older than all who queue takes a seat if there is one. From here on
+	// whoever gives one up sees that it is wanted.
+	if head := p.first(); !p.strict || head == nil || head.seq > w.seq {
+		p.looking = true
+		p.setGate()
+		e, token = p.take(true)
+		p.looking = false
+		if e != nil {
+			p.setGate()
+			p.asking.Add(-1)
+			p.growLocked(w.ctx, e)
+			return e, token, nil, true
+		}
+	}
+	now := p.now()
+	refusal := w.err // set if it has come only now, and too many wait
+	w.err = nil
+	ended := w.ctx.Err() != nil || now-w.since >= p.cfg.AcquireTimeout
+	if ended || p.hopeless(now) || refusal != nil {
+		p.setGate()
+		p.asking.Add(-1)
+		switch {
+		case ended:
+			refusal = p.expire(w.ctx, w.since)
+		case p.hopeless(now):
+			refusal = p.lastDial.Load()
+		}
+		p.replenish()
+		return nil, 0, refusal, true
+	}
+	p.waiters.insert(w)
+	if now-w.since >= Overtaking {
+		p.strict = true
+	}
+	p.setGate()
+	p.overdue.set(later(p.waiters.head.since, p.cfg.AcquireTimeout))
+	p.replenish()
+	return nil, 0, nil, false
+}
+
+// wait waits until w gets a seat or an error, or its time is over. w is not to
+// be used after.
+func (p *Pool[C]) wait(w *waiter[C]) (e *entry[C], token uint64, err error) {
+	for over := false; !over; {
+		select {
+		case <-w.ready:
+			e, token, err, over = p.roused(w)
+		case <-w.ctx.Done():
+			return p.giveUp(w)
+		}
+	}
+	p.waiters.recycle(w)
+	return e, token, err
+}
+
+// waitObserved is wait with somebody who watches. It is on its own so that the
+// stack of a goroutine that waits need not grow.
+func (p *Pool[C]) waitObserved(w *waiter[C]) (e *entry[C], token uint64, err error) {
+	scope := core.Scope{Kind: core.KindAcquire, Start: p.epoch.Add(w.since), Source: p.cfg.Name}
+	ctx := p.cfg.Observer.Begin(w.ctx, scope)
+	defer func() { p.cfg.Observer.End(ctx, scope, err) }()
+	return p.wait(w)
+}
+
+// roused is called by a waiter that was signaled. Its wait is over with a seat
+// or an error, or else it is in the queue again.
+func (p *Pool[C]) roused(w *waiter[C]) (e *entry[C], token uint64, err error, over bool) {
+	if w.state.Load() == granted {
+		if w.entry == nil && w.err == nil {
+			w.err = p.expire(w.ctx, w.since)
+		}
+		return w.entry, w.token, w.err, true
+	}
+	if p.gate.Load() < gateStrict {
+		if e, token = p.take(false); e != nil {
+			p.asking.Add(-1)
+			if p.mayGrow.Load() {
+				p.grow(w.ctx, e)
+			}
+			return e, token, nil, true
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.park(w)
+}
+
+// giveUp ends the wait of w because its context has ended.
+func (p *Pool[C]) giveUp(w *waiter[C]) (e *entry[C], token uint64, err error) {
+	ctx, since := w.ctx, w.since
+	if w.state.CompareAndSwap(parked, gone) {
+		p.sweep()
+	} else {
+		switch w.state.Load() {
+		case granted:
+			// At the same moment. The seat is taken, so that none is lost.
+			<-w.ready
+			e, token, err, _ = p.roused(w)
+			p.waiters.recycle(w)
+			return e, token, err
+		case woken:
+			<-w.ready
+			p.mu.Lock()
+			p.serve() // somebody else is to have what w was told of
+			p.mu.Unlock()
+		}
+		p.waiters.recycle(w)
+	}
+	p.asking.Add(-1)
+	return nil, 0, p.expire(ctx, since)
+}
+
+// sweep takes those that have gone out of the queue if they are most of it. Not
+// each of them does so, and none waits for it: whoever has the mutex comes
+// across them too.
+func (p *Pool[C]) sweep() {
+	if 2*p.gone.Add(1) <= p.gate.Load()%gateStrict || !p.mu.TryLock() {
+		return
+	}
+	defer p.mu.Unlock()
+	for w := p.waiters.head; w != nil; {
+		next := w.next
+		if w.state.Load() == gone {
+			p.pop(w, left)
+		}
+		w = next
+	}
+}
+
+// expire returns the error of a wait that came to nothing.
+func (p *Pool[C]) expire(ctx context.Context, since instant) error {
+	p.timeouts.Add(1)
+	return p.acquireError(ctx, p.now()-since)
+}
+
+// endOverdue ends the waits that take too long. All may take equally long, so
+// those are the first in the queue.
+func (p *Pool[C]) endOverdue() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	for w := p.waiters.head; w != nil; w = p.waiters.head {
+		if end := later(w.since, p.cfg.AcquireTimeout); now < end {
+			p.overdue.set(end)
+			return
+		}
+		p.grant(w, nil, 0, nil)
+	}
+}
+
+// acquireError describes the end of a wait.
 func (p *Pool[C]) acquireError(ctx context.Context, waited time.Duration) error {
 	e := &AcquireError{
 		Pool:    p.cfg.Name,
 		Waited:  waited,
-		Max:     p.cfg.MaxSize,
-		Waiters: p.waiters.len,
+		Max:     int(p.max.Load()),
+		Waiters: int(p.asking.Load()),
 		Err:     ctx.Err(),
 	}
-	e.InUse, e.Idle = p.usage()
-	if p.lastDial != nil {
-		e.LastDial = p.lastDial
+	e.InUse, e.Idle = p.table.Load().usage()
+	if last := p.lastDial.Load(); last != nil {
+		e.LastDial = last
 	}
 	return e
 }

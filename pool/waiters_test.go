@@ -36,18 +36,72 @@ func TestWaitersAreServedInTheirOrder(t *testing.T) {
 	})
 }
 
-func TestNobodyOvertakesAWaiter(t *testing.T) {
+func TestAWaiterIsOvertakenForAMomentOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const hold = 100 * time.Microsecond
 		p := open(t, &factory{}, pool.Config{MaxSize: 1})
-		lease := acquire(t, p)
-		first := acquireAsync(t.Context(), p)
+		acquire(t, p).Release()
+		// Whoever has just released the connection asks for it again before
+		// anybody else can run: a waiter is overtaken for ever, if that is allowed.
+		stop := make(chan struct{})
+		var overtaking sync.WaitGroup
+		overtaking.Go(func() {
+			for {
+				lease := acquire(t, p)
+				time.Sleep(hold)
+				lease.Release()
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		})
 		synctest.Wait()
-		// The waiter is granted the seat within Release, before it runs.
-		lease.Release()
-		second := acquireAsync(t.Context(), p)
-		synctest.Wait()
-		if pending(first) || !pending(second) {
-			t.Error("the later caller was served first")
+		for range 100 {
+			start := time.Now()
+			lease := acquire(t, p)
+			if waited := time.Since(start); waited > pool.Overtaking+2*hold {
+				t.Errorf("waited %v, want %v and two loans at most", waited, pool.Overtaking)
+			}
+			lease.Release()
+			time.Sleep(hold / 3)
+		}
+		close(stop)
+		overtaking.Wait()
+	})
+}
+
+func TestNobodyOvertakesThoseWhoHaveWaitedLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hold = 300 * time.Microsecond
+		p := open(t, &factory{}, pool.Config{MaxSize: 2})
+		var (
+			mu       sync.Mutex
+			longest  time.Duration
+			finished int
+			all      sync.WaitGroup
+		)
+		// 40 callers for 2 connections: each has 19 before it, and waits 6 ms for
+		// them in strict order.
+		for range 40 {
+			all.Go(func() {
+				for range 50 {
+					start := time.Now()
+					lease := acquire(t, p)
+					waited := time.Since(start)
+					time.Sleep(hold)
+					lease.Release()
+					mu.Lock()
+					longest = max(longest, waited)
+					finished++
+					mu.Unlock()
+				}
+			})
+		}
+		all.Wait()
+		if bound := 20*hold + pool.Overtaking + 2*hold; longest > bound || finished != 2000 {
+			t.Errorf("%d loans, the longest wait %v, want %v at most", finished, longest, bound)
 		}
 	})
 }

@@ -2,13 +2,23 @@ module github.com/penstock-go/penstock/docs/benchmarks
 
 go 1.26.0
 
-replace github.com/penstock-go/penstock => ../..
+replace (
+	github.com/penstock-go/penstock => ../..
+	github.com/redis/go-redis/v9/penstockbench => ./goredis
+)
 
 require (
 	github.com/eapache/go-resiliency v1.7.0
 	github.com/failsafe-go/failsafe-go v0.9.8
+	github.com/jackc/puddle/v2 v2.2.3
 	github.com/penstock-go/penstock v0.0.0
+	github.com/redis/go-redis/v9/penstockbench v0.0.0
 	github.com/sony/gobreaker/v2 v2.4.0
 )
 
-require github.com/bits-and-blooms/bitset v1.24.4 // indirect
+require (
+	github.com/bits-and-blooms/bitset v1.24.4 // indirect
+	github.com/redis/go-redis/v9 v9.23.0 // indirect
+	go.uber.org/atomic v1.12.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+)

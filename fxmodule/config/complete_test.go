@@ -20,6 +20,9 @@ var inCode = []string{
 	".Config.DialOptions",
 	".Config.Pool.Mode",
 	".Config.Pool.Observer",
+	".Config.Pool.LeakAfter", // OnLeak is told
+	".Config.Pool.OnLeak",
+	".Config.Pool.OnUse",
 	".Chain.Name",
 	".Chain.Stages",
 	".Chain.OperationTimeout", // Timeout is that

@@ -53,6 +53,13 @@ func (t *target) fields() []field {
 		{"pool.max_waiters", &c.Pool.MaxWaiters},
 		{"pool.acquire_timeout", &c.Pool.AcquireTimeout},
 		{"pool.dial_timeout", &c.Pool.DialTimeout},
+		{"pool.max_concurrent_dials", &c.Pool.MaxConcurrentDials},
+		{"pool.max_lifetime", &c.Pool.MaxLifetime},
+		{"pool.lifetime_jitter", &c.Pool.LifetimeJitter},
+		{"pool.idle_timeout", &c.Pool.IdleTimeout},
+		{"pool.check_idle_after", &c.Pool.CheckIdleAfter},
+		{"pool.check_every", &c.Pool.CheckEvery},
+		{"pool.replace_after", &c.Pool.ReplaceAfter},
 
 		{"operation_timeout", &c.Timeout},
 		{"order", &chain.Order},

@@ -125,6 +125,9 @@ func (c Config) differences(other Config) (names []string) {
 // same compares values some of which cannot be compared, and are then never
 // the same.
 func same(a, b any) bool {
+	if f, g := reflect.ValueOf(a), reflect.ValueOf(b); f.Kind() == reflect.Func && g.Kind() == reflect.Func {
+		return f.IsNil() && g.IsNil()
+	}
 	return (a == nil || reflect.ValueOf(a).Comparable()) && (b == nil || reflect.ValueOf(b).Comparable()) && a == b
 }
 
