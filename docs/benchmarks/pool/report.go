@@ -107,7 +107,7 @@ func (r result) lines() []string {
 func disturbed(cases []result) string {
 	for _, c := range cases {
 		if c.Name == "uncontended" && c.Share > 0 && c.Share < 0.9 {
-			return fmt.Sprintf("note: other processes were at work: this one had %.0f %% of the processors, and its figures are no good", 100*c.Share)
+			return fmt.Sprintf("note: other processes were at work: this one had %.0f %% of the processors, so do not rely on its figures", 100*c.Share)
 		}
 	}
 	return ""
