@@ -22,7 +22,7 @@ func FuzzPool(f *testing.F) {
 	f.Add([]byte{0xc3, 0, 0, 0, 0, 0, 0, 3, 11, 19, 7, 2, 2, 2})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		if len(script) == 0 || len(script) > 200 {
-			t.Skip()
+			return // nothing to play, or too much
 		}
 		synctest.Test(t, func(t *testing.T) { play(t, script[0], script[1:]) })
 	})
