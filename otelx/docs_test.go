@@ -199,6 +199,7 @@ func emitEverything(t *testing.T, h *harness) {
 				return errBackend
 			})
 		}
+		h.RecordUse("main", time.Millisecond)
 		for _, e := range []core.Event{
 			{Kind: core.EventRetry, Op: search, Attempt: 1, Delay: time.Second, Err: errBackend},
 			{Kind: core.EventRetryEnd, Op: search, Attempt: 2, Outcome: "exhausted", Err: errBackend},
@@ -274,6 +275,7 @@ func TestNamesAreThoseOfTheSemanticConventions(t *testing.T) {
 		otelx.MetricConnTimeouts:      dbconv.ClientConnectionTimeouts{}.Name(),
 		otelx.MetricConnCreateTime:    dbconv.ClientConnectionCreateTime{}.Name(),
 		otelx.MetricConnWaitTime:      dbconv.ClientConnectionWaitTime{}.Name(),
+		otelx.MetricConnUseTime:       dbconv.ClientConnectionUseTime{}.Name(),
 	} {
 		if ours != theirs {
 			t.Errorf("%s, want %s", ours, theirs)

@@ -22,6 +22,7 @@ type instruments struct {
 	duration   metric.Float64Histogram
 	createTime metric.Float64Histogram
 	waitTime   metric.Float64Histogram
+	useTime    metric.Float64Histogram
 
 	retries     metric.Int64Counter
 	outcomes    metric.Int64Counter
@@ -68,6 +69,8 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	fault(err)
 	createTime, err := dbconv.NewClientConnectionCreateTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
 	fault(err)
+	useTime, err := dbconv.NewClientConnectionUseTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
+	fault(err)
 	waitTime, err := dbconv.NewClientConnectionWaitTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
 	fault(err)
 	count, err := dbconv.NewClientConnectionCountObservable(m)
@@ -94,6 +97,7 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		duration:   duration.Inst(),
 		createTime: createTime.Inst(),
 		waitTime:   waitTime.Inst(),
+		useTime:    useTime.Inst(),
 
 		retries:     counter(MetricRetries, "{retry}", "The number of attempts made after a failed one."),
 		outcomes:    counter(MetricRetryOutcomes, "{operation}", "The number of operations in which an attempt failed, by how they ended."),

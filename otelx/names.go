@@ -74,6 +74,7 @@ const (
 	MetricConnTimeouts      = "db.client.connection.timeouts"
 	MetricConnCreateTime    = "db.client.connection.create_time"
 	MetricConnWaitTime      = "db.client.connection.wait_time"
+	MetricConnUseTime       = "db.client.connection.use_time"
 )
 
 // Metrics of Penstock's own.

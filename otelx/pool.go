@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -18,6 +19,16 @@ const (
 	stateIdle = "idle"
 	stateUsed = "used"
 )
+
+// RecordUse measures how long a connection of the pool of that name was lent.
+// It costs a measurement for each loan, so it is not made by itself: have a pool
+// call it by pool.Config.OnUse.
+func (o *Observer) RecordUse(name string, d time.Duration) {
+	ctx := context.Background()
+	if o.inst.useTime.Enabled(ctx) {
+		o.inst.useTime.Record(ctx, d.Seconds(), o.inst.connLabels.of(name, ""))
+	}
+}
 
 // RegisterPool makes the metrics of the pool called name read stats whenever
 // they are collected, until [Observer.Close]. stats must be safe for concurrent
