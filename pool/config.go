@@ -95,7 +95,9 @@ type Config struct {
 	// Mode says how connections are lent. Default Exclusive.
 	Mode Mode
 	// MaxSize is how many connections there may be. Default 10, and 4 in a
-	// shared pool.
+	// shared pool. Those that are on their way out, because they are broken or
+	// have reached their lifetime, do not count; nor does the one that a shared
+	// pool dials to replace another.
 	MaxSize int
 	// MinSize is how many connections Start dials and the pool keeps from then
 	// on: a lost one is replaced in the background. Default 0.

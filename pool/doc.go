@@ -16,12 +16,18 @@
 // A Pool is a core.Source, so a core.Client puts its chain of middleware on
 // top of it.
 //
-// Connections are dialed on goroutines of the pool's own, when callers ask for
-// them. Callers that have to wait are served strictly in the order in which
-// they came, with whatever comes first: a connection that was given back, or a
-// new one. While the pool has no connection at all and its last dial failed,
-// callers are told so at once instead of waiting, until the backoff between
-// dials is over.
+// A loan without a wait takes no lock, allocates nothing, and does not look at
+// the clock. Connections are dialed on goroutines of the pool's own, when
+// callers ask for them. Callers that have to wait are served in the order in
+// which they came, with whatever comes first: a connection that was given back,
+// or a new one. Others may overtake them for a moment only, see [Overtaking].
+// While the pool has no connection at all and its last dial failed, callers are
+// told so at once instead of waiting, until the backoff between dials is over.
+//
+// Connections can be given a lifetime and an idle time, be checked before they
+// are lent and in the background, and be replaced all at once ([Pool.Reset]).
+// What a pool does in the background it does on timers: no goroutine waits for
+// something to do, and none is left after [Pool.Close].
 //
 // The pool does not know what the errors of a backend mean: whoever gives a
 // connection back says in which state it is (core.ConnFate). It does not

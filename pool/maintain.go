@@ -94,7 +94,7 @@ func (p *Pool[C]) maintainLocked() (leaks []LeakInfo) {
 		p.replenish()
 		p.rotate()
 	}
-	if len(p.conns)+len(p.leaving) > 0 {
+	if !p.draining && len(p.conns)+len(p.leaving) > 0 {
 		next = min(next, p.nextTick(now))
 	}
 	p.upkeep.set(next)
