@@ -148,12 +148,23 @@ func (p *Pool[C]) setGate() {
 // gone, though some had no time yet to say so. p.mu is held.
 func (p *Pool[C]) first() *waiter[C] {
 	for w := p.waiters.head; w != nil; w = p.waiters.head {
-		if w.state.Load() == parked && w.ctx.Err() == nil {
+		if w.state.Load() == parked && !ended(w.ctx) {
 			return w
 		}
 		p.pop(w, left)
 	}
 	return nil
+}
+
+// ended is ctx.Err() != nil without the lock that Err takes once there is an
+// error: the one of a channel that thousands may have in common.
+func ended(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // grant ends the wait of w with a seat or an error, or with neither if it took
@@ -273,12 +284,12 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 	now := p.now()
 	refusal := w.err // set if it has come only now, and too many wait
 	w.err = nil
-	ended := w.ctx.Err() != nil || now-w.since >= p.cfg.AcquireTimeout
-	if ended || p.hopeless(now) || refusal != nil {
+	over = ended(w.ctx) || now-w.since >= p.cfg.AcquireTimeout
+	if over || p.hopeless(now) || refusal != nil {
 		p.setGate()
 		p.asking.Add(-1)
 		switch {
-		case ended:
+		case over:
 			refusal = p.expire(w.ctx, w.since)
 		case p.hopeless(now):
 			refusal = p.lastDial.Load()
