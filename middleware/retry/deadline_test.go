@@ -70,6 +70,16 @@ func TestAHintBeyondTheCapIsNotWaitedFor(t *testing.T) {
 	})
 }
 
+func TestANegativeHintIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, steady(t))
+		if err := r.do(t.Context(), core.ReadOnly, &limited{-time.Hour}, nil); err != nil {
+			t.Errorf("Do = %v", err)
+		}
+		r.at(t, 0, time.Second)
+	})
+}
+
 func TestACancelEndsTheWaitAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := steady(t)
