@@ -155,11 +155,11 @@ type Config struct {
 	// OnLeak is told of each leaked lease, with the stack of its Acquire, and
 	// again when it comes back. It is called concurrently and must not block or
 	// call the pool. Nil is nobody: leaks are counted, but no stacks are kept.
-	OnLeak func(LeakInfo)
+	OnLeak func(LeakInfo) `json:"-"`
 	// OnUse is told how long each lease was out, when it is given back, on the
 	// goroutine of whoever gives it back. It must not block or call the pool. It
 	// costs each loan two looks at the clock. Nil is nobody.
-	OnUse func(time.Duration)
+	OnUse func(time.Duration) `json:"-"`
 	// Observer is told of waits and dials. Nil is nobody.
 	Observer core.Observer
 }
