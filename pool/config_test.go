@@ -3,6 +3,7 @@
 package pool_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +82,13 @@ func TestDefaults(t *testing.T) {
 		if s := p.Stats(); len(s.Closed) != 9 {
 			t.Errorf("Closed = %v, want every reason in it", s.Closed)
 		}
+	}
+}
+
+func TestAConfigCanBePrinted(t *testing.T) {
+	cfg := pool.Config{Name: "docs", LeakAfter: time.Second, OnLeak: func(pool.LeakInfo) {}, OnUse: func(time.Duration) {}}
+	text, err := json.Marshal(cfg)
+	if err != nil || !strings.Contains(string(text), `"Name":"docs"`) || strings.Contains(string(text), "OnLeak") {
+		t.Errorf("Marshal = %s, %v", text, err)
 	}
 }
