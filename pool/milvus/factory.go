@@ -21,6 +21,7 @@ import (
 var (
 	_ pool.Factory[*Conn] = (*Factory)(nil)
 	_ pool.Checker[*Conn] = (*Factory)(nil)
+	_ pool.Pinger[*Conn]  = (*Factory)(nil)
 )
 
 // Factory makes connections to one database of one Milvus. It is safe for
@@ -139,6 +140,9 @@ func (f *Factory) Close(_ context.Context, c *Conn) error {
 	// Not the SDK's Close, which must not run beside other calls.
 	return c.close()
 }
+
+// Ping asks the server whether c works, see [Ping].
+func (f *Factory) Ping(ctx context.Context, c *Conn) error { return Ping(ctx, c) }
 
 // Alive reports whether calls on c have a chance. It does no I/O, but lets a
 // connection that gRPC has put to sleep come back.
