@@ -162,22 +162,16 @@ func Build(cfg Config) (*Chain, error) {
 		add(trace.Name, trace.New(), nil)
 	}
 	if !out(breaker.Name, cfg.Breaker.Disabled) {
-		if chain.Breaker, err = breaker.New(cfg.Breaker); err != nil {
-			add(breaker.Name, nil, err)
-		} else {
-			add(breaker.Name, chain.Breaker.Middleware, nil)
-		}
+		chain.Breaker, err = breaker.New(cfg.Breaker)
+		add(breaker.Name, chain.Breaker.Middleware, err)
 	}
 	if !out(breaker.KeyedName, cfg.KeyedBreaker == nil || cfg.KeyedBreaker.Each.Disabled) {
 		name, cfg := cfg.Name, *cfg.KeyedBreaker
 		if name != "" {
 			cfg.Each.Name = cmp.Or(cfg.Each.Name, name+".keyed")
 		}
-		if chain.KeyedBreaker, err = breaker.NewKeyed(cfg); err != nil {
-			add(breaker.KeyedName, nil, err)
-		} else {
-			add(breaker.KeyedName, chain.KeyedBreaker.Middleware, nil)
-		}
+		chain.KeyedBreaker, err = breaker.NewKeyed(cfg)
+		add(breaker.KeyedName, chain.KeyedBreaker.Middleware, err)
 	}
 	if !out(retry.Name, cfg.Retry.Disabled) {
 		middleware, err := retry.New(cfg.Retry)
@@ -188,34 +182,22 @@ func Build(cfg Config) (*Chain, error) {
 		add(timeout.Name, middleware, err)
 	}
 	if !out(health.Name, cfg.Health.Disabled || cfg.Health.Probe == nil) {
-		if chain.Monitor, err = health.NewMonitor(cfg.Health); err != nil {
-			add(health.Name, nil, err)
-		} else {
-			add(health.Name, chain.Monitor.Middleware, nil)
-		}
+		chain.Monitor, err = health.NewMonitor(cfg.Health)
+		add(health.Name, chain.Monitor.Middleware, err)
 	}
 	if !out(bulkhead.Name, cfg.Bulkhead.Disabled || cfg.Bulkhead == (bulkhead.Config{})) {
 		cfg.Bulkhead.Name = cmp.Or(cfg.Bulkhead.Name, cfg.Name)
-		if chain.Bulkhead, err = bulkhead.New(cfg.Bulkhead); err != nil {
-			add(bulkhead.Name, nil, err)
-		} else {
-			add(bulkhead.Name, chain.Bulkhead.Middleware, nil)
-		}
+		chain.Bulkhead, err = bulkhead.New(cfg.Bulkhead)
+		add(bulkhead.Name, chain.Bulkhead.Middleware, err)
 	}
 	if !out(ratelimit.Name, cfg.RateLimit.Disabled || cfg.RateLimit == (ratelimit.Config{})) {
 		cfg.RateLimit.Name = cmp.Or(cfg.RateLimit.Name, cfg.Name)
-		if chain.Limiter, err = ratelimit.New(cfg.RateLimit); err != nil {
-			add(ratelimit.Name, nil, err)
-		} else {
-			add(ratelimit.Name, chain.Limiter.Middleware, nil)
-		}
+		chain.Limiter, err = ratelimit.New(cfg.RateLimit)
+		add(ratelimit.Name, chain.Limiter.Middleware, err)
 	}
 	if !out(chaos.Name, cfg.Chaos.Disabled || len(cfg.Chaos.Faults) == 0 && !cfg.Chaos.Off) {
-		if chain.Chaos, err = chaos.New(cfg.Chaos); err != nil {
-			add(chaos.Name, nil, err)
-		} else {
-			add(chaos.Name, chain.Chaos.Middleware, nil)
-		}
+		chain.Chaos, err = chaos.New(cfg.Chaos)
+		add(chaos.Name, chain.Chaos.Middleware, err)
 	}
 
 	order := cfg.Order
