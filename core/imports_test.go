@@ -36,6 +36,7 @@ const (
 	rapid      = "pgregory.net/rapid"
 	coretests  = "core/coretest"
 	milvustest = "pool/milvus/milvustest"
+	listHelper = "internal/list"
 	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
 	protobuf   = "google.golang.org/protobuf/..."
 )
@@ -55,10 +56,12 @@ var otelAPI = []string{
 // rules are the arrows between the packages: what is not here is forbidden, and
 // so is a package that is not here.
 var rules = []rule{
+	{folder: listHelper},
+
 	{folder: "core", tests: []string{coretests}},
 	{folder: "core/coretest", may: []string{"core"}},
 
-	{folder: "pool", may: []string{"core"}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool", may: []string{"core", listHelper}, tests: []string{coretests, goleak, rapid}},
 	{
 		folder: "pool/milvus",
 		may: []string{
@@ -74,9 +77,10 @@ var rules = []rule{
 	},
 
 	{folder: "middleware", may: []string{"core", "middleware/*"}, tests: []string{coretests}},
-	{folder: "middleware/breaker", may: []string{"core", "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests}},
+	{folder: "middleware/breaker", may: []string{"core", listHelper, "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests}},
 	{folder: "middleware/retry", may: []string{"core", "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests}},
 	{folder: "middleware/ratelimit", may: []string{"core", "golang.org/x/time/rate"}, tests: []string{coretests}},
+	{folder: "middleware/bulkhead", may: []string{"core", listHelper}, tests: []string{coretests}},
 	{folder: "middleware/*", may: []string{"core"}, tests: []string{coretests}},
 
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool"}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
@@ -247,6 +251,10 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"core/coretest", ours + "core", true, true},
 		{"core/coretest", ours + "pool", false, false},
 		{"core/other", "context", false, false},
+		{"core", ours + "internal/list", false, false},
+		{"internal/list", "context", true, true},
+		{"internal/list", ours + "core", false, false},
+		{"internal/other", "context", false, false},
 
 		{"pool", ours + "core", true, true},
 		{"pool", ours + "core/coretest", false, true},

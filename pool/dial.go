@@ -72,7 +72,7 @@ func (p *Pool[C]) need() int {
 		return 0
 	}
 	share := p.cfg.TargetSharing
-	waiters := max(p.waiters.len-int(p.gone.Load()), 0)
+	waiters := max(p.waiters.Len()-int(p.gone.Load()), 0)
 	need := (waiters+share-1)/share - p.dialing
 
 	floor := 0
@@ -89,11 +89,11 @@ func (p *Pool[C]) need() int {
 // begun when the backoff is over. It is called after each change that may
 // create need. p.mu is held.
 func (p *Pool[C]) replenish() {
-	if p.waiters.len == 0 && !p.keepMin && len(p.starts) == 0 {
+	if p.waiters.Len() == 0 && !p.keepMin && len(p.starts) == 0 {
 		return
 	}
 	now := p.now()
-	if p.waiters.len > 0 && p.hopeless(now) {
+	if p.waiters.Len() > 0 && p.hopeless(now) {
 		p.failWaiters(p.lastDial.Load())
 	}
 	need := p.need()
@@ -107,8 +107,8 @@ func (p *Pool[C]) replenish() {
 	var ref any
 	if observer := p.cfg.Observer; observer != nil {
 		switch {
-		case p.waiters.tail != nil:
-			ref = observer.Ref(p.waiters.tail.ctx)
+		case p.waiters.Len() > 0:
+			ref = observer.Ref(p.waiters.Last().ctx)
 		case len(p.starts) > 0:
 			ref = observer.Ref(p.starts[len(p.starts)-1].ctx)
 		}

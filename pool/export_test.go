@@ -7,3 +7,10 @@ func Lock[C any](p *Pool[C]) (unlock func()) {
 	p.mu.Lock()
 	return p.mu.Unlock
 }
+
+// NumberWaiters gives the next waiter of p the number n+1.
+func NumberWaiters[C any](p *Pool[C], n uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiters.seq = n
+}

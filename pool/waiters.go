@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/list"
 )
 
 // Overtaking is how long newcomers may overtake a waiter, see [Pool.Acquire].
@@ -25,14 +26,13 @@ type waiter[C any] struct {
 	ready chan struct{}
 	ctx   context.Context
 	since instant
-	seq   uint64 // later waiters have a greater one
+	place list.Elem[*waiter[C]] // in the queue; guarded by the pool's mutex
+	seq   uint32                // greater than that of an earlier waiter, modulo 2^32
 
 	// A waiter whose context ends leaves without the pool's mutex: many may do so
 	// at the same moment, and those who live must not stand in line with them. So
 	// it stays in the queue until somebody comes across it, or sweeps.
 	state atomic.Uint32 // a waiterState
-
-	prev, next *waiter[C] // guarded by the pool's mutex
 
 	// What a wait that was granted came to; set before the signal.
 	entry *entry[C]
@@ -51,11 +51,15 @@ const (
 // waiterList is a queue of waiters in the order of their seq. Each operation
 // takes constant time, but for inserting those that were woken in vain.
 type waiterList[C any] struct {
-	head, tail *waiter[C]
-	len        int
-	seq        uint64
-	free       sync.Pool // of *waiter[C]
+	list.List[*waiter[C]]
+	seq  uint32
+	free sync.Pool // of *waiter[C]
 }
+
+// before reports whether w came earlier than other. A seq has 32 bits, so that
+// a waiter fits into 96 bytes; the comparison is right while fewer than 2^31
+// waiters come during one wait.
+func (w *waiter[C]) before(other *waiter[C]) bool { return int32(w.seq-other.seq) < 0 }
 
 // make returns a waiter that is the latest.
 func (l *waiterList[C]) make(ctx context.Context, since instant) *waiter[C] {
@@ -77,48 +81,21 @@ func (l *waiterList[C]) recycle(w *waiter[C]) {
 // insert puts w where it belongs, almost always at one of the ends.
 func (l *waiterList[C]) insert(w *waiter[C]) {
 	w.state.Store(parked)
-	l.len++
-	if l.tail == nil || l.tail.seq < w.seq {
-		w.prev, w.next = l.tail, nil
-	} else {
-		next := l.head
-		for next.seq < w.seq {
-			next = next.next
-		}
-		w.prev, w.next = next.prev, next
+	if last := l.Last(); last == nil || last.before(w) {
+		l.PushBack(&w.place, w)
+		return
 	}
-	if w.prev == nil {
-		l.head = w
-	} else {
-		w.prev.next = w
+	next := l.First()
+	for next.before(w) {
+		next = next.place.Next()
 	}
-	if w.next == nil {
-		l.tail = w
-	} else {
-		w.next.prev = w
-	}
-}
-
-// remove takes a waiter out.
-func (l *waiterList[C]) remove(w *waiter[C]) {
-	if w.prev == nil {
-		l.head = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next == nil {
-		l.tail = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	w.prev, w.next = nil, nil
-	l.len--
+	l.InsertBefore(&w.place, w, &next.place)
 }
 
 // pop takes w out of the queue, and reports whether it was there still: it may
 // have gone. p.mu is held.
 func (p *Pool[C]) pop(w *waiter[C], state uint32) bool {
-	p.waiters.remove(w)
+	p.waiters.Remove(&w.place)
 	p.setGate()
 	if w.state.CompareAndSwap(parked, state) {
 		return true
@@ -130,10 +107,10 @@ func (p *Pool[C]) pop(w *waiter[C], state uint32) bool {
 
 // setGate makes p.gate say what is the case. p.mu is held.
 func (p *Pool[C]) setGate() {
-	if p.waiters.len == 0 {
+	if p.waiters.Len() == 0 {
 		p.strict = false
 	}
-	gate := int64(p.waiters.len)
+	gate := int64(p.waiters.Len())
 	if p.looking {
 		gate++
 	}
@@ -149,7 +126,7 @@ func (p *Pool[C]) setGate() {
 // first returns the first waiter whose context has not ended. The others have
 // gone, though some had no time yet to say so. p.mu is held.
 func (p *Pool[C]) first() *waiter[C] {
-	for w := p.waiters.head; w != nil; w = p.waiters.head {
+	for w := p.waiters.First(); w != nil; w = p.waiters.First() {
 		if w.state.Load() == parked && !ended(w.ctx) {
 			return w
 		}
@@ -183,7 +160,7 @@ func (p *Pool[C]) grant(w *waiter[C], e *entry[C], token uint64, err error) bool
 
 // failWaiters ends every wait with err. p.mu is held.
 func (p *Pool[C]) failWaiters(err error) {
-	for w := p.waiters.head; w != nil; w = p.waiters.head {
+	for w := p.waiters.First(); w != nil; w = p.waiters.First() {
 		p.grant(w, nil, 0, err)
 	}
 }
@@ -271,7 +248,7 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 	}
 	// Who is older than all who queue takes a seat if there is one. From here on
 	// whoever gives one up sees that it is wanted.
-	if head := p.first(); !p.strict || head == nil || head.seq > w.seq {
+	if head := p.first(); !p.strict || head == nil || w.before(head) {
 		p.looking = true
 		p.setGate()
 		e, token = p.take(true)
@@ -304,7 +281,7 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 		p.strict = true
 	}
 	p.setGate()
-	p.overdue.set(later(p.waiters.head.since, p.cfg.AcquireTimeout))
+	p.overdue.set(later(p.waiters.First().since, p.cfg.AcquireTimeout))
 	p.replenish()
 	return nil, 0, nil, false
 }
@@ -389,8 +366,8 @@ func (p *Pool[C]) sweep() {
 		return
 	}
 	defer p.mu.Unlock()
-	for w := p.waiters.head; w != nil; {
-		next := w.next
+	for w := p.waiters.First(); w != nil; {
+		next := w.place.Next()
 		if w.state.Load() == gone {
 			p.pop(w, left)
 		}
@@ -410,7 +387,7 @@ func (p *Pool[C]) endOverdue() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	for w := p.waiters.head; w != nil; w = p.waiters.head {
+	for w := p.waiters.First(); w != nil; w = p.waiters.First() {
 		if end := later(w.since, p.cfg.AcquireTimeout); now < end {
 			p.overdue.set(end)
 			return

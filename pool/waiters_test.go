@@ -4,6 +4,7 @@ package pool_test
 
 import (
 	"context"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,26 +15,31 @@ import (
 )
 
 func TestWaitersAreServedInTheirOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := open(t, &factory{}, pool.Config{MaxSize: 1})
-		lease := acquire(t, p)
-		var waiting []<-chan result
-		for range 20 {
-			waiting = append(waiting, acquireAsync(t.Context(), p))
-			synctest.Wait()
-		}
-		for i := range waiting {
-			lease.Release()
-			synctest.Wait()
-			for j, c := range waiting[i:] {
-				if served := !pending(c); served != (j == 0) {
-					t.Fatalf("after release %d: waiter %d served = %v", i, i+j, served)
+	for name, first := range map[string]uint32{"from the start": 0, "while their numbers overflow": math.MaxUint32 - 10} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := open(t, &factory{}, pool.Config{MaxSize: 1})
+				pool.NumberWaiters(p, first)
+				lease := acquire(t, p)
+				var waiting []<-chan result
+				for range 20 {
+					waiting = append(waiting, acquireAsync(t.Context(), p))
+					synctest.Wait()
 				}
-			}
-			lease = (<-waiting[i]).lease
-		}
-		lease.Release()
-	})
+				for i := range waiting {
+					lease.Release()
+					synctest.Wait()
+					for j, c := range waiting[i:] {
+						if served := !pending(c); served != (j == 0) {
+							t.Fatalf("after release %d: waiter %d served = %v", i, i+j, served)
+						}
+					}
+					lease = (<-waiting[i]).lease
+				}
+				lease.Release()
+			})
+		})
+	}
 }
 
 func TestAWaiterIsOvertakenForAMomentOnly(t *testing.T) {

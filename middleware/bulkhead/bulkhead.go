@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/list"
 )
 
 // Name is the name of the stage.
@@ -27,19 +28,17 @@ const Name = "bulkhead"
 type Bulkhead struct {
 	cfg Config
 
-	mu          sync.Mutex
-	running     int // guarded by mu, as are all below
-	waiting     int
-	first, last *waiter // whoever waits, in the order of arrival
-	admitted    uint64
-	rejected    uint64
+	mu       sync.Mutex // guards what follows
+	running  int
+	queue    list.List[*waiter] // the callers that wait, in the order of arrival
+	admitted uint64
+	rejected uint64
 }
 
-// waiter is a place in the queue.
+// waiter is a caller that waits for a slot.
 type waiter struct {
-	prev, next *waiter
-	admitted   chan struct{} // closed by whoever hands a slot over
-	gone       bool          // out of the queue; guarded by Bulkhead.mu
+	place    list.Elem[*waiter] // in the queue; guarded by Bulkhead.mu
+	admitted chan struct{}      // closed when the waiter has a slot
 }
 
 // New returns a bulkhead with all its slots free.
@@ -80,18 +79,19 @@ func (b *Bulkhead) Middleware(next core.Handler) core.Handler {
 // there is none.
 func (b *Bulkhead) enter(ctx context.Context) (waited bool, err error) {
 	b.mu.Lock()
-	if b.running < b.cfg.MaxConcurrent { // then nobody waits
+	if b.running < b.cfg.MaxConcurrent { // then the queue is empty
 		b.running++
 		b.admitted++
 		b.mu.Unlock()
 		return false, nil
 	}
-	if b.waiting >= b.cfg.MaxWaiting || ctx.Err() != nil {
+	if b.queue.Len() >= b.cfg.MaxWaiting || ctx.Err() != nil {
 		b.rejected++
 		b.mu.Unlock()
 		return false, &FullError{Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Err: ctx.Err()}
 	}
-	w := b.enqueue()
+	w := &waiter{admitted: make(chan struct{})}
+	b.queue.PushBack(&w.place, w)
 	b.mu.Unlock()
 	return true, b.wait(ctx, w)
 }
@@ -113,14 +113,14 @@ func (b *Bulkhead) wait(ctx context.Context, w *waiter) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if w.gone {
-		if ctx.Err() == nil {
-			return nil // the slot came at the last moment
-		}
+	switch {
+	case w.place.Listed():
+		b.queue.Remove(&w.place)
+	case ctx.Err() == nil:
+		return nil // the slot came at the last moment
+	default:
 		b.admitted--
 		b.handOver()
-	} else {
-		b.remove(w)
 	}
 	b.rejected++
 	return &FullError{Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Waited: time.Since(began), Err: ctx.Err()}
@@ -133,46 +133,17 @@ func (b *Bulkhead) leave() {
 	b.mu.Unlock()
 }
 
-// handOver gives a slot to whoever has waited longest. A slot is free only
-// while nobody waits, so nobody overtakes. The caller holds mu.
+// handOver gives a slot to the first waiter. A slot becomes free only while the
+// queue is empty, so no caller overtakes a waiter. The caller holds mu.
 func (b *Bulkhead) handOver() {
-	w := b.first
+	w := b.queue.First()
 	if w == nil {
 		b.running--
 		return
 	}
-	b.remove(w)
+	b.queue.Remove(&w.place)
 	b.admitted++
 	close(w.admitted)
-}
-
-// enqueue adds a waiter at the end of the queue. The caller holds mu.
-func (b *Bulkhead) enqueue() *waiter {
-	w := &waiter{prev: b.last, admitted: make(chan struct{})}
-	if b.last == nil {
-		b.first = w
-	} else {
-		b.last.next = w
-	}
-	b.last = w
-	b.waiting++
-	return w
-}
-
-// remove takes w out of the queue. The caller holds mu.
-func (b *Bulkhead) remove(w *waiter) {
-	if w.prev == nil {
-		b.first = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next == nil {
-		b.last = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	w.gone = true
-	b.waiting--
 }
 
 // Stats are the counters of a bulkhead at one moment.
@@ -187,5 +158,5 @@ type Stats struct {
 func (b *Bulkhead) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return Stats{Running: b.running, Waiting: b.waiting, Admitted: b.admitted, Rejected: b.rejected}
+	return Stats{Running: b.running, Waiting: b.queue.Len(), Admitted: b.admitted, Rejected: b.rejected}
 }
