@@ -37,6 +37,7 @@ const (
 	coretests  = "core/coretest"
 	milvustest = "pool/milvus/milvustest"
 	listHelper = "internal/list"
+	onceHelper = "internal/once"
 	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
 	protobuf   = "google.golang.org/protobuf/..."
 )
@@ -57,15 +58,16 @@ var otelAPI = []string{
 // so is a package that is not here.
 var rules = []rule{
 	{folder: listHelper},
+	{folder: onceHelper},
 
-	{folder: "core", tests: []string{coretests}},
+	{folder: "core", may: []string{onceHelper}, tests: []string{coretests}},
 	{folder: "core/coretest", may: []string{"core"}},
 
-	{folder: "pool", may: []string{"core", listHelper}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool", may: []string{"core", listHelper, onceHelper}, tests: []string{coretests, goleak, rapid}},
 	{
 		folder: "pool/milvus",
 		may: []string{
-			"core", "pool", "middleware/...", sdkClient, sdkEntity, sdkRetry,
+			"core", "pool", "middleware/...", onceHelper, sdkClient, sdkEntity, sdkRetry,
 			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
 		},
 		tests: []string{coretests, milvustest, goleak, rapid},
@@ -251,9 +253,11 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"core/coretest", ours + "core", true, true},
 		{"core/coretest", ours + "pool", false, false},
 		{"core/other", "context", false, false},
+		{"core", ours + "internal/once", true, true},
 		{"core", ours + "internal/list", false, false},
 		{"internal/list", "context", true, true},
 		{"internal/list", ours + "core", false, false},
+		{"internal/once", ours + "internal/list", false, false},
 		{"internal/other", "context", false, false},
 
 		{"pool", ours + "core", true, true},

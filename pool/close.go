@@ -68,23 +68,11 @@ func (p *Pool[C]) checkDrained() {
 // Only the first call closes; the others wait for it, no longer than their own
 // ctx, and return the same error.
 func (p *Pool[C]) Close(ctx context.Context) error {
-	p.mu.Lock()
-	first := !p.closing
-	p.closing = true
-	p.mu.Unlock()
-	if !first {
-		select {
-		case <-p.over:
-			return p.closeErr
-		default:
-		}
-		select {
-		case <-p.over:
-			return p.closeErr
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return p.closer.Close(ctx, p.close)
+}
+
+// close is the first call of Close.
+func (p *Pool[C]) close(ctx context.Context) error {
 	p.cancel()       // dials under way are of no use any more
 	_ = p.Drain(ctx) // what it could not wait for is counted next
 	forced := p.shutdown(ctx)
@@ -100,10 +88,9 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("calls of the factory that have not returned: %d", p.jobs))
 	}
 	if len(errs) > 0 {
-		p.closeErr = &CloseError{Pool: p.cfg.Name, Forced: forced, Err: errors.Join(errs...)}
+		return &CloseError{Pool: p.cfg.Name, Forced: forced, Err: errors.Join(errs...)}
 	}
-	close(p.over)
-	return p.closeErr
+	return nil
 }
 
 // shutdown closes every connection, lent or not, and waits until that is done

@@ -298,7 +298,6 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 		closed:     map[CloseReason]uint64{},
 		drained:    make(chan struct{}),
 		quiet:      make(chan struct{}),
-		over:       make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.max.Store(int64(cfg.MaxSize))

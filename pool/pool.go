@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/once"
 )
 
 // Lease is a borrowed connection.
@@ -59,9 +60,8 @@ type Pool[C any] struct {
 
 	drained chan struct{} // closed when no new lease is given and none is out
 	quiet   chan struct{} // closed when the pool is closed and no job is left
-	over    chan struct{} // closed when the first Close is done; then closeErr is set
 
-	closeErr error
+	closer once.Closer
 
 	overdue alarm // ends waits that take too long
 	retry   alarm // begins the dials that a backoff put off
@@ -87,7 +87,6 @@ type Pool[C any] struct {
 	starts    []*start
 
 	draining bool // no new lease, no new dial
-	closing  bool // Close was called
 	shut     bool // conns is empty for good
 	jobs     int  // goroutines that dial, close or check
 	jobErrs  []error
