@@ -14,3 +14,6 @@ func NumberWaiters[C any](p *Pool[C], n uint32) {
 	defer p.mu.Unlock()
 	p.waiters.seq = n
 }
+
+// Waiters returns Stats.Waiters of p without an allocation.
+func Waiters[C any](p *Pool[C]) int { return int(p.asking.Load()) }
