@@ -3,47 +3,12 @@
 package pool
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
 )
-
-// Factory makes and closes connections. Its methods are called concurrently,
-// on goroutines of the pool's own; a panic in them is recovered.
-type Factory[C any] interface {
-	// Dial makes a connection. ctx is the pool's own: it ends after
-	// Config.DialTimeout or when the pool closes, and Dial returns soon after
-	// that. A nil connection without an error is taken for an error, and a
-	// connection beside an error is closed.
-	Dial(ctx context.Context) (C, error)
-	// Close closes a connection. It is called once for each, and returns soon
-	// after ctx ends. Where a pool has to close by force, the connection may
-	// still be in use.
-	Close(ctx context.Context, conn C) error
-}
-
-// Checker is an optional method of a [Factory].
-type Checker[C any] interface {
-	// Alive reports whether conn can be lent. It is asked when a connection is
-	// about to be lent (see Config.CheckIdleAfter), so it must be quick, do no
-	// I/O, and not call the pool. A connection that is not alive is closed in an
-	// exclusive pool, and suspect in a shared pool: it is passed over while there
-	// is a better one.
-	Alive(conn C) bool
-}
-
-// Pinger is an optional method of a [Factory].
-type Pinger[C any] interface {
-	// Ping finds out whether conn works, by asking the other end. It is called in
-	// the background, see Config.CheckEvery, and returns soon after ctx ends. If
-	// it returns an error, or panics, the connection is closed in an exclusive
-	// pool, and suspect in a shared pool.
-	Ping(ctx context.Context, conn C) error
-}
 
 // Mode says how connections are lent.
 type Mode uint8
@@ -259,51 +224,4 @@ func orDefault(given, value int) string {
 		return fmt.Sprintf("%d (the default)", value)
 	}
 	return fmt.Sprint(value)
-}
-
-// New returns a pool of the connections that f makes. It does no I/O: the
-// first connections are dialed by [Pool.Start], or when they are asked for.
-// Values of cfg that are negative or contradict each other are refused, all
-// named in one error.
-func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
-	cfg, faults := cfg.complete()
-	if f == nil {
-		faults = append(faults, errors.New("the factory is nil"))
-	}
-	checker, isChecker := f.(Checker[C])
-	if cfg.CheckIdleAfter > 0 && f != nil && !isChecker {
-		faults = append(faults, fmt.Errorf("CheckIdleAfter is %v, but the factory has no method Alive", cfg.CheckIdleAfter))
-	}
-	pinger, isPinger := f.(Pinger[C])
-	if cfg.CheckEvery > 0 && f != nil && !isPinger {
-		faults = append(faults, fmt.Errorf("CheckEvery is %v, but the factory has no method Ping", cfg.CheckEvery))
-	}
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("pool: bad configuration: %w", errors.Join(faults...))
-	}
-	p := &Pool[C]{
-		cfg:        cfg,
-		factory:    f,
-		checker:    checker,
-		pinger:     pinger,
-		errClosed:  fmt.Errorf("pool %q: %w", cfg.Name, ErrClosed),
-		errTooMany: fmt.Errorf("pool %q: %w", cfg.Name, ErrTooManyWaiters),
-		exclusive:  cfg.Mode == Exclusive,
-		askAlways:  isChecker && cfg.CheckIdleAfter == 0,
-		tracked:    cfg.LeakAfter > 0 || cfg.OnUse != nil,
-		epoch:      time.Now(),
-		leaving:    map[*entry[C]]struct{}{},
-		dials:      map[*dial[C]]struct{}{},
-		lowSince:   never,
-		closed:     map[CloseReason]uint64{},
-		drained:    make(chan struct{}),
-		quiet:      make(chan struct{}),
-	}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
-	p.max.Store(int64(cfg.MaxSize))
-	p.table.Store(&table[C]{})
-	p.overdue.init(p.now, p.endOverdue)
-	p.retry.init(p.now, p.retryNow)
-	p.upkeep.init(p.now, p.maintain)
-	return p, nil
 }

@@ -5,6 +5,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,9 +13,6 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/once"
 )
-
-// Lease is a borrowed connection.
-type Lease[C any] = core.Lease[C]
 
 // Pool lends connections of type C. It is made with [New] and safe for
 // concurrent use.
@@ -98,17 +96,51 @@ type Pool[C any] struct {
 	closed    map[CloseReason]uint64
 }
 
-// The upper bits of Pool.gate. Below them it is the number of waiters.
-const (
-	// gateStrict: callers queue up, even if a seat is free.
-	gateStrict = 1 << 32
-	// gateClosed: nothing is lent any more.
-	gateClosed = 1 << 33
-)
-
-// table is the connections that may be lent.
-type table[C any] struct {
-	conns []*entry[C]
+// New returns a pool of the connections that f makes. It does no I/O: the
+// first connections are dialed by [Pool.Start], or when they are asked for.
+// Values of cfg that are negative or contradict each other are refused, all
+// named in one error.
+func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
+	cfg, faults := cfg.complete()
+	if f == nil {
+		faults = append(faults, errors.New("the factory is nil"))
+	}
+	checker, isChecker := f.(Checker[C])
+	if cfg.CheckIdleAfter > 0 && f != nil && !isChecker {
+		faults = append(faults, fmt.Errorf("CheckIdleAfter is %v, but the factory has no method Alive", cfg.CheckIdleAfter))
+	}
+	pinger, isPinger := f.(Pinger[C])
+	if cfg.CheckEvery > 0 && f != nil && !isPinger {
+		faults = append(faults, fmt.Errorf("CheckEvery is %v, but the factory has no method Ping", cfg.CheckEvery))
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("pool: bad configuration: %w", errors.Join(faults...))
+	}
+	p := &Pool[C]{
+		cfg:        cfg,
+		factory:    f,
+		checker:    checker,
+		pinger:     pinger,
+		errClosed:  fmt.Errorf("pool %q: %w", cfg.Name, ErrClosed),
+		errTooMany: fmt.Errorf("pool %q: %w", cfg.Name, ErrTooManyWaiters),
+		exclusive:  cfg.Mode == Exclusive,
+		askAlways:  isChecker && cfg.CheckIdleAfter == 0,
+		tracked:    cfg.LeakAfter > 0 || cfg.OnUse != nil,
+		epoch:      time.Now(),
+		leaving:    map[*entry[C]]struct{}{},
+		dials:      map[*dial[C]]struct{}{},
+		lowSince:   never,
+		closed:     map[CloseReason]uint64{},
+		drained:    make(chan struct{}),
+		quiet:      make(chan struct{}),
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.max.Store(int64(cfg.MaxSize))
+	p.table.Store(&table[C]{})
+	p.overdue.init(p.now, p.endOverdue)
+	p.retry.init(p.now, p.retryNow)
+	p.upkeep.init(p.now, p.maintain)
+	return p, nil
 }
 
 var _ core.Source[int] = (*Pool[int])(nil)

@@ -13,6 +13,9 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
+// Lease is a borrowed connection.
+type Lease[C any] = core.Lease[C]
+
 // LeakInfo describes a lease that was not given back within Config.LeakAfter.
 type LeakInfo struct {
 	Pool string

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+import "context"
+
+// hopeless reports whether a caller would wait for nothing: there is no
+// connection, and none will be dialed before the backoff is over. p.mu is held.
+func (p *Pool[C]) hopeless(now instant) bool {
+	return len(p.conns) == 0 && p.dialing == 0 && p.lastDial.Load() != nil &&
+		(now < p.retryAt || p.stuck >= maxStuck)
+}
+
+// room returns how many dials may be begun. p.mu is held.
+func (p *Pool[C]) room() int {
+	return min(
+		int(p.max.Load())-len(p.conns)-p.dialing,
+		p.cfg.MaxConcurrentDials-len(p.dials),
+		maxStuck-p.stuck,
+	)
+}
+
+// need returns how many dials should be begun: for the waiters, for Start, and
+// to keep MinSize. p.mu is held.
+func (p *Pool[C]) need() int {
+	if p.draining {
+		return 0
+	}
+	share := p.cfg.TargetSharing
+	waiters := max(p.waiters.Len()-int(p.gone.Load()), 0)
+	need := (waiters+share-1)/share - p.dialing
+
+	floor := 0
+	if p.keepMin {
+		floor = p.cfg.MinSize
+	}
+	for _, s := range p.starts {
+		floor = max(floor, s.want)
+	}
+	return min(max(need, floor-len(p.conns)-p.dialing), p.room())
+}
+
+// replenish begins the dials that are needed, or sees to it that they are
+// begun when the backoff is over. It is called after each change that may
+// create need. p.mu is held.
+func (p *Pool[C]) replenish() {
+	if p.waiters.Len() == 0 && !p.keepMin && len(p.starts) == 0 {
+		return
+	}
+	now := p.now()
+	if p.waiters.Len() > 0 && p.hopeless(now) {
+		p.failWaiters(p.lastDial.Load())
+	}
+	need := p.need()
+	if need <= 0 {
+		return
+	}
+	if now < p.retryAt {
+		p.retry.set(p.retryAt)
+		return
+	}
+	var ref any
+	if observer := p.cfg.Observer; observer != nil {
+		switch {
+		case p.waiters.Len() > 0:
+			ref = observer.Ref(p.waiters.Last().ctx)
+		case len(p.starts) > 0:
+			ref = observer.Ref(p.starts[len(p.starts)-1].ctx)
+		}
+	}
+	for range need {
+		p.beginDial(ref, nil)
+	}
+}
+
+// retryNow is called when a backoff is over.
+func (p *Pool[C]) retryNow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.replenish()
+	p.rotate()
+}
+
+// grow begins a dial in the background if e was just lent and every connection
+// of a shared pool has as many callers as it should. It is for the next caller
+// to do if p.mu is busy.
+func (p *Pool[C]) grow(ctx context.Context, e *entry[C]) {
+	if e.callers() >= p.cfg.TargetSharing && p.mu.TryLock() {
+		defer p.mu.Unlock()
+		p.growLocked(ctx, e)
+	}
+}
+
+// growLocked is grow with p.mu held.
+func (p *Pool[C]) growLocked(ctx context.Context, e *entry[C]) {
+	if !p.mayGrow.Load() || e.flags.Load()&flagSuspect != 0 || e.callers() < p.cfg.TargetSharing {
+		return
+	}
+	for _, other := range p.conns {
+		if other.flags.Load()&flagSuspect == 0 && other.callers() < p.cfg.TargetSharing {
+			return
+		}
+	}
+	if p.now() < p.retryAt {
+		return
+	}
+	var ref any
+	if p.cfg.Observer != nil {
+		ref = p.cfg.Observer.Ref(ctx)
+	}
+	p.beginDial(ref, nil)
+}
+
+// gauge sees whether the pool may grow without being asked. It is called when
+// the number of connections or dials has changed. p.mu is held.
+func (p *Pool[C]) gauge() {
+	p.mayGrow.Store(!p.exclusive && !p.draining && p.dialing == 0 && p.room() > 0)
+}
