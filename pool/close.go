@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/once"
 )
 
 const (
@@ -15,6 +17,19 @@ const (
 	// closeGrace is what it has at least, when the context of Close has ended.
 	closeGrace = 100 * time.Millisecond
 )
+
+// closeState is how far a pool is on its way to its end.
+type closeState struct {
+	drained chan struct{} // closed when no new lease is given and none is out
+	quiet   chan struct{} // closed when the pool is closed and no job is left
+	closer  once.Closer
+
+	// Guarded by Pool.mu.
+	draining bool // no new lease, no new dial
+	shut     bool // conns is empty for good
+	jobs     int  // goroutines that dial, close or check
+	jobErrs  []error
+}
 
 // Drain refuses new callers and those that wait, with [ErrClosed], and waits
 // until every lease is back or ctx ends. The connections are kept: Close closes

@@ -6,7 +6,21 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 )
+
+// connState is the connections of a pool.
+type connState[C any] struct {
+	// table is the connections that may be lent. A table is never changed, but
+	// replaced, with Pool.mu held; a connection that only an old table holds is
+	// shut.
+	table atomic.Pointer[table[C]]
+	max   atomic.Int64 // Config.MaxSize, or the size of the last Resize
+
+	// Guarded by Pool.mu.
+	conns   []*entry[C]            // the connections that may be lent
+	leaving map[*entry[C]]struct{} // taken out of conns, but not closed yet
+}
 
 // table is the connections that may be lent.
 type table[C any] struct {

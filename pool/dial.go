@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -28,6 +29,22 @@ func backoff(n int) time.Duration {
 		step = min(backoffFirst<<shift, backoffLast)
 	}
 	return step/2 + rand.N(step/2+1)
+}
+
+// dialState is what a pool knows of its dials.
+type dialState[C any] struct {
+	mayGrow  atomic.Bool // see grow
+	lastDial atomic.Pointer[DialError]
+	retry    alarm // begins the dials that a backoff put off
+
+	// Guarded by Pool.mu.
+	dials     map[*dial[C]]struct{} // whose connections are wanted
+	dialing   int                   // those of dials that take up room
+	replacing int                   // those of dials that take the place of a connection
+	stuck     int                   // dials given up whose Dial has not returned
+	retryAt   instant               // no dial is begun before
+	failures  int                   // rounds of dials that failed, in a row
+	round     uint64                // number of the current round of dials
 }
 
 // dial is the making of a connection. Everything is guarded by the pool's mutex.

@@ -8,6 +8,15 @@ import (
 	"time"
 )
 
+// upkeepState is what a pool knows of the upkeep of its connections.
+type upkeepState struct {
+	upkeep alarm // see maintain
+
+	// Guarded by Pool.mu.
+	checking int     // seats that checks have
+	lowSince instant // since when one connection less would do, see shrink
+}
+
 // upkeep is what a pool knows about a connection to keep it in order. A loan
 // writes none of it: whether a connection was used shows in the generations of
 // its seats.

@@ -7,93 +7,47 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/internal/once"
 )
 
-// Pool lends connections of type C. It is made with [New] and safe for
-// concurrent use.
+// Pool lends connections of type C. [New] makes one. It is safe for concurrent
+// use.
 //
-// A loan without a wait takes no lock and writes to nothing but the connection
-// itself: the callers of different connections do not get in each other's way.
+// To acquire a free connection takes no lock and writes to nothing but the
+// connection itself: callers of different connections do not contend.
 type Pool[C any] struct {
+	settings[C]
+	takeState
+	waitState[C]
+	connState[C]
+	dialState[C]
+	upkeepState
+	startState
+	closeState
+	counters
+
+	// mu guards the fields that the structs above, and entry, list as guarded.
+	mu sync.Mutex
+}
+
+// settings is the part of a pool that New sets and no call changes.
+type settings[C any] struct {
 	cfg        Config // with its defaults
 	factory    Factory[C]
 	checker    Checker[C] // nil if the factory is none
 	pinger     Pinger[C]  // nil if the factory is none
-	errClosed  error      // ErrClosed with the name
-	errTooMany error      // ErrTooManyWaiters with the name
+	errClosed  error      // ErrClosed with the pool's name
+	errTooMany error      // ErrTooManyWaiters with the pool's name
 
 	exclusive bool
-	askAlways bool // ask the checker before each loan
-	tracked   bool // keep an account of each loan
+	askAlways bool // ask the checker before each lease
+	tracked   bool // keep a record of each lease
 
-	epoch  time.Time       // of the pool's clock
+	epoch  time.Time       // when the pool's clock began
 	ctx    context.Context // of dials and checks; ends when Close begins
 	cancel context.CancelFunc
-
-	hints sync.Pool // of *hint, see take
-	seed  atomic.Uint32
-
-	// gate says what a loan or a return has to mind besides its connection: how
-	// many callers are parked, and the bits below. It is written with mu held. A
-	// caller raises it before it looks for a seat for the last time, and whoever
-	// gives one back looks at it after that, so one of them sees the other.
-	gate atomic.Int64
-	// table is those connections that may be lent. Like what it points at it is
-	// never changed, but replaced, with mu held; a connection that is in an old
-	// one only is shut.
-	table atomic.Pointer[table[C]]
-
-	max           atomic.Int64 // Config.MaxSize, or what Resize made of it
-	asking        atomic.Int64 // callers that wait
-	gone          atomic.Int64 // waiters that have gone, but are in the queue still
-	mayGrow       atomic.Bool  // see grow
-	lastDial      atomic.Pointer[DialError]
-	doubleReturns atomic.Uint64
-	timeouts      atomic.Uint64
-
-	drained chan struct{} // closed when no new lease is given and none is out
-	quiet   chan struct{} // closed when the pool is closed and no job is left
-
-	closer once.Closer
-
-	overdue alarm // ends waits that take too long
-	retry   alarm // begins the dials that a backoff put off
-	upkeep  alarm // see maintain
-
-	// mu guards everything below, and of the entries what they say it does.
-	mu      sync.Mutex
-	conns   []*entry[C]            // those that may be lent
-	leaving map[*entry[C]]struct{} // taken out of conns, but not closed yet
-	waiters waiterList[C]          // those parked
-	looking bool                   // somebody is about to be parked, unless there is a seat
-	strict  bool                   // nobody may overtake a waiter
-
-	dials     map[*dial[C]]struct{} // whose connections are wanted
-	dialing   int                   // those of dials that take up room
-	replacing int                   // those of dials that take the place of a connection
-	stuck     int                   // dials given up whose Dial has not returned
-	checking  int                   // seats that checks have
-	retryAt   instant               // no dial is begun before
-	failures  int                   // rounds of dials that failed, in a row
-	round     uint64                // number of the current round of dials
-	keepMin   bool                  // Start was called
-	starts    []*start
-
-	draining bool // no new lease, no new dial
-	shut     bool // conns is empty for good
-	jobs     int  // goroutines that dial, close or check
-	jobErrs  []error
-
-	begun, dialErrors, leaks, resets uint64
-
-	lastReset string
-	lowSince  instant // since when one connection less would do, see shrink
-	closed    map[CloseReason]uint64
 }
 
 // New returns a pool of the connections that f makes. It does no I/O: the
@@ -117,22 +71,23 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 		return nil, fmt.Errorf("pool: bad configuration: %w", errors.Join(faults...))
 	}
 	p := &Pool[C]{
-		cfg:        cfg,
-		factory:    f,
-		checker:    checker,
-		pinger:     pinger,
-		errClosed:  fmt.Errorf("pool %q: %w", cfg.Name, ErrClosed),
-		errTooMany: fmt.Errorf("pool %q: %w", cfg.Name, ErrTooManyWaiters),
-		exclusive:  cfg.Mode == Exclusive,
-		askAlways:  isChecker && cfg.CheckIdleAfter == 0,
-		tracked:    cfg.LeakAfter > 0 || cfg.OnUse != nil,
-		epoch:      time.Now(),
-		leaving:    map[*entry[C]]struct{}{},
-		dials:      map[*dial[C]]struct{}{},
-		lowSince:   never,
-		closed:     map[CloseReason]uint64{},
-		drained:    make(chan struct{}),
-		quiet:      make(chan struct{}),
+		settings: settings[C]{
+			cfg:        cfg,
+			factory:    f,
+			checker:    checker,
+			pinger:     pinger,
+			errClosed:  fmt.Errorf("pool %q: %w", cfg.Name, ErrClosed),
+			errTooMany: fmt.Errorf("pool %q: %w", cfg.Name, ErrTooManyWaiters),
+			exclusive:  cfg.Mode == Exclusive,
+			askAlways:  isChecker && cfg.CheckIdleAfter == 0,
+			tracked:    cfg.LeakAfter > 0 || cfg.OnUse != nil,
+			epoch:      time.Now(),
+		},
+		connState:   connState[C]{leaving: map[*entry[C]]struct{}{}},
+		dialState:   dialState[C]{dials: map[*dial[C]]struct{}{}},
+		upkeepState: upkeepState{lowSince: never},
+		closeState:  closeState{drained: make(chan struct{}), quiet: make(chan struct{})},
+		counters:    counters{closed: map[CloseReason]uint64{}},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.max.Store(int64(cfg.MaxSize))

@@ -7,6 +7,12 @@ import (
 	"slices"
 )
 
+// startState is guarded by Pool.mu.
+type startState struct {
+	keepMin bool // Start was called
+	starts  []*start
+}
+
 // start is a call of Start that waits.
 type start struct {
 	ctx  context.Context

@@ -2,6 +2,8 @@
 
 package pool
 
+import "sync/atomic"
+
 // CloseReason says why a connection was closed.
 type CloseReason string
 
@@ -32,6 +34,17 @@ const (
 // closeReasons are all there are.
 var closeReasons = [...]CloseReason{
 	CloseDiscarded, CloseUnclean, CloseDead, CloseIdle, CloseLifetime, CloseUnhealthy, CloseReset, CloseResize, CloseShutdown,
+}
+
+// counters count what Stats tells.
+type counters struct {
+	doubleReturns atomic.Uint64
+	timeouts      atomic.Uint64
+
+	// Guarded by Pool.mu.
+	begun, dialErrors, leaks, resets uint64
+	lastReset                        string
+	closed                           map[CloseReason]uint64
 }
 
 // Stats is what a pool looks like at one moment.

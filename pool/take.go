@@ -2,10 +2,20 @@
 
 package pool
 
-import "math"
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+)
 
 // lookAt is how many connections of a shared pool are compared.
 const lookAt = 8
+
+// takeState is what take remembers.
+type takeState struct {
+	hints sync.Pool // of *hint
+	seed  atomic.Uint32
+}
 
 // hint is where to look first. There is about one for each processor, in a
 // sync.Pool, so that callers on different processors keep out of each other's

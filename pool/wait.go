@@ -4,6 +4,7 @@ package pool
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -17,7 +18,25 @@ import (
 // 540 ns like that, and 16 ns like this.
 const Overtaking = time.Millisecond
 
-// The upper bits of Pool.gate. Below them it is the number of waiters.
+// waitState is what a pool knows of the callers that wait.
+type waitState[C any] struct {
+	// gate is what a caller must look at besides a connection: the number of
+	// parked waiters in the lower bits, and gateStrict and gateClosed above. It is
+	// written with Pool.mu held. A caller raises the gate before it looks for a
+	// seat for the last time, and a return reads the gate after it has given up a
+	// seat: so either the caller finds the seat, or the return sees the caller.
+	gate    atomic.Int64
+	asking  atomic.Int64 // callers that wait
+	gone    atomic.Int64 // waiters that have gone, but are in the queue still
+	overdue alarm        // ends waits that take too long
+
+	// Guarded by Pool.mu.
+	waiters waiterList[C] // those parked
+	looking bool          // somebody is about to be parked, unless there is a seat
+	strict  bool          // nobody may overtake a waiter
+}
+
+// The upper bits of waitState.gate. Below them it is the number of waiters.
 const (
 	// gateStrict: callers queue up, even if a seat is free.
 	gateStrict = 1 << 32
