@@ -64,8 +64,19 @@ func TestCommandsOfTheREADMEExist(t *testing.T) {
 	}
 }
 
+// effective returns cfg with its defaults.
+func effective(t *testing.T, cfg pool.Config) pool.Config {
+	t.Helper()
+	cfg, err := cfg.Effective()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
 // The table of defaults in docs/configuration.md says what the code does.
 func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
+	exclusive, shared := effective(t, pool.Config{}), effective(t, pool.Config{Mode: pool.Shared})
 	want := map[string]string{
 		"timeout.Config.Attempt":             short(timeout.DefaultAttempt),
 		"core.ClientConfig.Timeout":          "none",
@@ -107,21 +118,21 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 		"hedge.Config.Quantile":              short(hedge.Config{}.Quantile) + " (off)",
 		"hedge.Config.Budget":                fmt.Sprintf("%g %% + %d/s", core.DefaultBudgetRatio*100, core.DefaultBudgetPerSecond),
 		"hedge.Config.PayIn":                 short(hedge.Config{}.PayIn),
-		"pool.Config.MaxSize":                fmt.Sprintf("%d exclusive, %d shared", pool.DefaultMaxSizeExclusive, pool.DefaultMaxSizeShared),
+		"pool.Config.MaxSize":                fmt.Sprintf("%d exclusive, %d shared", exclusive.MaxSize, shared.MaxSize),
 		"pool.Config.MinSize":                fmt.Sprintf("%d; Milvus %d", pool.Config{}.MinSize, milvus.Config{}.PoolConfig().MinSize),
-		"pool.Config.TargetSharing":          short(pool.DefaultTargetSharing),
-		"pool.Config.MaxSharing":             short(pool.DefaultMaxSharing),
+		"pool.Config.TargetSharing":          short(shared.TargetSharing),
+		"pool.Config.MaxSharing":             short(shared.MaxSharing),
 		"pool.Config.MaxWaiters":             map[int]string{0: "no limit"}[pool.Config{}.MaxWaiters],
-		"pool.Config.AcquireTimeout":         short(pool.DefaultAcquireTimeout),
-		"pool.Config.MaxConcurrentDials":     short(pool.DefaultConcurrentDials),
+		"pool.Config.AcquireTimeout":         short(exclusive.AcquireTimeout),
+		"pool.Config.MaxConcurrentDials":     short(exclusive.MaxConcurrentDials),
 		"pool.Config.MaxLifetime":            map[time.Duration]string{0: "none"}[milvus.Config{}.PoolConfig().MaxLifetime],
 		"pool.Config.LifetimeJitter":         "a tenth of MaxLifetime",
 		"pool.Config.IdleTimeout":            map[time.Duration]string{0: "none"}[pool.Config{}.IdleTimeout],
 		"pool.Config.CheckIdleAfter":         map[time.Duration]string{0: "0"}[pool.Config{}.CheckIdleAfter],
 		"pool.Config.CheckEvery":             map[time.Duration]string{0: "off"}[pool.Config{}.CheckEvery],
-		"pool.Config.ReplaceAfter":           short(pool.DefaultReplaceAfter) + ", shared",
+		"pool.Config.ReplaceAfter":           short(shared.ReplaceAfter) + ", shared",
 		"pool.Config.LeakAfter":              map[time.Duration]string{0: "off"}[pool.Config{}.LeakAfter],
-		"pool.Config.DialTimeout":            short(pool.DefaultDialTimeout),
+		"pool.Config.DialTimeout":            short(exclusive.DialTimeout),
 	}
 	row := regexp.MustCompile("(?m)^\\| `(\\w+\\.\\w+\\.\\w+)` \\| ([^|]+) \\|")
 	text := read(t, "../docs/configuration.md")

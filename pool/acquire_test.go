@@ -81,8 +81,8 @@ func TestAcquireTimeoutEndsTheWait(t *testing.T) {
 		if errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Acquire = %v, but no context ended", err)
 		}
-		if got := time.Since(start); got != pool.DefaultAcquireTimeout {
-			t.Errorf("waited %v, want %v", got, pool.DefaultAcquireTimeout)
+		if got, want := time.Since(start), effective(t, pool.Config{}).AcquireTimeout; got != want {
+			t.Errorf("waited %v, want %v", got, want)
 		}
 		if s := p.Stats(); s.Timeouts != 1 || s.Waiters != 0 {
 			t.Errorf("Stats = %+v, want 1 timeout and nobody waiting", s)

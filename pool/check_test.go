@@ -182,7 +182,7 @@ func TestAPingThatMisbehavesCostsNoSlot(t *testing.T) {
 				p := open(t, pinged{&factory{}, ping}, pool.Config{MaxSize: 1, CheckEvery: time.Minute})
 				first := acquire(t, p)
 				first.Release()
-				time.Sleep(2*time.Minute + pool.DefaultDialTimeout + time.Second)
+				time.Sleep(2*time.Minute + effective(t, pool.Config{}).DialTimeout + time.Second)
 				synctest.Wait()
 				if s := p.Stats(); s.Closed[pool.CloseUnhealthy] > 1 || s.Idle+s.InUse != 0 {
 					t.Errorf("Stats = %+v, want the connection gone", s)

@@ -3,6 +3,8 @@
 package pool
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -32,109 +34,183 @@ func (m Mode) String() string {
 	}
 }
 
-// The defaults of [Config].
 const (
-	DefaultName             = "pool"
-	DefaultMaxSizeExclusive = 10
-	DefaultMaxSizeShared    = 4
-	DefaultTargetSharing    = 32
-	DefaultMaxSharing       = 128
-	DefaultAcquireTimeout   = 3 * time.Second
-	DefaultDialTimeout      = 5 * time.Second
-	DefaultConcurrentDials  = 8
-	DefaultReplaceAfter     = 30 * time.Second
-)
-
-const (
-	// Never is for Config.ReplaceAfter.
+	// Never, as Config.ReplaceAfter, means that no suspect connection is replaced.
 	Never time.Duration = math.MaxInt64
-	// NoJitter is for Config.LifetimeJitter.
+	// NoJitter, as Config.LifetimeJitter, means that every connection reaches
+	// Config.MaxLifetime.
 	NoJitter time.Duration = 1
 )
 
-// Config says how a [Pool] works. The zero value is a usable one; a field that
-// is zero has its default.
+// Config says how a [Pool] works. The zero value is usable: a field that is
+// zero has its default. [New] refuses a configuration with negative or
+// contradictory values.
 type Config struct {
 	// Name names the pool in telemetry and errors. Default "pool".
 	Name string
 	// Mode says how connections are lent. Default Exclusive.
 	Mode Mode
-	// MaxSize is how many connections there may be. Default 10, and 4 in a
-	// shared pool. Those that are on their way out, because they are broken or
-	// have reached their lifetime, do not count; nor does the one that a shared
-	// pool dials to replace another.
+	// MaxSize is the greatest number of connections. Default 10, or 4 in a shared
+	// pool. A removed connection does not count, although callers may still have
+	// it; nor does the one connection that a shared pool dials to replace another.
 	MaxSize int
-	// MinSize is how many connections Start dials and the pool keeps from then
-	// on: a lost one is replaced in the background. Default 0.
+	// MinSize is the number of connections that Start dials. From then on the
+	// pool dials in the background when it has fewer. Default 0.
 	MinSize int
-	// TargetSharing is for shared pools only: once each connection has that
-	// many callers, another one is dialed in the background. Default 32, or
-	// MaxSharing if that is less.
+	// TargetSharing is for shared pools: when every connection has that many
+	// callers, the pool dials another one in the background. Default 32, or
+	// MaxSharing if that is less. An exclusive pool has 1.
 	TargetSharing int
-	// MaxSharing is for shared pools only: how many callers a connection may
-	// have. Callers beyond it wait. Default 128, or TargetSharing if that is more.
+	// MaxSharing is for shared pools: the greatest number of callers of one
+	// connection. Further callers wait. Default 128, or TargetSharing if that is
+	// more. An exclusive pool has 1.
 	MaxSharing int
-	// MaxWaiters is how many callers may wait at once; those beyond it are
-	// refused. Zero is no limit.
+	// MaxWaiters is the greatest number of callers that wait at once. Further
+	// callers get ErrTooManyWaiters. Zero is no limit.
 	MaxWaiters int
-	// AcquireTimeout ends a wait for a connection, if the caller's context does
-	// not end it earlier. Default 3 s.
+	// AcquireTimeout ends a wait for a connection, unless the caller's context
+	// ends it earlier. Default 3 s.
 	AcquireTimeout time.Duration
-	// DialTimeout ends the making of a connection. Default 5 s.
+	// DialTimeout ends a dial, and a ping. Default 5 s.
 	DialTimeout time.Duration
-	// MaxConcurrentDials is how many connections are dialed at the same time.
+	// MaxConcurrentDials is the greatest number of dials at the same time.
 	// Default 8.
 	MaxConcurrentDials int
-	// MaxLifetime is how long a connection is lent at most. An exclusive one is
-	// closed when it is given back after that, or at once if it is idle; a shared
-	// one is lent until another one has been dialed in its place, and closed when
-	// the last caller has given it back. Zero is no limit.
+	// MaxLifetime is the age up to which a connection is lent. An exclusive
+	// connection of that age is removed: it is closed at once if it is idle, and
+	// else when it is returned. A shared one is replaced: it is lent until its successor has been
+	// dialed, and closed when its last caller has returned it. Zero is no limit.
 	MaxLifetime time.Duration
-	// LifetimeJitter is by how much, at most, MaxLifetime is shortened, by chance
-	// for each connection, so that those made together do not end together.
-	// Default a tenth of MaxLifetime; NoJitter is none.
+	// LifetimeJitter is the most by which MaxLifetime is shortened. The pool
+	// chooses at random for each connection, so that connections of the same age
+	// do not end together. Default a tenth of MaxLifetime; NoJitter is none.
 	LifetimeJitter time.Duration
-	// IdleTimeout is how long a connection that nobody uses is kept, and up to a
-	// quarter more; but the pool keeps MinSize. A shared pool, which spreads its
-	// callers over all connections, also closes one when for that long at most
-	// half of TargetSharing callers were on each of the others, had there been
-	// one less. Zero is no limit.
+	// IdleTimeout is how long the pool keeps a connection without a caller, and up
+	// to a quarter more. The pool keeps MinSize connections. A shared pool also
+	// removes a connection when, for IdleTimeout, the rest could have carried all
+	// callers at half of TargetSharing each. Zero is no limit.
 	IdleTimeout time.Duration
-	// CheckIdleAfter is for factories that are a [Checker]: it is asked only about
-	// connections that were not used for that long (for three quarters of it at
-	// least), and in shared pools about those that are suspect. Zero is before
-	// each loan.
+	// CheckIdleAfter is for factories that are a [Checker]: the pool asks the
+	// checker only about connections that had no caller for that long (for three
+	// quarters of it at least) and, in a shared pool, about suspect ones. Zero
+	// asks before each lease.
 	CheckIdleAfter time.Duration
-	// CheckEvery is for factories that are a [Pinger]: how often a connection is
-	// pinged that nobody has used meanwhile, or that is suspect. A ping takes
-	// DialTimeout at most. Zero is not at all.
+	// CheckEvery is for factories that are a [Pinger]: at this interval the pool
+	// pings each connection that had no caller since the last ping, or is suspect.
+	// Zero disables pings.
 	CheckEvery time.Duration
-	// ReplaceAfter is for shared pools only: a connection that has been suspect
-	// for that long is replaced, as soon as another one can be dialed. Default
-	// 30 s; Never is not at all.
+	// ReplaceAfter is for shared pools: a connection that has been suspect for
+	// that long is replaced. Default 30 s; Never keeps suspect connections.
 	ReplaceAfter time.Duration
-	// LeakAfter is how long a lease may be out before it counts as leaked. It
-	// goes on being one. Zero is for ever. It costs each loan two looks at the
-	// clock, and about a microsecond more if there is OnLeak.
+	// LeakAfter is how long a lease may be out before it counts as leaked. A
+	// leaked lease stays valid. Zero disables the check. The check costs each
+	// lease two readings of the clock, and with OnLeak about a microsecond more.
 	LeakAfter time.Duration
-	// OnLeak is told of each leaked lease, with the stack of its Acquire, and
-	// again when it comes back. It is called concurrently and must not block or
-	// call the pool. Nil is nobody: leaks are counted, but no stacks are kept.
+	// OnLeak is called with each leaked lease and the stack of its Acquire, and
+	// again when the lease is returned. It is called concurrently and must not
+	// block or call the pool. Nil disables it: leaks are counted, and no stacks are
+	// kept.
 	OnLeak func(LeakInfo) `json:"-"`
-	// OnUse is told how long each lease was out, when it is given back, on the
-	// goroutine of whoever gives it back. It must not block or call the pool. It
-	// costs each loan two looks at the clock. Nil is nobody.
+	// OnUse is called when a lease is returned, with the time for which it was
+	// out, on the goroutine that returns it. It must not block or call the pool.
+	// It costs each lease two readings of the clock. Nil disables it.
 	OnUse func(time.Duration) `json:"-"`
-	// Observer is told of waits and dials. Nil is nobody.
+	// Observer is told of waits and dials. Nil disables it.
 	Observer core.Observer `json:"-"`
 }
 
-// complete returns cfg with its defaults filled in, and an error for each
-// value that is not usable.
-func (cfg Config) complete() (Config, []error) {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+// Effective returns the configuration in force in a pool that is made with cfg:
+// cfg with every default filled in. Given its own result, it returns the same.
+// The error names all values that are negative or contradict each other.
+func (cfg Config) Effective() (Config, error) {
+	cfg, faults := cfg.complete()
+	if err := faults.err(); err != nil {
+		return Config{}, err
+	}
+	return cfg, nil
+}
 
+// faults are what is wrong with a configuration.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+// err returns all faults in one error, nil if there is none.
+func (f faults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return fmt.Errorf("pool: bad configuration: %w", errors.Join(f...))
+}
+
+// complete returns cfg with its defaults filled in, and its faults.
+func (cfg Config) complete() (Config, faults) {
+	given, faults := cfg, cfg.negatives()
+	cfg.Name = cmp.Or(cfg.Name, "pool")
+	cfg.AcquireTimeout = cmp.Or(cfg.AcquireTimeout, 3*time.Second)
+	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, 5*time.Second)
+	cfg.MaxConcurrentDials = cmp.Or(cfg.MaxConcurrentDials, 8)
+	cfg.LifetimeJitter = cmp.Or(cfg.LifetimeJitter, cfg.MaxLifetime/10)
+	switch cfg.Mode {
+	case Exclusive:
+		cfg.completeExclusive(&faults)
+	case Shared:
+		cfg.completeShared(&faults)
+	default:
+		faults.add("Mode is %v, want exclusive or shared", cfg.Mode)
+	}
+	if given.MaxSize >= 0 && cfg.MaxSize > 0 && cfg.MinSize > cfg.MaxSize {
+		note := ""
+		if given.MaxSize == 0 {
+			note = " (the default)"
+		}
+		faults.add("MinSize %d exceeds MaxSize %d%s", cfg.MinSize, cfg.MaxSize, note)
+	}
+	switch {
+	case given.LifetimeJitter > 0 && given.MaxLifetime == 0:
+		faults.add("LifetimeJitter is %v, but MaxLifetime is not set", given.LifetimeJitter)
+	case given.MaxLifetime > 0 && given.LifetimeJitter > given.MaxLifetime:
+		faults.add("LifetimeJitter %v exceeds MaxLifetime %v", given.LifetimeJitter, given.MaxLifetime)
+	}
+	if cfg.OnLeak != nil && cfg.LeakAfter == 0 {
+		faults.add("OnLeak is set, but LeakAfter is not")
+	}
+	return cfg, faults
+}
+
+// completeExclusive fills in the defaults of an exclusive pool.
+func (cfg *Config) completeExclusive(faults *faults) {
+	// To lend exclusively is to share with one caller.
+	if cfg.TargetSharing > 1 {
+		faults.add("TargetSharing is %d, but the pool is exclusive", cfg.TargetSharing)
+	}
+	if cfg.MaxSharing > 1 {
+		faults.add("MaxSharing is %d, but the pool is exclusive", cfg.MaxSharing)
+	}
+	if cfg.ReplaceAfter > 0 {
+		faults.add("ReplaceAfter is %v, but the pool is exclusive", cfg.ReplaceAfter)
+	}
+	cfg.MaxSize = cmp.Or(cfg.MaxSize, 10)
+	cfg.TargetSharing, cfg.MaxSharing = 1, 1
+}
+
+// completeShared fills in the defaults of a shared pool.
+func (cfg *Config) completeShared(faults *faults) {
+	if cfg.MaxSharing > 0 && cfg.TargetSharing > cfg.MaxSharing {
+		faults.add("TargetSharing %d exceeds MaxSharing %d", cfg.TargetSharing, cfg.MaxSharing)
+	}
+	cfg.MaxSize = cmp.Or(cfg.MaxSize, 4)
+	cfg.ReplaceAfter = cmp.Or(cfg.ReplaceAfter, 30*time.Second)
+	// If only one of the two is given, the default of the other gives way.
+	cfg.MaxSharing = cmp.Or(cfg.MaxSharing, max(128, cfg.TargetSharing))
+	cfg.TargetSharing = cmp.Or(cfg.TargetSharing, min(32, cfg.MaxSharing))
+	if cfg.MaxSharing > maxSharing {
+		faults.add("MaxSharing %d exceeds %d", cfg.MaxSharing, maxSharing)
+	}
+}
+
+// negatives returns a fault for each negative value.
+func (cfg Config) negatives() (faults faults) {
 	for _, f := range []struct {
 		name  string
 		value int64
@@ -157,71 +233,8 @@ func (cfg Config) complete() (Config, []error) {
 		{"LeakAfter", int64(cfg.LeakAfter), cfg.LeakAfter},
 	} {
 		if f.value < 0 {
-			fault("%s is negative: %v", f.name, f.text)
+			faults.add("%s is negative: %v", f.name, f.text)
 		}
 	}
-
-	given := cfg
-	setDefault(&cfg.Name, DefaultName)
-	setDefault(&cfg.AcquireTimeout, DefaultAcquireTimeout)
-	setDefault(&cfg.DialTimeout, DefaultDialTimeout)
-	setDefault(&cfg.MaxConcurrentDials, DefaultConcurrentDials)
-	setDefault(&cfg.LifetimeJitter, cfg.MaxLifetime/10)
-	switch cfg.Mode {
-	case Exclusive:
-		if given.TargetSharing > 0 {
-			fault("TargetSharing is %d, but the pool is exclusive", given.TargetSharing)
-		}
-		if given.MaxSharing > 0 {
-			fault("MaxSharing is %d, but the pool is exclusive", given.MaxSharing)
-		}
-		if given.ReplaceAfter > 0 {
-			fault("ReplaceAfter is %v, but the pool is exclusive", given.ReplaceAfter)
-		}
-		setDefault(&cfg.MaxSize, DefaultMaxSizeExclusive)
-		// To lend exclusively is to share with one caller.
-		cfg.TargetSharing, cfg.MaxSharing = 1, 1
-	case Shared:
-		setDefault(&cfg.MaxSize, DefaultMaxSizeShared)
-		setDefault(&cfg.ReplaceAfter, DefaultReplaceAfter)
-		// Where only one of them is given, the default of the other gives way.
-		setDefault(&cfg.MaxSharing, max(DefaultMaxSharing, given.TargetSharing))
-		setDefault(&cfg.TargetSharing, min(DefaultTargetSharing, cfg.MaxSharing))
-		if given.MaxSharing > 0 && given.TargetSharing > given.MaxSharing {
-			fault("TargetSharing %d exceeds MaxSharing %d", given.TargetSharing, given.MaxSharing)
-		}
-		if cfg.MaxSharing > maxSharing {
-			fault("MaxSharing %d exceeds %d", cfg.MaxSharing, maxSharing)
-		}
-	default:
-		fault("Mode is %v, want exclusive or shared", cfg.Mode)
-	}
-	if given.MaxSize >= 0 && cfg.MaxSize > 0 && cfg.MinSize > cfg.MaxSize {
-		fault("MinSize %d exceeds MaxSize %s", cfg.MinSize, orDefault(given.MaxSize, cfg.MaxSize))
-	}
-	switch {
-	case given.LifetimeJitter > 0 && given.MaxLifetime == 0:
-		fault("LifetimeJitter is %v, but MaxLifetime is not set", given.LifetimeJitter)
-	case given.MaxLifetime > 0 && given.LifetimeJitter > given.MaxLifetime:
-		fault("LifetimeJitter %v exceeds MaxLifetime %v", given.LifetimeJitter, given.MaxLifetime)
-	}
-	if cfg.OnLeak != nil && cfg.LeakAfter == 0 {
-		fault("OnLeak is set, but LeakAfter is not")
-	}
-	return cfg, faults
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
-// orDefault names a value, and whether it was given.
-func orDefault(given, value int) string {
-	if given == 0 {
-		return fmt.Sprintf("%d (the default)", value)
-	}
-	return fmt.Sprint(value)
+	return faults
 }

@@ -4,6 +4,7 @@ package pool_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -71,17 +72,57 @@ func TestNewNamesEveryFault(t *testing.T) {
 }
 
 func TestDefaults(t *testing.T) {
+	exclusive := pool.Config{
+		Name: "pool", MaxSize: 10, TargetSharing: 1, MaxSharing: 1,
+		AcquireTimeout: 3 * time.Second, DialTimeout: 5 * time.Second, MaxConcurrentDials: 8,
+	}
+	shared := exclusive
+	shared.Mode, shared.MaxSize, shared.TargetSharing, shared.MaxSharing = pool.Shared, 4, 32, 128
+	shared.ReplaceAfter = 30 * time.Second
+	lifetime := exclusive
+	lifetime.MaxLifetime, lifetime.LifetimeJitter = time.Hour, 6*time.Minute
+	target, most := shared, shared
+	target.TargetSharing, target.MaxSharing = 129, 129
+	most.TargetSharing, most.MaxSharing = 8, 8
 	for _, tc := range []struct {
-		mode pool.Mode
-		max  int
-	}{{pool.Exclusive, 10}, {pool.Shared, 4}} {
-		p := open(t, &factory{}, pool.Config{Mode: tc.mode})
-		if s := p.Stats(); s.Max != tc.max || s.Min != 0 || p.Name() != "pool" {
-			t.Errorf("%v pool %q: Max = %d, Min = %d", tc.mode, p.Name(), s.Max, s.Min)
+		name      string
+		cfg, want pool.Config
+	}{
+		{"exclusive", pool.Config{}, exclusive},
+		{"shared", pool.Config{Mode: pool.Shared}, shared},
+		{"jitter of a lifetime", pool.Config{MaxLifetime: time.Hour}, lifetime},
+		{"target above the default of the maximum", pool.Config{Mode: pool.Shared, TargetSharing: 129}, target},
+		{"maximum below the default of the target", pool.Config{Mode: pool.Shared, MaxSharing: 8}, most},
+	} {
+		got := effective(t, tc.cfg)
+		if !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: Effective = %+v, want %+v", tc.name, got, tc.want)
 		}
-		if s := p.Stats(); len(s.Closed) != 9 {
-			t.Errorf("Closed = %v, want every reason in it", s.Closed)
+		if again := effective(t, got); !reflect.DeepEqual(again, got) {
+			t.Errorf("%s: Effective of %+v = %+v", tc.name, got, again)
 		}
+		p := open(t, &factory{}, tc.cfg)
+		if s := p.Stats(); s.Max != tc.want.MaxSize || s.Min != 0 || p.Name() != tc.want.Name {
+			t.Errorf("%s: pool %q has Max = %d, Min = %d, want %q, %d, 0", tc.name, p.Name(), s.Max, s.Min, tc.want.Name, tc.want.MaxSize)
+		}
+	}
+}
+
+func TestEffectiveRefusesWhatNewRefuses(t *testing.T) {
+	bad := pool.Config{MaxSize: -1, LifetimeJitter: 1, MaxSharing: 2}
+	got, err := bad.Effective()
+	_, want := pool.New(&factory{}, bad)
+	if err == nil || want == nil || err.Error() != want.Error() {
+		t.Errorf("Effective = %v, New = %v, want the same error", err, want)
+	}
+	if !reflect.DeepEqual(got, pool.Config{}) {
+		t.Errorf("Effective = %+v, want the zero value beside an error", got)
+	}
+}
+
+func TestStatsNamesEveryCloseReason(t *testing.T) {
+	if s := open(t, &factory{}, pool.Config{}).Stats(); len(s.Closed) != 9 {
+		t.Errorf("Closed = %v, want every reason in it", s.Closed)
 	}
 }
 

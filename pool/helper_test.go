@@ -121,6 +121,16 @@ func open(t *testing.T, f pool.Factory[*conn], cfg pool.Config) *pool.Pool[*conn
 	return p
 }
 
+// effective returns cfg with its defaults.
+func effective(t *testing.T, cfg pool.Config) pool.Config {
+	t.Helper()
+	cfg, err := cfg.Effective()
+	if err != nil {
+		t.Fatalf("Effective = %v", err)
+	}
+	return cfg
+}
+
 func acquire(t *testing.T, p *pool.Pool[*conn]) pool.Lease[*conn] {
 	t.Helper()
 	lease, err := p.Acquire(t.Context())

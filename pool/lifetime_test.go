@@ -284,7 +284,7 @@ func TestASuspectConnectionThatStaysSuspectIsReplaced(t *testing.T) {
 		bad := acquire(t, p)
 		bad.Conn().dead.Store(true)
 		bad.Return(core.Suspect, errRefused)
-		time.Sleep(pool.DefaultReplaceAfter - time.Second)
+		time.Sleep(effective(t, pool.Config{Mode: pool.Shared}).ReplaceAfter - time.Second)
 		if n := f.dials(); n != 2 {
 			t.Fatalf("%d dials, want 2", n)
 		}

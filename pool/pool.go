@@ -50,25 +50,25 @@ type settings[C any] struct {
 	cancel context.CancelFunc
 }
 
-// New returns a pool of the connections that f makes. It does no I/O: the
-// first connections are dialed by [Pool.Start], or when they are asked for.
-// Values of cfg that are negative or contradict each other are refused, all
-// named in one error.
+// New returns a pool of the connections that f makes. It does no I/O: the pool
+// dials its first connections in [Pool.Start], or when callers ask for them. The
+// error of New names every value of cfg that [Config.Effective] refuses or that
+// needs a method which f does not have.
 func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 	cfg, faults := cfg.complete()
 	if f == nil {
-		faults = append(faults, errors.New("the factory is nil"))
+		faults.add("the factory is nil")
 	}
 	checker, isChecker := f.(Checker[C])
 	if cfg.CheckIdleAfter > 0 && f != nil && !isChecker {
-		faults = append(faults, fmt.Errorf("CheckIdleAfter is %v, but the factory has no method Alive", cfg.CheckIdleAfter))
+		faults.add("CheckIdleAfter is %v, but the factory has no method Alive", cfg.CheckIdleAfter)
 	}
 	pinger, isPinger := f.(Pinger[C])
 	if cfg.CheckEvery > 0 && f != nil && !isPinger {
-		faults = append(faults, fmt.Errorf("CheckEvery is %v, but the factory has no method Ping", cfg.CheckEvery))
+		faults.add("CheckEvery is %v, but the factory has no method Ping", cfg.CheckEvery)
 	}
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("pool: bad configuration: %w", errors.Join(faults...))
+	if err := faults.err(); err != nil {
+		return nil, err
 	}
 	p := &Pool[C]{
 		settings: settings[C]{

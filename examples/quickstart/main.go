@@ -45,7 +45,6 @@ import (
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/otelx/sdk"
-	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
@@ -235,7 +234,7 @@ func reach(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, pool.DefaultDialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	conn, err := factory.Dial(ctx)
 	if err != nil {

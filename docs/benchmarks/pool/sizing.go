@@ -118,10 +118,11 @@ func runSizing(cfg pool.Config, length time.Duration) (sizing, error) {
 		Timeouts: stats.Timeouts,
 	}
 	if cfg.Mode == pool.Shared {
-		s.Sharing, s.Target = cfg.MaxSharing, cfg.TargetSharing
-		if s.Sharing == 0 {
-			s.Sharing, s.Target = pool.DefaultMaxSharing, pool.DefaultTargetSharing
+		inForce, err := cfg.Effective()
+		if err != nil {
+			return sizing{}, err
 		}
+		s.Sharing, s.Target = inForce.MaxSharing, inForce.TargetSharing
 	}
 	s.Busy = round2(s.Rate * s.HeldMS / 1e3)
 	s.Rate = math.Round(s.Rate)
