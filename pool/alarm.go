@@ -12,10 +12,10 @@ import (
 // instant is a reading of a pool's clock: the time since the pool was made.
 type instant = time.Duration
 
-// never is when an alarm rings that is not set.
+// never is an instant that does not come: an alarm set to it does not ring.
 const never instant = math.MaxInt64
 
-// later returns at + d, or never if there is no such instant.
+// later returns at + d, or never if the sum overflows.
 func later(at instant, d time.Duration) instant {
 	if d > never-at {
 		return never
@@ -23,26 +23,29 @@ func later(at instant, d time.Duration) instant {
 	return at + d
 }
 
-// alarm calls ring at an instant, on a goroutine that exists no longer than
-// that takes. It may ring too early, or once more: whoever is called looks at
-// the clock, and sets the alarm anew. It may be set with the pool's mutex held.
+// alarm calls ring at an instant, on a goroutine that ends with ring. An alarm may
+// ring too early or once too often: ring looks at the clock, and sets the alarm
+// again. An alarm may be set with Pool.mu held.
 type alarm struct {
 	ring func()
 	now  func() instant
 
-	at atomic.Int64 // an instant; read without mu to see that there is nothing to do
+	// at is the instant at which the alarm rings. It is written with mu held; set
+	// reads it first without, for the common case of an earlier alarm.
+	at atomic.Int64
 
-	mu    sync.Mutex // guards what follows; nothing is called with it held
-	timer *time.Timer
-	off   bool
+	mu    sync.Mutex  // guards what follows; ring is not called with it held
+	timer *time.Timer // nil until the alarm is first set
+	off   bool        // the alarm was stopped
 }
 
+// init must be called before the alarm is used.
 func (a *alarm) init(now func() instant, ring func()) {
 	a.now, a.ring = now, ring
 	a.at.Store(int64(never))
 }
 
-// set makes the alarm ring at the given instant, unless it rings earlier anyway.
+// set makes the alarm ring at the given instant, unless it rings earlier.
 func (a *alarm) set(at instant) {
 	if int64(at) >= a.at.Load() {
 		return
@@ -61,6 +64,7 @@ func (a *alarm) set(at instant) {
 	}
 }
 
+// fire runs when the timer ends.
 func (a *alarm) fire() {
 	a.mu.Lock()
 	off := a.off
@@ -71,7 +75,7 @@ func (a *alarm) fire() {
 	}
 }
 
-// stop turns the alarm off for good.
+// stop ends the alarm: it does not ring again and cannot be set.
 func (a *alarm) stop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// check has e checked in the background, and reports whether it is: not if all
-// its seats are taken, or enough are being checked. The check has a seat, so
-// that nobody else uses an exclusive connection meanwhile, and a shared one is
-// not closed. p.mu is held.
+// check pings e in the background. It returns false, and does nothing, if no seat
+// of e is free or too many connections are being pinged. The ping takes a seat: so
+// no caller gets an exclusive connection meanwhile, and a shared connection is not
+// closed. p.mu is held.
 func (p *Pool[C]) check(e *entry[C]) bool {
-	// Most of them must remain to be lent.
+	// At most a quarter of the connections is pinged at a time, but always one.
 	if p.checking > 0 && p.checking >= len(p.conns)/4 {
 		return false
 	}
@@ -32,7 +32,7 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 		p.checked(c, errors.New("the factory has not returned"))
 	})
 	go func() {
-		err := errors.New("the factory called runtime.Goexit") // stands if it does
+		err := errors.New("the factory called runtime.Goexit") // replaced when Ping returns
 		defer func() {
 			cancel()
 			p.mu.Lock()
@@ -47,12 +47,12 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 	return true
 }
 
-// checkup is one check. It is guarded by the pool's mutex.
+// checkup is one ping. Its fields are guarded by Pool.mu.
 type checkup[C any] struct {
 	e     *entry[C]
 	seat  int
 	limit *time.Timer
-	over  bool
+	over  bool // the ping has returned, or its limit has passed
 }
 
 // ping asks the factory, and turns a panic into an error.
@@ -65,7 +65,7 @@ func (p *Pool[C]) ping(ctx context.Context, conn C) (err error) {
 	return p.pinger.Ping(ctx, conn)
 }
 
-// checked settles a check. p.mu is held.
+// checked ends a ping, once. p.mu is held.
 func (p *Pool[C]) checked(c *checkup[C], err error) {
 	if c.over {
 		return
@@ -89,5 +89,5 @@ func (p *Pool[C]) checked(c *checkup[C], err error) {
 		e.suspect(p.now() + max(suspicion, p.cfg.CheckEvery))
 	}
 	e.rise(c.seat)
-	p.settle(e)
+	p.seatFreedLocked(e)
 }

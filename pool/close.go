@@ -14,26 +14,28 @@ import (
 const (
 	// closeTimeout is how long the factory may take to close a connection.
 	closeTimeout = 5 * time.Second
-	// closeGrace is what it has at least, when the context of Close has ended.
+	// closeGrace is how long Close waits for the factory after its own context has
+	// ended.
 	closeGrace = 100 * time.Millisecond
 )
 
-// closeState is how far a pool is on its way to its end.
+// closeState is how far the closing of a pool has come.
 type closeState struct {
-	drained chan struct{} // closed when no new lease is given and none is out
-	quiet   chan struct{} // closed when the pool is closed and no job is left
+	drained chan struct{} // closed when the pool gives no new lease and none is out
+	quiet   chan struct{} // closed when the pool is shut and has no jobs
 	closer  once.Closer
 
 	// Guarded by Pool.mu.
-	draining bool // no new lease, no new dial
-	shut     bool // conns is empty for good
-	jobs     int  // goroutines that dial, close or check
-	jobErrs  []error
+	draining bool    // no new lease, no new dial
+	shut     bool    // Pool.conns is empty and stays so
+	jobs     int     // goroutines that dial, close or ping
+	jobErrs  []error // errors of the closing, for Close to report
 }
 
-// Drain refuses new callers and those that wait, with [ErrClosed], and waits
-// until every lease is back or ctx ends. The connections are kept: Close closes
-// them. There is no way back.
+// Drain refuses new callers, and all waiters, with [ErrClosed], and waits until
+// every lease has been returned or ctx ends. It keeps the connections: Close
+// closes them. A pool cannot be opened again. The error wraps ctx's error and says
+// how many leases are out. Drain may be called concurrently and repeatedly.
 func (p *Pool[C]) Drain(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.draining {
@@ -42,9 +44,9 @@ func (p *Pool[C]) Drain(ctx context.Context) error {
 		p.failWaiters(p.errClosed)
 		p.setGate()
 		for _, e := range p.conns {
-			e.shut() // from now on all leases that are out can be counted
+			e.shut() // after this the number of leases out only falls
 		}
-		p.gauge()
+		p.setMayGrow()
 		p.settleStarts(p.errClosed)
 		p.checkDrained()
 	}
@@ -65,7 +67,7 @@ func (p *Pool[C]) Drain(ctx context.Context) error {
 	}
 }
 
-// checkDrained tells Drain when the last lease is back. p.mu is held.
+// checkDrained ends the wait of Drain if no lease is out. p.mu is held.
 func (p *Pool[C]) checkDrained() {
 	if p.inFlight() > 0 {
 		return
@@ -77,19 +79,19 @@ func (p *Pool[C]) checkDrained() {
 	}
 }
 
-// Close drains the pool and closes every connection. If ctx ends first, it
-// closes those that are still lent too, and returns a [*CloseError] that says
-// how many leases were out. What the factory says is reported the same way.
-// Only the first call closes; the others wait for it, no longer than their own
-// ctx, and return the same error.
+// Close drains the pool and closes every connection. If ctx ends first, Close also
+// closes the connections that callers still have, and returns a [*CloseError] that
+// says how many leases were out. Errors of the factory are in a [*CloseError] too.
+// The first call closes the pool; every other call waits for the first one, no
+// longer than its own ctx, and returns the same error.
 func (p *Pool[C]) Close(ctx context.Context) error {
 	return p.closer.Close(ctx, p.close)
 }
 
 // close is the first call of Close.
 func (p *Pool[C]) close(ctx context.Context) error {
-	p.cancel()       // dials under way are of no use any more
-	_ = p.Drain(ctx) // what it could not wait for is counted next
+	p.cancel()       // ends the dials and pings under way
+	_ = p.Drain(ctx) // shutdown counts the leases that are still out
 	forced := p.shutdown(ctx)
 
 	p.mu.Lock()
@@ -108,8 +110,8 @@ func (p *Pool[C]) close(ctx context.Context) error {
 	return nil
 }
 
-// shutdown closes every connection, lent or not, and waits until that is done
-// or takes too long. It returns how many leases were out.
+// shutdown closes every connection, with callers or without, and waits until that
+// is done or takes too long. It returns how many leases were out.
 func (p *Pool[C]) shutdown(ctx context.Context) (forced int) {
 	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
@@ -125,7 +127,7 @@ func (p *Pool[C]) shutdown(ctx context.Context) (forced int) {
 	p.publish()
 	p.upkeep.stop()
 	p.overdue.stop()
-	p.jobs++ // for this loop: with nothing to close, its end is the end
+	p.jobs++ // for this loop, so that endJob below closes p.quiet if there is no other job
 	for e := range p.leaving {
 		delete(p.leaving, e)
 		p.closed[e.reason]++
@@ -151,7 +153,7 @@ func (p *Pool[C]) shutdown(ctx context.Context) (forced int) {
 	return forced
 }
 
-// jobDone ends a job; err is for Close to report.
+// jobDone is endJob without p.mu held. Close reports err if it is not nil.
 func (p *Pool[C]) jobDone(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,7 +163,7 @@ func (p *Pool[C]) jobDone(err error) {
 	p.endJob()
 }
 
-// endJob ends a job. p.mu is held.
+// endJob counts the end of a job. p.mu is held.
 func (p *Pool[C]) endJob() {
 	p.jobs--
 	if p.jobs == 0 && p.shut {

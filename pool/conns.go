@@ -9,17 +9,29 @@ import (
 	"sync/atomic"
 )
 
+// A connection and a dial come to an end in these ways, and each verb is used for
+// nothing else:
+//
+//   - remove a connection: the pool gives no new lease of it, and closes it when
+//     its last lease has been returned.
+//   - close a connection: the factory closes it, once. Only a removed connection
+//     is closed.
+//   - replace a connection: dial a successor, and remove the connection when the
+//     successor is in the pool.
+//   - drop a dial: the pool no longer waits for it. If it still makes a
+//     connection, that connection is removed.
+
 // connState is the connections of a pool.
 type connState[C any] struct {
-	// table is the connections that may be lent. A table is never changed, but
-	// replaced, with Pool.mu held; a connection that only an old table holds is
-	// shut.
+	// table holds the connections that may be lent. A table never changes: the
+	// pool stores a new one, with Pool.mu held. A connection that is in an old
+	// table only is shut.
 	table atomic.Pointer[table[C]]
 	max   atomic.Int64 // Config.MaxSize, or the size of the last Resize
 
 	// Guarded by Pool.mu.
 	conns   []*entry[C]            // the connections that may be lent
-	leaving map[*entry[C]]struct{} // taken out of conns, but not closed yet
+	leaving map[*entry[C]]struct{} // removed connections that are not being closed yet
 }
 
 // table is the connections that may be lent.
@@ -27,21 +39,21 @@ type table[C any] struct {
 	conns []*entry[C]
 }
 
-// add makes e one of those that may be lent. p.mu is held.
+// add puts a new connection into the pool. p.mu is held.
 func (p *Pool[C]) add(e *entry[C]) {
 	p.conns = append(p.conns, e)
 	p.publish()
-	p.keepUp(e)
+	p.beginUpkeep(e)
 }
 
-// publish makes p.conns what is lent from. p.mu is held.
+// publish makes p.conns the connections that callers take from. p.mu is held.
 func (p *Pool[C]) publish() {
 	p.table.Store(&table[C]{conns: slices.Clone(p.conns)})
-	p.gauge()
+	p.setMayGrow()
 }
 
-// remove takes e out of the pool: it is not lent any more, and closed once
-// nobody has it. p.mu is held.
+// remove removes e. If a successor of e is being dialed, it takes the room of e.
+// p.mu is held.
 func (p *Pool[C]) remove(e *entry[C], reason CloseReason) {
 	e.shut()
 	if i := slices.Index(p.conns, e); i >= 0 {
@@ -51,28 +63,28 @@ func (p *Pool[C]) remove(e *entry[C], reason CloseReason) {
 	e.removed, e.reason = true, reason
 	p.leaving[e] = struct{}{}
 	if d := e.successor; d != nil {
-		// It takes the room that e leaves.
 		e.successor, d.replaces = nil, nil
 		p.replacing--
 		p.dialing++
 	}
 	if e.callers() == 0 {
-		p.retire(e)
+		p.closeRemoved(e)
 	}
 }
 
-// dismiss removes e because it is one too many: nothing is to take its place.
-// p.mu is held.
-func (p *Pool[C]) dismiss(e *entry[C], reason CloseReason) {
+// removeSurplus removes e because the pool has one connection too many. A dial
+// of its successor is dropped. p.mu is held.
+func (p *Pool[C]) removeSurplus(e *entry[C], reason CloseReason) {
 	if e.successor != nil {
 		p.drop(e.successor, reason)
 	}
 	p.remove(e, reason)
 }
 
-// retire closes a removed connection on a goroutine of its own, unless that
-// was done by force before, or somebody has pinned it. p.mu is held.
-func (p *Pool[C]) retire(e *entry[C]) {
+// closeRemoved closes a removed connection without callers, on a goroutine of
+// its own. It does nothing while the connection is pinned, or if Close has closed
+// it by force. p.mu is held.
+func (p *Pool[C]) closeRemoved(e *entry[C]) {
 	if _, ok := p.leaving[e]; !ok || e.pins > 0 {
 		return
 	}
@@ -83,7 +95,7 @@ func (p *Pool[C]) retire(e *entry[C]) {
 		defer p.jobDone(nil)
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
-		_ = p.closeConn(ctx, e.conn) // nobody is left whom it concerns
+		_ = p.closeConn(ctx, e.conn) // there is no caller to report the error to
 	}()
 }
 
@@ -100,6 +112,6 @@ func (p *Pool[C]) closeConn(ctx context.Context, conn C) (err error) {
 // unpin undoes a pin. p.mu is held.
 func (p *Pool[C]) unpin(e *entry[C]) {
 	if e.pins--; e.removed && e.callers() == 0 {
-		p.retire(e)
+		p.closeRemoved(e)
 	}
 }

@@ -4,14 +4,14 @@ package pool
 
 import "context"
 
-// hopeless reports whether a caller would wait for nothing: there is no
-// connection, and none will be dialed before the backoff is over. p.mu is held.
+// hopeless reports whether waiting is of no use: the pool has no connection, and
+// no dial will begin before the backoff is over. p.mu is held.
 func (p *Pool[C]) hopeless(now instant) bool {
 	return len(p.conns) == 0 && p.dialing == 0 && p.lastDial.Load() != nil &&
 		(now < p.retryAt || p.stuck >= maxStuck)
 }
 
-// room returns how many dials may be begun. p.mu is held.
+// room returns how many dials may begin. p.mu is held.
 func (p *Pool[C]) room() int {
 	return min(
 		int(p.max.Load())-len(p.conns)-p.dialing,
@@ -20,14 +20,14 @@ func (p *Pool[C]) room() int {
 	)
 }
 
-// need returns how many dials should be begun: for the waiters, for Start, and
-// to keep MinSize. p.mu is held.
+// need returns how many dials must begin: for the waiters, for the calls of Start,
+// and to keep MinSize. p.mu is held.
 func (p *Pool[C]) need() int {
 	if p.draining {
 		return 0
 	}
 	share := p.cfg.TargetSharing
-	waiters := max(p.waiters.Len()-int(p.gone.Load()), 0)
+	waiters := max(p.waiters.Len()-int(p.abandoned.Load()), 0)
 	need := (waiters+share-1)/share - p.dialing
 
 	floor := 0
@@ -40,9 +40,9 @@ func (p *Pool[C]) need() int {
 	return min(max(need, floor-len(p.conns)-p.dialing), p.room())
 }
 
-// replenish begins the dials that are needed, or sees to it that they are
-// begun when the backoff is over. It is called after each change that may
-// create need. p.mu is held.
+// replenish begins the dials that are needed, or sets the alarm that begins them
+// after the backoff. It is called after each change that may create need. p.mu is
+// held.
 func (p *Pool[C]) replenish() {
 	if p.waiters.Len() == 0 && !p.keepMin && len(p.starts) == 0 {
 		return
@@ -73,17 +73,17 @@ func (p *Pool[C]) replenish() {
 	}
 }
 
-// retryNow is called when a backoff is over.
+// retryNow begins the dials that were put off, after a backoff.
 func (p *Pool[C]) retryNow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.replenish()
-	p.rotate()
+	p.replaceDue()
 }
 
-// grow begins a dial in the background if e was just lent and every connection
-// of a shared pool has as many callers as it should. It is for the next caller
-// to do if p.mu is busy.
+// grow begins a dial in the background if e, on which a seat was just taken, and
+// every other connection of a shared pool have Config.TargetSharing callers. It
+// does nothing if p.mu is busy: the next caller tries again.
 func (p *Pool[C]) grow(ctx context.Context, e *entry[C]) {
 	if e.callers() >= p.cfg.TargetSharing && p.mu.TryLock() {
 		defer p.mu.Unlock()
@@ -111,8 +111,8 @@ func (p *Pool[C]) growLocked(ctx context.Context, e *entry[C]) {
 	p.beginDial(ref, nil)
 }
 
-// gauge sees whether the pool may grow without being asked. It is called when
-// the number of connections or dials has changed. p.mu is held.
-func (p *Pool[C]) gauge() {
+// setMayGrow brings p.mayGrow up to date. It is called after the number of
+// connections or dials has changed. p.mu is held.
+func (p *Pool[C]) setMayGrow() {
 	p.mayGrow.Store(!p.exclusive && !p.draining && p.dialing == 0 && p.room() > 0)
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// Between dials that fail lie pauses that double, from the first to the last.
+// The pause after a failed dial doubles from backoffFirst to backoffLast.
 const (
 	backoffFirst = 50 * time.Millisecond
 	backoffLast  = 5 * time.Second
 )
 
-// backoff returns the pause after n rounds of dials failed in a row, n > 0:
-// somewhere between half and all of the step, so that the pools of many
-// processes do not dial in step.
+// backoff returns the pause after n rounds of dials failed in a row, n > 0. It is
+// between half of the step and the whole step, at random, so that the pools of
+// many processes do not dial at the same moments.
 func backoff(n int) time.Duration {
 	step := backoffLast
 	if shift := n - 1; shift < 16 {
@@ -33,42 +33,42 @@ func backoff(n int) time.Duration {
 
 // dialState is what a pool knows of its dials.
 type dialState[C any] struct {
-	mayGrow  atomic.Bool // see grow
-	lastDial atomic.Pointer[DialError]
-	retry    alarm // begins the dials that a backoff put off
+	mayGrow  atomic.Bool               // a shared pool has room for another connection; see grow
+	lastDial atomic.Pointer[DialError] // error of the last dial, nil if it succeeded
+	retry    alarm                     // begins dials when the backoff is over
 
 	// Guarded by Pool.mu.
-	dials     map[*dial[C]]struct{} // whose connections are wanted
-	dialing   int                   // those of dials that take up room
-	replacing int                   // those of dials that take the place of a connection
-	stuck     int                   // dials given up whose Dial has not returned
-	retryAt   instant               // no dial is begun before
-	failures  int                   // rounds of dials that failed, in a row
+	dials     map[*dial[C]]struct{} // dials under way that are not dropped
+	dialing   int                   // how many of dials take up room
+	replacing int                   // how many of dials replace a connection
+	stuck     int                   // dropped dials that have not returned
+	retryAt   instant               // end of the backoff
+	failures  int                   // rounds of dials that failed in a row
 	round     uint64                // number of the current round of dials
 }
 
-// dial is the making of a connection. Everything is guarded by the pool's mutex.
+// dial is one call of Factory.Dial. All fields are guarded by Pool.mu.
 type dial[C any] struct {
-	ref      any // the operation that gave rise to it
+	ref      any // core.Observer.Ref of the operation that needs the connection
 	round    uint64
-	replaces *entry[C] // nil if it takes up room of its own
+	replaces *entry[C] // nil if the dial takes up room
 	cancel   context.CancelFunc
-	limit    *time.Timer // gives it up
-	unwanted CloseReason // what becomes of its connection, if it is not in Pool.dials any more
+	limit    *time.Timer // drops the dial if it does not return
+	unwanted CloseReason // why the dial was dropped; empty if it was not
 }
 
-// Limits for a factory that does not keep to its contract.
+// Limits for a factory that does not keep its contract.
 const (
-	// dialGrace is how long Dial may take to return after its context has ended.
+	// dialGrace is how long Dial may run on after its context has ended.
 	dialGrace = 100 * time.Millisecond
-	// maxStuck is how many dials may be given up and not have returned. Beyond
-	// that no new ones are begun, so that the goroutines do not grow without end.
+	// maxStuck is how many dropped dials may not have returned. At that number no
+	// dial begins, which bounds the number of goroutines.
 	maxStuck = 64
 )
 
-// beginDial dials a connection on a goroutine of its own. ref is the operation
-// that gave rise to it, old the connection whose place it takes, if any. p.mu
-// is held.
+// beginDial dials a connection on a goroutine of its own. ref is of the operation
+// that needs the connection, and old is the connection to replace, nil if there is
+// none. p.mu is held.
 func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 	ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.DialTimeout, ErrDialTimeout)
 	d := &dial[C]{ref: ref, round: p.round, replaces: old, cancel: cancel}
@@ -81,11 +81,12 @@ func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 	}
 	p.begun++
 	p.jobs++
-	p.gauge()
-	d.limit = time.AfterFunc(p.cfg.DialTimeout+dialGrace, func() { p.abandon(d) })
+	p.setMayGrow()
+	d.limit = time.AfterFunc(p.cfg.DialTimeout+dialGrace, func() { p.dropOverdue(d) })
 	go p.dial(ctx, d)
 }
 
+// dial calls the factory, tells the observer, and hands over the result.
 func (p *Pool[C]) dial(ctx context.Context, d *dial[C]) {
 	defer d.cancel()
 	scope := core.Scope{Kind: core.KindConnect, Start: time.Now(), Source: p.cfg.Name, Ref: d.ref}
@@ -94,7 +95,7 @@ func (p *Pool[C]) dial(ctx context.Context, d *dial[C]) {
 	}
 	var (
 		conn C
-		err  = errors.New("the factory called runtime.Goexit") // stands if it does
+		err  = errors.New("the factory called runtime.Goexit") // replaced when Dial returns
 	)
 	defer func() {
 		var failed *DialError
@@ -113,7 +114,7 @@ func (p *Pool[C]) dial(ctx context.Context, d *dial[C]) {
 	conn, err = p.makeConn(ctx)
 }
 
-// makeConn dials, and turns whatever a factory may do wrong into an error.
+// makeConn calls Dial, and turns every breach of its contract into an error.
 func (p *Pool[C]) makeConn(ctx context.Context) (conn C, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -134,6 +135,7 @@ func (p *Pool[C]) makeConn(ctx context.Context) (conn C, err error) {
 	return conn, err
 }
 
+// isNil reports whether conn is nil, also as a pointer in an interface.
 func isNil(conn any) bool {
 	switch v := reflect.ValueOf(conn); v.Kind() {
 	case reflect.Invalid:
@@ -145,12 +147,13 @@ func isNil(conn any) bool {
 	}
 }
 
+// isZero reports whether conn is the zero value of its type.
 func isZero(conn any) bool {
 	v := reflect.ValueOf(conn)
 	return !v.IsValid() || v.IsZero()
 }
 
-// dialed is called when the factory has returned.
+// dialed ends a dial that has returned.
 func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,14 +168,14 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 		return
 	}
 	old := d.replaces
-	p.forget(d)
+	p.uncount(d)
 	switch {
 	case p.draining && failed != nil:
-		// We may have cut it short ourselves, and nobody wants to know.
+		// Close may have cut the dial short, so its error says nothing.
 	case p.draining:
 		p.remove(&entry[C]{pool: p, conn: conn}, CloseShutdown)
 	case failed != nil:
-		p.failed(d, failed)
+		p.dialFailed(d, failed)
 	default:
 		p.lastDial.Store(nil)
 		p.retryAt, p.failures = 0, 0
@@ -184,16 +187,16 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 		}
 		p.settleStarts(nil)
 		p.replenish()
-		p.rotate()
+		p.replaceDue()
 	}
 }
 
-// failed settles a dial that came to nothing. p.mu is held.
-func (p *Pool[C]) failed(d *dial[C], failed *DialError) {
+// dialFailed does what follows from a failed dial. p.mu is held.
+func (p *Pool[C]) dialFailed(d *dial[C], failed *DialError) {
 	p.dialErrors++
 	p.lastDial.Store(failed)
 	if d.round == p.round {
-		// Dials that fail together are one reason to wait longer, not many.
+		// Dials that fail together make the pause longer once.
 		p.round++
 		p.failures++
 		p.retryAt = p.now() + backoff(p.failures)
@@ -203,11 +206,10 @@ func (p *Pool[C]) failed(d *dial[C], failed *DialError) {
 		p.failWaiters(failed)
 	}
 	p.replenish()
-	p.rotate()
+	p.replaceDue()
 }
 
-// seatWaiters gives the seats of a new connection to those who wait. p.mu is
-// held.
+// seatWaiters hands the seats of a new connection to the waiters. p.mu is held.
 func (p *Pool[C]) seatWaiters(e *entry[C]) {
 	for p.first() != nil {
 		seat, ok := e.sit()
@@ -220,8 +222,8 @@ func (p *Pool[C]) seatWaiters(e *entry[C]) {
 	}
 }
 
-// forget takes d out of those that are wanted. p.mu is held.
-func (p *Pool[C]) forget(d *dial[C]) {
+// uncount takes d out of the dials under way. p.mu is held.
+func (p *Pool[C]) uncount(d *dial[C]) {
 	delete(p.dials, d)
 	if d.replaces == nil {
 		p.dialing--
@@ -229,20 +231,21 @@ func (p *Pool[C]) forget(d *dial[C]) {
 		p.replacing--
 		d.replaces.successor, d.replaces = nil, nil
 	}
-	p.gauge()
+	p.setMayGrow()
 }
 
-// drop makes d unwanted: what comes of it is closed. p.mu is held.
+// drop drops d. If d still makes a connection, it is removed for the given reason.
+// p.mu is held.
 func (p *Pool[C]) drop(d *dial[C], reason CloseReason) {
-	p.forget(d)
+	p.uncount(d)
 	d.unwanted = reason
 	d.cancel()
 	p.stuck++
 }
 
-// abandon settles a dial that has not returned though its context has ended.
-// It costs no room any more, so that others may be begun.
-func (p *Pool[C]) abandon(d *dial[C]) {
+// dropOverdue drops a dial that has not returned although its context has ended,
+// so that other dials get its room.
+func (p *Pool[C]) dropOverdue(d *dial[C]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := p.dials[d]; !ok {
@@ -250,7 +253,7 @@ func (p *Pool[C]) abandon(d *dial[C]) {
 	}
 	p.drop(d, CloseDiscarded)
 	if !p.draining {
-		p.failed(d, &DialError{
+		p.dialFailed(d, &DialError{
 			Pool:    p.cfg.Name,
 			Err:     fmt.Errorf("the factory has not returned: %w", context.DeadlineExceeded),
 			Timeout: true,

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// suspicion is how long a suspect connection is passed over at most, where
-// there is no [Checker] to ask.
+// suspicion is how long a suspect connection is passed over if the factory has
+// no [Checker].
 const suspicion = time.Second
 
-// doubt is what is known against a connection. entry.flags has whether there
-// is anything, so it is looked at only if there is.
+// doubt says since when and until when a connection is suspect. It counts only
+// while entry.flags has flagSuspect.
 type doubt struct {
-	mu    sync.Mutex // only an alarm is set with it held
-	since instant    // when the suspicion arose, never if there is none
-	until instant    // when the connection is tried again, if there is no checker
+	mu    sync.Mutex // guards what follows; held while an alarm is set, and for nothing else
+	since instant    // when the connection became suspect
+	until instant    // when the connection is lent again, if there is no checker
 }
 
-// suspect casts doubt on e: it is passed over until the given instant, or until
-// the checker finds it alive, or a call succeeds.
+// suspect makes e suspect: other connections are preferred until the given
+// instant, until the checker finds e alive, or until a call on e succeeds.
 func (e *entry[C]) suspect(until instant) {
 	p := e.pool
 	d := &e.doubt
@@ -36,14 +36,14 @@ func (e *entry[C]) suspect(until instant) {
 	}
 }
 
-// calm clears e of every doubt.
+// calm ends the suspicion against e.
 func (e *entry[C]) calm() {
 	e.doubt.mu.Lock()
 	defer e.doubt.mu.Unlock()
 	e.flags.And(^uint32(flagSuspect))
 }
 
-// suspectSince returns since when e has been suspect, never if it is not.
+// suspectSince returns when e became suspect, or never if e is not suspect.
 func (e *entry[C]) suspectSince() instant {
 	e.doubt.mu.Lock()
 	defer e.doubt.mu.Unlock()
@@ -53,8 +53,8 @@ func (e *entry[C]) suspectSince() instant {
 	return e.doubt.since
 }
 
-// sound reports whether e can be lent with confidence. It is asked about
-// connections with a flag, and about all if the checker is to be asked always.
+// sound reports whether e may be lent without reserve. It is called for a
+// connection that has a flag, and for each connection if askAlways is set.
 func (e *entry[C]) sound() bool {
 	p := e.pool
 	if p.checker != nil {
@@ -79,8 +79,8 @@ func (e *entry[C]) sound() bool {
 	return p.now() >= until
 }
 
-// alive asks the checker. A panic counts as no: it must not leave the pool
-// locked.
+// alive asks the checker. A panic counts as not alive: the pool's mutex may be
+// held, and must not stay locked.
 func (p *Pool[C]) alive(conn C) (alive bool) {
 	defer func() { _ = recover() }()
 	return p.checker.Alive(conn)

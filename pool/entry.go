@@ -9,56 +9,56 @@ import (
 
 // entry is a connection of a pool, and the [core.Lender] of its leases.
 //
-// A seat is room for one caller. Which seats are taken is in bits, so that one
-// compare-and-swap takes a seat, and makes sure that the connection may be lent
-// still and is not lent to too many. Each seat has a generation, which the
-// return of a lease moves on: that tells a lease that is out from one that was
-// given back.
+// A seat is room for one caller. One bit for each seat says whether it is taken,
+// and one more bit says whether the connection is shut, so one compare-and-swap
+// takes a seat and makes sure that the connection may still be lent. Each seat has
+// a generation, which the return of a lease increments: it tells a lease that is
+// out from one that has been returned.
 type entry[C any] struct {
-	pool  *Pool[C]
-	conn  C
-	seats []atomic.Uint32 // the generation of each
-	words []atomic.Uint64 // seatsPerWord bits each, and shut
-	loans []loan          // what is known of each seat, if the pool keeps account
+	pool    *Pool[C]
+	conn    C
+	seats   []atomic.Uint32 // generation of each seat
+	words   []atomic.Uint64 // bits of seatsPerWord seats each, and shut
+	records []leaseRecord   // of each seat; nil if the pool keeps no records
 
-	// Written by every loan, hence kept apart from what others read or write:
-	// processors fetch two lines of 64 bytes at once.
+	// Every lease writes these fields. The padding keeps them out of the cache
+	// lines of all other data; processors fetch two lines of 64 bytes at once.
 	_        [128]byte
 	oneWord  [1]atomic.Uint64 // words, if one is enough
 	oneSeat  [1]atomic.Uint32 // seats, if one is enough
-	flags    atomic.Uint32    // written now and then, read by every loan
-	failures atomic.Uint32    // how many were news
+	flags    atomic.Uint32    // read by every lease, seldom written
+	failures atomic.Uint32    // number of returns that reported a new failure
 	_        [128 - 20]byte
 
 	doubt doubt
 
-	// Guarded by the pool's mutex.
-	removed   bool        // no longer in pool.conns
-	reason    CloseReason // why it was removed
-	due       CloseReason // why it is to be replaced, if it is
-	successor *dial[C]    // that is to replace it
-	pins      int         // calls of the pool's own that use it without a seat
+	// Guarded by Pool.mu.
+	removed   bool        // the connection is not in Pool.conns any more
+	reason    CloseReason // why the connection was removed
+	due       CloseReason // why the connection is to be replaced; empty if it is not
+	successor *dial[C]    // dial of the connection that replaces this one
+	pins      int         // calls of the pool that use the connection and take no seat
 	upkeep    upkeep
 }
 
 // Bits of entry.flags.
 const (
-	flagSuspect = 1 << iota // passed over while there is a better one
-	flagStale               // was not used for a while: ask the checker
+	flagSuspect = 1 << iota // other connections are preferred
+	flagStale               // without a caller for Config.CheckIdleAfter: ask the checker
 )
 
 const (
 	seatsPerWord = 63
-	// shut is set in each word of a connection that must not be lent. Whoever
-	// gives it back tells the pool.
+	// shut is set in each word of a connection that must not be lent. A return
+	// that finds it calls seatFreed.
 	shut = uint64(1) << 63
-	// maxSharing is how many seats a token has room for.
+	// maxSharing is how many seats a token can tell apart.
 	maxSharing = 1 << 16
 )
 
-// A token is the number of a seat, how many failures the connection had when
-// the loan began, and the generation of the seat, from the upper bits to the
-// lower.
+// newToken returns a token. From the upper bits to the lower it holds the number
+// of the seat, the number of failures that the connection had when the lease
+// began, and the generation of the seat.
 func newToken(seat int, failures, generation uint32) uint64 {
 	return uint64(seat)<<48 | uint64(failures&0xffff)<<32 | uint64(generation)
 }
@@ -77,7 +77,7 @@ func (p *Pool[C]) newEntry(conn C) *entry[C] {
 		}
 	}
 	if p.tracked {
-		e.loans = make([]loan, p.cfg.MaxSharing)
+		e.records = make([]leaseRecord, p.cfg.MaxSharing)
 	}
 	return e
 }
@@ -90,7 +90,8 @@ func (e *entry[C]) callers() (n int) {
 	return n
 }
 
-// sit takes a seat, if the connection may be lent and has one.
+// sit takes a seat. It returns false if no seat is free or the connection is
+// shut.
 func (e *entry[C]) sit() (seat int, ok bool) {
 	for i := range e.words {
 		word := &e.words[i]
@@ -112,19 +113,19 @@ func (e *entry[C]) sit() (seat int, ok bool) {
 	return 0, false
 }
 
-// token returns the token for a seat that was just taken.
+// token returns the token of a lease for a seat that was just taken.
 func (e *entry[C]) token(seat int) uint64 {
 	return newToken(seat, e.failures.Load(), e.seats[seat].Load())
 }
 
 // rise gives up a seat, and reports whether the connection is shut.
 func (e *entry[C]) rise(seat int) (isShut bool) {
-	// The bit is set, and only the one who has the seat clears it.
+	// Only the holder of the seat clears its bit, so the bit is set.
 	bit := uint64(1) << (seat % seatsPerWord)
 	return e.words[seat/seatsPerWord].Add(-bit)&shut != 0
 }
 
-// shut sees to it that e is not lent any more.
+// shut ends the lending of e.
 func (e *entry[C]) shut() {
 	for i := range e.words {
 		e.words[i].Or(shut)

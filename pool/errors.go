@@ -12,46 +12,47 @@ import (
 )
 
 var (
-	// ErrClosed is returned once Drain or Close was called. It is a
-	// core.ErrRejected and a core.ErrConnection.
+	// ErrClosed is returned after Drain or Close was called. It matches
+	// core.ErrRejected and core.ErrConnection.
 	ErrClosed = core.Sentinel("pool closed", core.TypePoolClosed, core.ErrRejected, core.ErrConnection)
 
 	// ErrExhausted is matched by every [*AcquireError]: a wait ended without a
-	// connection. It is a core.ErrConnection.
+	// connection. It matches core.ErrConnection.
 	ErrExhausted = core.Sentinel("pool exhausted", core.TypePoolTimeout, core.ErrConnection)
 
-	// ErrTooManyWaiters is returned while Config.MaxWaiters callers wait
-	// already. It is a core.ErrRejected and a core.ErrConnection.
+	// ErrTooManyWaiters is returned while Config.MaxWaiters callers wait. It
+	// matches core.ErrRejected and core.ErrConnection.
 	ErrTooManyWaiters = core.Sentinel("too many callers wait for a connection", core.TypeTooManyWaiters, core.ErrRejected, core.ErrConnection)
 
-	// ErrDial is matched by every [*DialError]. It is a core.ErrConnection.
+	// ErrDial is matched by every [*DialError]. It matches core.ErrConnection.
 	ErrDial = core.Sentinel("dial failed", core.TypeConnect, core.ErrConnection)
 
-	// ErrDialTimeout is matched by a [*DialError] that Config.DialTimeout
-	// brought about. It is an ErrDial.
+	// ErrDialTimeout is matched by the [*DialError] of a dial that
+	// Config.DialTimeout ended. It matches ErrDial.
 	ErrDialTimeout = core.Sentinel("dial timed out", core.TypeConnect, ErrDial)
 
-	// ErrStart is matched by every error of Start. It is a core.ErrConnection.
+	// ErrStart is matched by every error of Start. It matches core.ErrConnection.
 	ErrStart = core.Sentinel("pool cannot start", "", core.ErrConnection)
 
-	// ErrBadConn is for functions given to [Pool.Do]: an error that wraps it
-	// says that the connection is broken and must not be lent again.
+	// ErrBadConn is for functions that run in [Pool.Do]: an error that wraps it
+	// says that the connection is broken. The pool removes the connection.
 	ErrBadConn = core.Sentinel("bad connection", "")
 )
 
-// AcquireError says that a wait for a connection ended without one, and what
-// the pool looked like at that moment. It matches [ErrExhausted], and what Err
-// and LastDial match.
+// AcquireError says that a wait for a connection ended without one, and describes
+// the pool at that moment. It matches [ErrExhausted], and what Err and LastDial
+// match.
 type AcquireError struct {
 	Pool   string
-	Waited time.Duration // zero if the context had ended before
-	// InUse and Idle are how many connections had a caller and had none; Max
-	// is how many there may be. Waiters is how many callers waited still.
+	Waited time.Duration // zero if the context had ended before the call
+	// InUse and Idle count the connections with and without a caller. Max is the
+	// greatest number of connections. Waiters counts the callers that waited on.
 	InUse, Idle, Max, Waiters int
-	LastDial                  error // what the last dial failed with, nil if it did not
-	Err                       error // the context's error, nil if Config.AcquireTimeout ended the wait
+	LastDial                  error // error of the last dial, nil if it succeeded
+	Err                       error // error of the context, nil if Config.AcquireTimeout ended the wait
 }
 
+// Error names the pool, the time of the wait, the use of the pool, and both errors.
 func (e *AcquireError) Error() string {
 	var b strings.Builder
 	if e.Waited == 0 && e.Err != nil {
@@ -69,10 +70,10 @@ func (e *AcquireError) Error() string {
 	return b.String()
 }
 
-// Is matches [ErrExhausted] and what that is.
+// Is matches [ErrExhausted] and what ErrExhausted matches.
 func (e *AcquireError) Is(target error) bool { return errors.Is(ErrExhausted, target) }
 
-// Unwrap returns Err and LastDial, as far as they are set.
+// Unwrap returns Err and LastDial, without those that are nil.
 func (e *AcquireError) Unwrap() []error {
 	var errs []error
 	for _, err := range []error{e.Err, e.LastDial} {
@@ -86,21 +87,22 @@ func (e *AcquireError) Unwrap() []error {
 // ErrorType returns "pool_timeout".
 func (e *AcquireError) ErrorType() string { return core.TypePoolTimeout }
 
-// Class says that the backend is not to blame and that another attempt may
-// find a connection.
+// Class says that the backend is not to blame, and that another attempt may find a
+// connection.
 func (e *AcquireError) Class() core.Class {
 	return core.Class{Verdict: core.Neutral, Retryable: true, Code: core.TypePoolTimeout}
 }
 
-// DialError says that a connection could not be made. It matches [ErrDial],
-// [ErrDialTimeout] if Timeout is set, and what Err matches. What it means is
-// for the backend's classifier to say.
+// DialError says that a dial failed. It matches [ErrDial], [ErrDialTimeout] if
+// Timeout is set, and what Err matches. The backend's classifier decides what it
+// means.
 type DialError struct {
 	Pool    string
-	Err     error // what the factory said
+	Err     error // error of the factory
 	Timeout bool  // Config.DialTimeout ended the dial
 }
 
+// Error names the pool and the factory's error.
 func (e *DialError) Error() string {
 	what := "cannot dial"
 	if e.Timeout {
@@ -109,7 +111,8 @@ func (e *DialError) Error() string {
 	return fmt.Sprintf("pool %q: %s: %v", e.Pool, what, e.Err)
 }
 
-// Is matches [ErrDial] or [ErrDialTimeout], and what those are.
+// Is matches [ErrDial], or [ErrDialTimeout] if Timeout is set, and what that error
+// matches.
 func (e *DialError) Is(target error) bool {
 	if e.Timeout {
 		return errors.Is(ErrDialTimeout, target)
@@ -117,10 +120,11 @@ func (e *DialError) Is(target error) bool {
 	return errors.Is(ErrDial, target)
 }
 
-// Unwrap returns what the factory said.
+// Unwrap returns the factory's error.
 func (e *DialError) Unwrap() error { return e.Err }
 
-// ErrorType returns "unauthenticated" if that is why, else "connect_error".
+// ErrorType returns "unauthenticated" if the factory's error has that type, and
+// else "connect_error".
 func (e *DialError) ErrorType() string {
 	if core.ErrorType(e.Err) == core.TypeUnauthenticated {
 		return core.TypeUnauthenticated
@@ -128,7 +132,7 @@ func (e *DialError) ErrorType() string {
 	return core.TypeConnect
 }
 
-// startError is what Start returns.
+// startError is the error of Start.
 type startError struct {
 	pool string
 	err  error
@@ -138,14 +142,15 @@ func (e *startError) Error() string        { return fmt.Sprintf("pool %q cannot 
 func (e *startError) Is(target error) bool { return errors.Is(ErrStart, target) }
 func (e *startError) Unwrap() error        { return e.err }
 
-// CloseError says what went wrong while a pool was closed. The pool is closed
-// nevertheless.
+// CloseError says what went wrong while a pool was closed. The pool is closed all
+// the same.
 type CloseError struct {
 	Pool   string
-	Forced int   // leases that were still out
-	Err    error // the context's error if it ended too early, and what the factory said
+	Forced int   // number of leases that were out when the connections were closed
+	Err    error // error of the context if it ended too early, and errors of the factory
 }
 
+// Error names the pool, the number of leases that were out, and Err.
 func (e *CloseError) Error() string {
 	if e.Forced == 0 {
 		return fmt.Sprintf("pool %q: close: %v", e.Pool, e.Err)

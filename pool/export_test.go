@@ -17,3 +17,6 @@ func NumberWaiters[C any](p *Pool[C], n uint32) {
 
 // Waiters returns Stats.Waiters of p without an allocation.
 func Waiters[C any](p *Pool[C]) int { return int(p.asking.Load()) }
+
+// MaxBarging is for how long newcomers may overtake a waiter.
+const MaxBarging = maxBarging

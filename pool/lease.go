@@ -13,114 +13,117 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// Lease is a borrowed connection.
+// Lease is the use of a connection by one caller, until the lease is returned;
+// see [core.Lease].
 type Lease[C any] = core.Lease[C]
 
-// LeakInfo describes a lease that was not given back within Config.LeakAfter.
+// LeakInfo describes a lease that was not returned within Config.LeakAfter.
 type LeakInfo struct {
 	Pool string
 	// Held is how long the lease has been out.
 	Held time.Duration
-	// Stack says where it was acquired, the innermost function first.
+	// Stack says where the lease was acquired, the innermost function first.
 	Stack string
-	// Returned says that it has come back after all. Every lease that is
-	// reported is reported again when it does.
+	// Returned is false in the first report of a leaked lease. It is true in the
+	// second one, which follows if the lease is returned after all.
 	Returned bool
 }
 
-// loan is what is known of the lease of one seat, in pools that want to know.
-type loan struct {
-	since atomic.Int64 // an instant
+// leaseRecord is what a pool with LeakAfter or OnUse knows of the lease of one
+// seat.
+type leaseRecord struct {
+	since atomic.Int64 // instant of the Acquire
 
-	mu     sync.Mutex // guards what follows; nothing is called with it held
-	out    bool
-	leaked bool // and it was reported
-	stack  *[32]uintptr
-	depth  int
+	mu     sync.Mutex   // guards what follows; no function of the user is called with it held
+	out    bool         // the lease has not been returned
+	leaked bool         // the lease counts as leaked
+	stack  *[32]uintptr // stack of the Acquire; nil without OnLeak
+	depth  int          // number of frames in stack
 }
 
-// lease makes the lease of a seat that was taken for the calling goroutine.
+// lease returns the lease of a seat that was taken for the calling goroutine.
 func (e *entry[C]) lease(token uint64) core.Lease[C] {
-	if e.loans != nil {
-		e.borrowed(&e.loans[seatOf(token)])
+	if e.records != nil {
+		e.beginRecord(&e.records[seatOf(token)])
 	}
 	return core.NewLease(e.conn, core.Lender(e), token)
 }
 
-// borrowed begins the account of a loan.
-func (e *entry[C]) borrowed(l *loan) {
+// beginRecord records the begin of a lease.
+func (e *entry[C]) beginRecord(r *leaseRecord) {
 	p := e.pool
-	l.since.Store(int64(p.now()))
+	r.since.Store(int64(p.now()))
 	if p.cfg.LeakAfter == 0 {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.out, l.leaked = true, false
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.out, r.leaked = true, false
 	if p.cfg.OnLeak != nil {
-		if l.stack == nil {
-			l.stack = new([32]uintptr)
+		if r.stack == nil {
+			r.stack = new([32]uintptr)
 		}
-		l.depth = runtime.Callers(2, l.stack[:])
+		r.depth = runtime.Callers(2, r.stack[:])
 	}
 }
 
-// account is what there is to tell about a loan that has ended.
-type account struct {
+// leaseReport is what the functions of the user are told of a returned lease.
+type leaseReport struct {
 	held time.Duration
 	leak LeakInfo // if Returned is true
 }
 
-// settleLoan ends the account of a loan.
-func (e *entry[C]) settleLoan(l *loan) (a account) {
+// endRecord records the end of a lease.
+func (e *entry[C]) endRecord(r *leaseRecord) (report leaseReport) {
 	p := e.pool
-	a.held = p.now() - instant(l.since.Load())
+	report.held = p.now() - instant(r.since.Load())
 	if p.cfg.LeakAfter == 0 {
-		return a
+		return report
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.leaked && p.cfg.OnLeak != nil {
-		a.leak = p.leakInfo(l, a.held, true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.leaked && p.cfg.OnLeak != nil {
+		report.leak = p.leakInfo(r, report.held, true)
 	}
-	l.out, l.leaked = false, false
-	return a
+	r.out, r.leaked = false, false
+	return report
 }
 
-// report tells those who want to know.
-func (p *Pool[C]) report(a account) {
+// report calls the functions of the user.
+func (p *Pool[C]) report(r leaseReport) {
 	if p.cfg.OnUse != nil {
-		p.cfg.OnUse(a.held)
+		p.cfg.OnUse(r.held)
 	}
-	if a.leak.Returned {
-		p.cfg.OnLeak(a.leak)
+	if r.leak.Returned {
+		p.cfg.OnLeak(r.leak)
 	}
 }
 
-// findLeaks returns the leases that are out for too long and were not reported
-// before, and when the next one may be. p.mu is held.
+// findLeaks counts the leases that have become leaked and returns what to report
+// of them, and the instant at which the next lease may become leaked. p.mu is
+// held.
 func (p *Pool[C]) findLeaks(now instant) (leaks []LeakInfo, next instant) {
 	next = never
 	if p.cfg.LeakAfter == 0 {
 		return nil, next
 	}
 	look := func(e *entry[C]) {
-		for i := range e.loans {
-			l := &e.loans[i]
-			l.mu.Lock()
-			if l.out && !l.leaked {
-				since := instant(l.since.Load())
+		for i := range e.records {
+			r := &e.records[i]
+			r.mu.Lock()
+			if r.out && !r.leaked {
+				since := instant(r.since.Load())
 				if due := later(since, p.cfg.LeakAfter); now < due {
 					next = min(next, due)
 				} else {
-					l.leaked = true
+					r.leaked = true
 					p.leaks++
 					if p.cfg.OnLeak != nil {
-						leaks = append(leaks, p.leakInfo(l, now-since, false))
+						leaks = append(leaks, p.leakInfo(r, now-since, false))
 					}
 				}
 			}
-			l.mu.Unlock()
+			r.mu.Unlock()
 		}
 	}
 	for _, e := range p.conns {
@@ -132,13 +135,13 @@ func (p *Pool[C]) findLeaks(now instant) (leaks []LeakInfo, next instant) {
 	return leaks, next
 }
 
-// leakInfo describes l. l.mu is held.
-func (p *Pool[C]) leakInfo(l *loan, held time.Duration, returned bool) LeakInfo {
+// leakInfo describes the lease of r. r.mu is held.
+func (p *Pool[C]) leakInfo(r *leaseRecord, held time.Duration, returned bool) LeakInfo {
 	var b strings.Builder
-	frames := runtime.CallersFrames(l.stack[:l.depth])
+	frames := runtime.CallersFrames(r.stack[:r.depth])
 	for own := true; ; {
 		f, more := frames.Next()
-		own = own && strings.HasPrefix(f.Function, ownPackage) // our own functions say nothing
+		own = own && strings.HasPrefix(f.Function, ownPackage) // functions of this package say nothing
 		if !own && f.Function != "" {
 			fmt.Fprintf(&b, "%s\n\t%s:%d\n", f.Function, f.File, f.Line)
 		}
@@ -149,4 +152,5 @@ func (p *Pool[C]) leakInfo(l *loan, held time.Duration, returned bool) LeakInfo 
 	return LeakInfo{Pool: p.cfg.Name, Held: held, Stack: b.String(), Returned: returned}
 }
 
+// ownPackage is how the names of this package's functions begin.
 const ownPackage = "github.com/penstock-go/penstock/pool."

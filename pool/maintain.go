@@ -8,37 +8,37 @@ import (
 	"time"
 )
 
-// upkeepState is what a pool knows of the upkeep of its connections.
+// upkeepState is what a pool knows of the upkeep of all its connections.
 type upkeepState struct {
-	upkeep alarm // see maintain
+	upkeep alarm // calls maintain
 
 	// Guarded by Pool.mu.
-	checking int     // seats that checks have
-	lowSince instant // since when one connection less would do, see shrink
+	checking int     // seats that pings have
+	lowSince instant // since when the pool has had one connection too many; see shrink
 }
 
-// upkeep is what a pool knows about a connection to keep it in order. A loan
-// writes none of it: whether a connection was used shows in the generations of
-// its seats.
+// upkeep is what a pool knows of the upkeep of one connection. A lease writes none
+// of it: the generations of the seats tell whether the connection was used.
 type upkeep struct {
-	expires   instant // never if Config.MaxLifetime is not set
-	uses      uint64  // as far as they are known
-	idleSince instant // when that was found, with nobody on it
-	checkAt   instant // never if Config.CheckEvery is not set
-	checks    uint64  // how many loans were checks
+	expires   instant // end of the lifetime; never without Config.MaxLifetime
+	uses      uint64  // leases that had ended when maintain last looked
+	idleSince instant // when maintain first saw these uses and no caller
+	checkAt   instant // when the next ping is due; never without Config.CheckEvery
+	checks    uint64  // pings among the ended leases
 }
 
-// Somebody looks at the connections so often while an idle time runs: what
-// takes place after the idle time d takes place between d and d + d/idleTicks.
+// idleTicks is how often the pool looks at its connections while a duration such
+// as Config.IdleTimeout passes. So what is due after a time d happens between d and
+// d + d/idleTicks.
 const idleTicks = 4
 
-// keepUp begins the upkeep of a new connection. p.mu is held.
-func (p *Pool[C]) keepUp(e *entry[C]) {
+// beginUpkeep begins the upkeep of a new connection. p.mu is held.
+func (p *Pool[C]) beginUpkeep(e *entry[C]) {
 	now := p.now()
 	e.upkeep = upkeep{expires: never, idleSince: now, checkAt: never, uses: e.uses()}
 	if life := p.cfg.MaxLifetime; life > 0 {
-		// Jitter makes it shorter, so that MaxLifetime can be what the other end
-		// allows, and connections made together are not replaced together.
+		// Jitter shortens the lifetime, so that MaxLifetime can be the limit of the
+		// other end, and connections of the same age do not end together.
 		e.upkeep.expires = later(now, life-rand.N(p.cfg.LifetimeJitter+1))
 		p.upkeep.set(e.upkeep.expires)
 	}
@@ -49,7 +49,8 @@ func (p *Pool[C]) keepUp(e *entry[C]) {
 	p.upkeep.set(p.nextTick(now))
 }
 
-// nextTick returns when to look at what is not known to happen at an instant.
+// nextTick returns when maintain must look at the connections for changes that no
+// alarm is set for.
 func (p *Pool[C]) nextTick(now instant) instant {
 	next := never
 	for _, d := range []time.Duration{p.cfg.IdleTimeout / idleTicks, p.cfg.CheckIdleAfter / idleTicks, p.cfg.LeakAfter} {
@@ -60,7 +61,7 @@ func (p *Pool[C]) nextTick(now instant) instant {
 	return next
 }
 
-// uses returns how many loans of e have ended.
+// uses returns how many leases of e have ended.
 func (e *entry[C]) uses() (n uint64) {
 	for i := range e.seats {
 		n += uint64(e.seats[i].Load())
@@ -68,9 +69,9 @@ func (e *entry[C]) uses() (n uint64) {
 	return n
 }
 
-// maintain looks after the connections: it ends those whose time is over, has
-// others checked, and finds leases that are not given back. It is called when
-// there may be something to do, and not at all while there is no connection.
+// maintain keeps the connections in order: it removes or replaces connections
+// whose time is over, pings others, and finds leaked leases. The upkeep alarm calls
+// it when there may be something to do, and not at all while the pool is empty.
 func (p *Pool[C]) maintain() {
 	p.mu.Lock()
 	leaks := p.maintainLocked()
@@ -80,6 +81,7 @@ func (p *Pool[C]) maintain() {
 	}
 }
 
+// maintainLocked is maintain with p.mu held. It returns the leaks to report.
 func (p *Pool[C]) maintainLocked() (leaks []LeakInfo) {
 	if p.shut {
 		return nil
@@ -87,21 +89,21 @@ func (p *Pool[C]) maintainLocked() (leaks []LeakInfo) {
 	now := p.now()
 	leaks, next := p.findLeaks(now)
 	if !p.draining {
-		closable := (len(p.conns) + 1) / 2 // lest a quiet moment cost them all at once
+		closable := (len(p.conns) + 1) / 2 // a quiet moment must not cost all connections at once
 		for _, e := range slices.Clone(p.conns) {
-			idle := p.observe(e, now)
+			idle := p.idleFor(e, now)
 			switch {
 			case e.removed:
 			case p.cfg.IdleTimeout > 0 && idle >= p.cfg.IdleTimeout && len(p.conns) > p.cfg.MinSize && closable > 0:
 				closable--
-				p.dismiss(e, CloseIdle)
+				p.removeSurplus(e, CloseIdle)
 			default:
 				next = min(next, p.attend(e, now, idle))
 			}
 		}
 		p.shrink(now)
 		p.replenish()
-		p.rotate()
+		p.replaceDue()
 	}
 	if !p.draining && len(p.conns)+len(p.leaving) > 0 {
 		next = min(next, p.nextTick(now))
@@ -110,8 +112,8 @@ func (p *Pool[C]) maintainLocked() (leaks []LeakInfo) {
 	return leaks
 }
 
-// observe returns how long e has not been used. p.mu is held.
-func (p *Pool[C]) observe(e *entry[C], now instant) (idle time.Duration) {
+// idleFor returns for how long e has had no caller. p.mu is held.
+func (p *Pool[C]) idleFor(e *entry[C], now instant) (idle time.Duration) {
 	u := &e.upkeep
 	uses := e.uses() - u.checks
 	if uses != u.uses || e.callers() > 0 {
@@ -120,8 +122,7 @@ func (p *Pool[C]) observe(e *entry[C], now instant) (idle time.Duration) {
 	return now - u.idleSince
 }
 
-// attend does what is to be done for e, and returns when there is more. p.mu is
-// held.
+// attend does what is due for e, and returns when more is due. p.mu is held.
 func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next instant) {
 	u := &e.upkeep
 	next = never
@@ -150,19 +151,19 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 		u.checkAt = later(now, p.cfg.CheckEvery)
 		if idle >= p.cfg.CheckEvery-p.cfg.CheckEvery/idleTicks || e.flags.Load()&flagSuspect != 0 {
 			if !p.check(e) {
-				u.checkAt = later(now, p.cfg.CheckEvery/idleTicks) // it is not its turn yet
+				u.checkAt = later(now, p.cfg.CheckEvery/idleTicks) // too many pings, or no free seat
 			}
 		}
 	}
 	return min(next, u.checkAt)
 }
 
-// rotate replaces a connection of a shared pool whose time has come: a new one
-// is dialed before the old one is retired, one at a time. If that fails, the
-// old one stays until it succeeds. p.mu is held.
-func (p *Pool[C]) rotate() {
+// replaceDue begins to replace a connection of a shared pool that is due, one at a
+// time. If the dial fails, the old connection stays until a later dial succeeds.
+// p.mu is held.
+func (p *Pool[C]) replaceDue() {
 	if p.exclusive || p.draining || p.replacing > 0 || len(p.dials) >= p.cfg.MaxConcurrentDials || p.stuck >= maxStuck {
-		return // the end of a dial leads here again
+		return // replaceDue is called again when a dial ends
 	}
 	i := slices.IndexFunc(p.conns, (*entry[C]).isDue)
 	switch {
@@ -174,19 +175,18 @@ func (p *Pool[C]) rotate() {
 	}
 }
 
-// isDue reports whether e is to be replaced, now that there is a chance to do
-// it.
+// isDue reports whether e is to be replaced. It is called when the pool can do so.
 func (e *entry[C]) isDue() bool {
 	if e.due == CloseUnhealthy && (e.pool.checker != nil && e.sound() || e.suspectSince() == never) {
-		e.due = "" // it has recovered in time
+		e.due = "" // the connection has recovered
 	}
 	return e.due != ""
 }
 
-// shrink retires a connection of a shared pool if one less has done for
-// Config.IdleTimeout. Idle connections have gone by then; but as callers are
-// spread over all connections, few of them may keep many from being idle. p.mu
-// is held.
+// shrink removes a connection of a shared pool if, for Config.IdleTimeout, the
+// others could have carried all callers. Idle connections are removed before; but
+// callers are spread over all connections, so a few callers may keep many
+// connections from being idle. p.mu is held.
 func (p *Pool[C]) shrink(now instant) {
 	if p.exclusive || p.cfg.IdleTimeout == 0 {
 		return
@@ -200,7 +200,8 @@ func (p *Pool[C]) shrink(now instant) {
 			least = e
 		}
 	}
-	// Half of what makes it grow, so that it does not grow again at once.
+	// The pool grows at TargetSharing. It shrinks at half of that, so that it does
+	// not grow again at once.
 	if len(p.conns) <= max(p.cfg.MinSize, 1) || callers > (len(p.conns)-1)*p.cfg.TargetSharing/2 {
 		p.lowSince = never
 		return
@@ -210,6 +211,6 @@ func (p *Pool[C]) shrink(now instant) {
 	}
 	if now-p.lowSince >= p.cfg.IdleTimeout {
 		p.lowSince = now
-		p.dismiss(least, CloseIdle)
+		p.removeSurplus(least, CloseIdle)
 	}
 }

@@ -36,8 +36,8 @@ type Pool[C any] struct {
 type settings[C any] struct {
 	cfg        Config // with its defaults
 	factory    Factory[C]
-	checker    Checker[C] // nil if the factory is none
-	pinger     Pinger[C]  // nil if the factory is none
+	checker    Checker[C] // nil if the factory has no Alive
+	pinger     Pinger[C]  // nil if the factory has no Ping
 	errClosed  error      // ErrClosed with the pool's name
 	errTooMany error      // ErrTooManyWaiters with the pool's name
 
@@ -106,20 +106,26 @@ func (p *Pool[C]) Name() string { return p.cfg.Name }
 // now reads the pool's clock.
 func (p *Pool[C]) now() instant { return time.Since(p.epoch) }
 
-// Acquire borrows a connection. An exclusive pool lends one that nobody has,
-// those that were used of late first; a shared pool lends the one with the
-// fewest callers among those that are not suspect. (Of more than eight it looks
-// at eight, always others.) If there is none the caller waits, as long as ctx
-// and Config.AcquireTimeout allow.
+// Acquire returns a lease of a connection. An exclusive pool lends a connection
+// without a caller, and prefers one that was used recently. A shared pool lends
+// the connection with the fewest callers among those that are not suspect. (Of
+// more than eight connections it compares eight, different ones each time.) If
+// no connection is free, the caller waits, until ctx ends or
+// Config.AcquireTimeout has passed.
 //
-// Those who wait are served in the order in which they came. A newcomer may
-// take what is free before one who waits has woken up to take it; that ends as
-// soon as a waiter has been overtaken and has waited for [Overtaking]: from
-// then on everybody queues up, until those in front have waited less.
+// Waiters are served in the order of their arrival. A newcomer may overtake
+// them: a returned connection is free for the first caller that takes it, and
+// the first waiter is woken to try. When a waiter has been overtaken and has
+// waited for a millisecond, overtaking ends: each connection is handed to the
+// first waiter and newcomers join the queue, until the first waiter has waited
+// for less.
 //
-// Its errors are an [*AcquireError] when the wait ended without a connection
-// (or ctx had ended before), a [*DialError] when the pool has no connection and
-// could not make one, [ErrClosed], and [ErrTooManyWaiters].
+// If ctx ends at the moment at which a connection comes, Acquire returns either
+// an error or the lease. The lease must be released although ctx has ended.
+//
+// The errors are an [*AcquireError] if the wait ended without a connection, or
+// ctx had ended before; a [*DialError] if the pool has no connection and could
+// not dial one; [ErrClosed]; and [ErrTooManyWaiters].
 func (p *Pool[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 	if ctx.Err() != nil {
 		return core.Lease[C]{}, p.acquireError(ctx, 0)
@@ -135,9 +141,10 @@ func (p *Pool[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 	return p.acquireSlowly(ctx)
 }
 
-// TryAcquire borrows a connection if one is free now and nobody has to be
-// overtaken for it. If not, a connection is dialed in the background if there
-// may be another one.
+// TryAcquire returns a lease if a connection is free now, and false if not. Like
+// a newcomer in [Pool.Acquire] it may overtake a waiter. Without a free
+// connection it starts a dial in the background if the pool has room for another
+// connection.
 func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 	if p.gate.Load() < gateStrict {
 		if e, token := p.take(false); e != nil {
@@ -156,16 +163,17 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 	return core.Lease[C]{}, false
 }
 
-// Do runs fn on a borrowed connection and gives it back, also when fn panics.
-// fn must not keep the connection. A connection is given back as broken if fn's
-// error wraps [ErrBadConn], as unclean if ctx ended and fn failed or if fn
-// panicked, and else as good.
+// Do runs fn on a connection, and returns the connection when fn has ended, also
+// by a panic or runtime.Goexit. fn must not keep the connection. Do returns it as
+// broken if fn's error wraps [ErrBadConn], as unclean if fn failed and ctx has
+// ended or if fn did not return, and else as good. The error is that of [Pool.Acquire]
+// or of fn.
 func (p *Pool[C]) Do(ctx context.Context, fn func(context.Context, C) error) error {
 	lease, err := p.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	// Stands if a panic or Goexit is on its way; it is not held up.
+	// Used if fn panics or calls Goexit; the panic is not recovered.
 	fate, reason := core.Unclean, core.ErrPanic
 	defer func() { lease.Return(fate, reason) }()
 	err = fn(ctx, lease.Conn())
@@ -173,6 +181,8 @@ func (p *Pool[C]) Do(ctx context.Context, fn func(context.Context, C) error) err
 	return err
 }
 
+// fateOf returns the state of a connection on which a function of Do returned
+// err.
 func fateOf(ctx context.Context, err error) core.ConnFate {
 	switch {
 	case err == nil:

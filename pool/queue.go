@@ -12,38 +12,58 @@ import (
 
 // waiter is a caller that waits for a connection.
 type waiter[C any] struct {
-	// ready has room for one signal: that state has changed from parked.
+	// ready has room for one signal: state is woken or granted now.
 	ready chan struct{}
 	ctx   context.Context
-	since instant
-	place list.Elem[*waiter[C]] // in the queue; guarded by the pool's mutex
+	since instant               // when the wait began
+	place list.Elem[*waiter[C]] // in the queue; guarded by Pool.mu
 	seq   uint32                // greater than that of an earlier waiter, modulo 2^32
 
-	// A waiter whose context ends leaves without the pool's mutex: many may do so
-	// at the same moment, and those who live must not stand in line with them. So
-	// it stays in the queue until somebody comes across it, or sweeps.
-	state atomic.Uint32 // a waiterState
+	// A waiter whose context ends does not take Pool.mu to leave the queue: many
+	// may leave at the same moment, and live waiters must not compete with them
+	// for the mutex. The waiter stays in the queue as abandoned, until a holder of
+	// the mutex comes across it or sweep removes it.
+	state atomic.Uint32 // parked, woken, ...
 
-	// What a wait that was granted came to; set before the signal.
+	// The result of the wait, set before state becomes granted.
 	entry *entry[C]
 	token uint64
 	err   error
 }
 
+// States of a waiter. A state other than parked means that the pool has taken
+// the waiter out of the queue, except for abandoned.
 const (
-	parked  uint32 = iota // in the queue
-	woken                 // taken out, and told that there may be a seat to take
-	granted               // taken out with a seat, or an error, and told so
-	left                  // taken out because its context has ended
-	gone                  // its context has ended, and from now on it is the queue's
+	parked    uint32 = iota // in the queue
+	woken                   // told that there may be a free seat
+	granted                 // told that the wait is over
+	skipped                 // not told anything, because its context had ended
+	abandoned               // in the queue, but its caller has left; the queue recycles it
 )
 
-// waiterList is a queue of waiters in the order of their seq. Each operation
-// takes constant time, but for inserting those that were woken in vain.
-type waiterList[C any] struct {
+// queue holds waiters in the order of their seq. Its operations take constant
+// time, except for inserting a waiter that was woken in vain.
+type queue[C any] struct {
 	list.List[*waiter[C]]
-	seq  uint32
+	seq  uint32    // of the latest waiter
 	free sync.Pool // of *waiter[C]
+}
+
+// make returns a waiter that is later than all others. It is not in the queue.
+func (q *queue[C]) make(ctx context.Context, since instant) *waiter[C] {
+	w, _ := q.free.Get().(*waiter[C])
+	if w == nil {
+		w = &waiter[C]{ready: make(chan struct{}, 1)}
+	}
+	q.seq++
+	w.ctx, w.since, w.seq = ctx, since, q.seq
+	return w
+}
+
+// recycle takes back a waiter that is not in the queue and has no signal.
+func (q *queue[C]) recycle(w *waiter[C]) {
+	w.ctx, w.entry, w.err = nil, nil, nil
+	q.free.Put(w)
 }
 
 // before reports whether w came earlier than other. A seq has 32 bits, so that
@@ -51,64 +71,49 @@ type waiterList[C any] struct {
 // waiters come during one wait.
 func (w *waiter[C]) before(other *waiter[C]) bool { return int32(w.seq-other.seq) < 0 }
 
-// make returns a waiter that is the latest.
-func (l *waiterList[C]) make(ctx context.Context, since instant) *waiter[C] {
-	w, _ := l.free.Get().(*waiter[C])
-	if w == nil {
-		w = &waiter[C]{ready: make(chan struct{}, 1)}
-	}
-	l.seq++
-	w.ctx, w.since, w.seq = ctx, since, l.seq
-	return w
-}
-
-// recycle takes back a waiter that is not in the queue and has no signal left.
-func (l *waiterList[C]) recycle(w *waiter[C]) {
-	w.ctx, w.entry, w.err = nil, nil, nil
-	l.free.Put(w)
-}
-
-// insert puts w where it belongs, almost always at one of the ends.
-func (l *waiterList[C]) insert(w *waiter[C]) {
+// insert puts w into the queue, almost always at one of the ends.
+func (q *queue[C]) insert(w *waiter[C]) {
 	w.state.Store(parked)
-	if last := l.Last(); last == nil || last.before(w) {
-		l.PushBack(&w.place, w)
+	if last := q.Last(); last == nil || last.before(w) {
+		q.PushBack(&w.place, w)
 		return
 	}
-	next := l.First()
+	next := q.First()
 	for next.before(w) {
 		next = next.place.Next()
 	}
-	l.InsertBefore(&w.place, w, &next.place)
+	q.InsertBefore(&w.place, w, &next.place)
 }
 
-// pop takes w out of the queue, and reports whether it was there still: it may
-// have gone. p.mu is held.
+// pop takes w out of the queue and changes its state from parked to the given
+// one. It returns false if w was abandoned; then w must not be used after. p.mu
+// is held.
 func (p *Pool[C]) pop(w *waiter[C], state uint32) bool {
 	p.waiters.Remove(&w.place)
 	p.setGate()
 	if w.state.CompareAndSwap(parked, state) {
 		return true
 	}
-	p.gone.Add(-1)
+	p.abandoned.Add(-1)
 	p.waiters.recycle(w)
 	return false
 }
 
-// first returns the first waiter whose context has not ended. The others have
-// gone, though some had no time yet to say so. p.mu is held.
+// first returns the first waiter whose context has not ended, and takes the
+// waiters before it out of the queue. A waiter whose context has ended may still
+// be parked: its goroutine may not have run since. p.mu is held.
 func (p *Pool[C]) first() *waiter[C] {
 	for w := p.waiters.First(); w != nil; w = p.waiters.First() {
 		if w.state.Load() == parked && !ended(w.ctx) {
 			return w
 		}
-		p.pop(w, left)
+		p.pop(w, skipped)
 	}
 	return nil
 }
 
 // ended is ctx.Err() != nil without the lock that Err takes once there is an
-// error: the one of a channel that thousands may have in common.
+// error. Thousands of waiters may share one context, and so that lock.
 func ended(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
@@ -118,18 +123,18 @@ func ended(ctx context.Context) bool {
 	}
 }
 
-// sweep takes those that have gone out of the queue if they are most of it. Not
-// each of them does so, and none waits for it: whoever has the mutex comes
-// across them too.
+// sweep counts one abandoned waiter, and removes all abandoned waiters once they
+// are more than half of the queue. It gives up if p.mu is busy: the holder of the
+// mutex removes abandoned waiters too.
 func (p *Pool[C]) sweep() {
-	if 2*p.gone.Add(1) <= p.gate.Load()%gateStrict || !p.mu.TryLock() {
+	if 2*p.abandoned.Add(1) <= p.gate.Load()%gateStrict || !p.mu.TryLock() {
 		return
 	}
 	defer p.mu.Unlock()
 	for w := p.waiters.First(); w != nil; {
 		next := w.place.Next()
-		if w.state.Load() == gone {
-			p.pop(w, left)
+		if w.state.Load() == abandoned {
+			p.pop(w, skipped)
 		}
 		w = next
 	}

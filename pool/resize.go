@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// Resize changes how many connections there may be, Config.MaxSize. Those that
-// are too many then are not lent any more, those with the fewest callers first,
-// and closed when the last caller has given them back. A size below 1 or below
-// Config.MinSize is refused, and so is every size once the pool is closed.
+// Resize changes the greatest number of connections, which was Config.MaxSize.
+// Surplus connections are removed, those with the fewest callers first. Surplus
+// dials are dropped. Resize refuses a size below 1 or below Config.MinSize, and
+// returns [ErrClosed] after Drain or Close.
 func (p *Pool[C]) Resize(size int) error {
 	var faults []error
 	if size < 1 {
@@ -42,21 +42,20 @@ func (p *Pool[C]) Resize(size int) error {
 		conns := slices.Clone(p.conns)
 		slices.SortStableFunc(conns, func(a, b *entry[C]) int { return cmp.Compare(a.callers(), b.callers()) })
 		for _, e := range conns[:surplus] {
-			p.dismiss(e, CloseResize)
+			p.removeSurplus(e, CloseResize)
 		}
 	}
-	p.gauge()
+	p.setMayGrow()
 	p.settleStarts(nil)
 	p.replenish()
-	p.rotate()
+	p.replaceDue()
 	return nil
 }
 
-// Reset makes the pool begin anew: the connections that there are are not lent
-// any more, and closed when the last caller has given them back; the dials
-// under way are cut short. It is for when what connections depend on has
-// changed, such as an address or a password. The reason is kept for Stats. A
-// closed pool has nothing to reset.
+// Reset removes all connections and drops all dials, so that every further lease is
+// of a new connection. It is for a change of what connections depend on, such as an
+// address or a password. Stats shows the reason. Reset does nothing after Drain or
+// Close.
 func (p *Pool[C]) Reset(reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,17 +70,17 @@ func (p *Pool[C]) Reset(reason string) {
 	for _, e := range slices.Clone(p.conns) {
 		p.remove(e, CloseReset)
 	}
-	p.round++ // what failed before says nothing about now
+	p.round++ // a failure of an earlier dial must not delay new ones
 	p.retryAt, p.failures = 0, 0
 	p.lastDial.Store(nil)
 	p.replenish()
 }
 
 // Range calls fn with each connection that is not closed, one after the other,
-// until fn returns false. It is for what concerns all of them, such as caches to
-// clear. The connections are not borrowed: others use them at the same time, so
-// they must be fit for that even in an exclusive pool. A connection is not
-// closed while fn has it, unless Close does so by force.
+// until fn returns false. It is for work on all connections, such as clearing their
+// caches. Range takes no lease: callers use the connections at the same time, so a
+// connection must be fit for that even in an exclusive pool. A connection is not
+// closed while Range runs, unless Close does so by force.
 func (p *Pool[C]) Range(fn func(C) bool) {
 	p.mu.Lock()
 	all := make([]*entry[C], 0, len(p.conns)+len(p.leaving))

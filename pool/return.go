@@ -4,7 +4,7 @@ package pool
 
 import "github.com/penstock-go/penstock/core"
 
-// Return ends a loan; see [core.Lender].
+// Return ends a lease; see [core.Lender].
 func (e *entry[C]) Return(token uint64, fate core.ConnFate, _ error) (news bool) {
 	p := e.pool
 	seat, generation := seatOf(token), uint32(token)
@@ -12,20 +12,20 @@ func (e *entry[C]) Return(token uint64, fate core.ConnFate, _ error) (news bool)
 		p.doubleReturns.Add(1)
 		return false
 	}
-	if e.loans == nil {
+	if e.records == nil {
 		return e.giveBack(token, fate)
 	}
-	account := e.settleLoan(&e.loans[seat])
+	report := e.endRecord(&e.records[seat])
 	news = e.giveBack(token, fate)
-	p.report(account) // by functions of the user's, so not before the seat is free
+	p.report(report) // calls functions of the user, so the seat is free before
 	return news
 }
 
-// giveBack gives up a seat whose lease has come back.
+// giveBack gives up the seat of a lease that was returned.
 func (e *entry[C]) giveBack(token uint64, fate core.ConnFate) (news bool) {
 	p, seat := e.pool, seatOf(token)
 	if fate != core.Keep {
-		return e.returnWith(token, fate)
+		return e.giveBackUnkept(token, fate)
 	}
 	if e.flags.Load()&flagSuspect != 0 {
 		e.calm()
@@ -34,13 +34,13 @@ func (e *entry[C]) giveBack(token uint64, fate core.ConnFate) (news bool) {
 		return true
 	}
 	if e.rise(seat) || p.gate.Load() != 0 {
-		p.freed(e)
+		p.seatFreed(e)
 	}
 	return true
 }
 
-// returnWith ends a loan that did not end well. The seat is still taken.
-func (e *entry[C]) returnWith(token uint64, fate core.ConnFate) (news bool) {
+// giveBackUnkept is giveBack with a fate other than core.Keep.
+func (e *entry[C]) giveBackUnkept(token uint64, fate core.ConnFate) (news bool) {
 	p := e.pool
 	news = true
 	if fate >= core.Suspect {
@@ -64,23 +64,24 @@ func (e *entry[C]) returnWith(token uint64, fate core.ConnFate) (news bool) {
 		p.mu.Unlock()
 	}
 	if e.rise(seatOf(token)) || p.gate.Load() != 0 {
-		p.freed(e)
+		p.seatFreed(e)
 	}
 	return news
 }
 
-// freed is called after a seat of e was given up, if e is shut or somebody
-// waits.
-func (p *Pool[C]) freed(e *entry[C]) {
+// seatFreed does what follows from a free seat of e: it closes e if e is removed
+// and the seat was the last, and serves the waiters. A return need not call it
+// while e may be lent and the queue is empty.
+func (p *Pool[C]) seatFreed(e *entry[C]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.settle(e)
+	p.seatFreedLocked(e)
 }
 
-// settle is freed with p.mu held.
-func (p *Pool[C]) settle(e *entry[C]) {
+// seatFreedLocked is seatFreed with p.mu held.
+func (p *Pool[C]) seatFreedLocked(e *entry[C]) {
 	if e.removed && e.callers() == 0 {
-		p.retire(e)
+		p.closeRemoved(e)
 	}
 	switch {
 	case p.draining:

@@ -7,26 +7,26 @@ import (
 	"slices"
 )
 
-// startState is guarded by Pool.mu.
+// startState is what a pool knows of the calls of Start. Guarded by Pool.mu.
 type startState struct {
-	keepMin bool // Start was called
-	starts  []*start
+	keepMin bool     // Start was called, so the pool keeps MinSize
+	starts  []*start // the calls that wait
 }
 
 // start is a call of Start that waits.
 type start struct {
 	ctx  context.Context
-	want int        // connections
-	done chan error // has room for the one answer
+	want int        // number of connections to wait for
+	done chan error // has room for the result
 }
 
-// Start dials Config.MinSize connections, at least one, and waits for them, no
-// longer than ctx lasts. It fails as soon as one dial fails; the error matches
-// [ErrStart] and what that dial failed with. From then on the pool keeps
-// MinSize connections: it dials in the background until it has them, also after
-// a Start that failed, until it is closed.
+// Start dials Config.MinSize connections, at least one, and waits for them until
+// ctx ends. It fails with the first dial that fails; the error matches [ErrStart]
+// and the error of that dial. From then on, also after an error, the pool keeps
+// MinSize connections: it dials in the background when it has fewer, until it is
+// closed.
 //
-// A pool works without Start; it then dials when it is asked for connections.
+// A pool works without Start: it then dials when callers ask for connections.
 func (p *Pool[C]) Start(ctx context.Context) error {
 	if err := p.start(ctx); err != nil {
 		return &startError{p.cfg.Name, err}
@@ -34,6 +34,7 @@ func (p *Pool[C]) Start(ctx context.Context) error {
 	return nil
 }
 
+// start is Start with errors that do not match ErrStart.
 func (p *Pool[C]) start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -47,7 +48,7 @@ func (p *Pool[C]) start(ctx context.Context) error {
 	p.keepMin = true
 	p.starts = append(p.starts, s)
 	p.settleStarts(nil)
-	p.retryAt = 0 // whoever says start wants to know now
+	p.retryAt = 0 // the caller wants a result now, so the backoff ends
 	p.replenish()
 	p.mu.Unlock()
 
@@ -59,7 +60,7 @@ func (p *Pool[C]) start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case err := <-s.done: // at the same moment
+	case err := <-s.done: // the result came as ctx ended
 		return err
 	default:
 		p.starts = slices.DeleteFunc(p.starts, func(other *start) bool { return other == s })
@@ -67,8 +68,8 @@ func (p *Pool[C]) start(ctx context.Context) error {
 	}
 }
 
-// settleStarts answers the calls of Start that have what they want, or all of
-// them if err is not nil. p.mu is held.
+// settleStarts ends the calls of Start that have their connections, or all calls if
+// err is not nil. p.mu is held.
 func (p *Pool[C]) settleStarts(err error) {
 	p.starts = slices.DeleteFunc(p.starts, func(s *start) bool {
 		if err == nil && len(p.conns) < min(s.want, int(p.max.Load())) {

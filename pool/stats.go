@@ -8,35 +8,36 @@ import "sync/atomic"
 type CloseReason string
 
 const (
-	// CloseDiscarded: it was given back as broken, or as suspect to an
-	// exclusive pool; or it was made so late that its dial had been given up.
+	// CloseDiscarded: the connection was returned as broken, or to an exclusive
+	// pool as suspect; or its dial took too long and was dropped.
 	CloseDiscarded CloseReason = "discarded"
-	// CloseUnclean: work on it was cut short. Exclusive pools only.
+	// CloseUnclean: work on the connection was cut short. Exclusive pools only.
 	CloseUnclean CloseReason = "unclean"
-	// CloseDead: the [Checker] said that it is not alive. Exclusive pools only.
+	// CloseDead: the [Checker] said that the connection is not alive. Exclusive
+	// pools only.
 	CloseDead CloseReason = "dead"
-	// CloseIdle: nobody had used it for Config.IdleTimeout, or the load was so
-	// low that one connection less would do.
+	// CloseIdle: the connection had no caller for Config.IdleTimeout, or the load of
+	// a shared pool was so low that one connection less would do.
 	CloseIdle CloseReason = "idle"
-	// CloseLifetime: it had reached its share of Config.MaxLifetime.
+	// CloseLifetime: the connection had reached Config.MaxLifetime, less its jitter.
 	CloseLifetime CloseReason = "lifetime"
-	// CloseUnhealthy: the [Pinger] said so in an exclusive pool, or it had stayed
-	// suspect for Config.ReplaceAfter in a shared one.
+	// CloseUnhealthy: the [Pinger] of an exclusive pool returned an error, or the
+	// connection of a shared pool had stayed suspect for Config.ReplaceAfter.
 	CloseUnhealthy CloseReason = "unhealthy"
 	// CloseReset: Reset was called.
 	CloseReset CloseReason = "reset"
-	// CloseResize: Resize left no room for it.
+	// CloseResize: Resize left no room for the connection.
 	CloseResize CloseReason = "resize"
 	// CloseShutdown: the pool was closed.
 	CloseShutdown CloseReason = "shutdown"
 )
 
-// closeReasons are all there are.
+// closeReasons lists every CloseReason.
 var closeReasons = [...]CloseReason{
 	CloseDiscarded, CloseUnclean, CloseDead, CloseIdle, CloseLifetime, CloseUnhealthy, CloseReset, CloseResize, CloseShutdown,
 }
 
-// counters count what Stats tells.
+// counters are the counters of Stats.
 type counters struct {
 	doubleReturns atomic.Uint64
 	timeouts      atomic.Uint64
@@ -47,18 +48,18 @@ type counters struct {
 	closed                           map[CloseReason]uint64
 }
 
-// Stats is what a pool looks like at one moment.
+// Stats describes a pool at one moment.
 type Stats struct {
-	// Max is Config.MaxSize, or what Resize made of it. Min is Config.MinSize.
+	// Max is Config.MaxSize, or the size of the last Resize. Min is
+	// Config.MinSize.
 	Max, Min int
-	// Idle and InUse count the connections without and with a caller; one that
-	// is being checked has one. A connection that is not lent any more does not
-	// count, even while callers still have it.
+	// Idle and InUse count the connections without and with a caller; a ping is a
+	// caller. Removed connections do not count, also while callers still have them.
 	Idle, InUse int
 	// Dialing counts the dials under way. Idle+InUse+Dialing never exceeds Max.
 	Dialing int
-	// Replacing counts the dials under way, at most one, whose connection takes
-	// the place of another one, which is lent until then. Shared pools only.
+	// Replacing counts the dials under way that replace a connection, at most one;
+	// the old connection is lent until then. Shared pools only.
 	Replacing int
 	// InFlight counts the leases that are out.
 	InFlight int
@@ -66,21 +67,21 @@ type Stats struct {
 	Waiters int
 	// Timeouts counts the waits that ended with ErrExhausted.
 	Timeouts uint64
-	// Dials counts the dials that were begun, DialErrors those that failed.
+	// Dials counts the dials that have begun, DialErrors those that failed.
 	Dials, DialErrors uint64
-	// DoubleReturns counts leases that were given back again.
+	// DoubleReturns counts returns of a lease that had been returned before.
 	DoubleReturns uint64
-	// Leaks counts leases that were not given back within Config.LeakAfter.
+	// Leaks counts leases that were not returned within Config.LeakAfter.
 	Leaks uint64
 	// Resets counts calls of Reset. LastReset is the reason of the last one.
 	Resets    uint64
 	LastReset string
-	// Closed counts closed connections by reason, with an entry for each
-	// reason. It is the caller's own.
+	// Closed counts closed connections by reason, with an entry for each reason.
+	// The map belongs to the caller.
 	Closed map[CloseReason]uint64
 }
 
-// Stats returns what the pool looks like now.
+// Stats describes the pool now.
 func (p *Pool[C]) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,27 +8,26 @@ import (
 	"sync/atomic"
 )
 
-// lookAt is how many connections of a shared pool are compared.
+// lookAt is how many connections of a shared pool are compared for a lease.
 const lookAt = 8
 
 // takeState is what take remembers.
 type takeState struct {
-	hints sync.Pool // of *hint
-	seed  atomic.Uint32
+	hints sync.Pool     // of *hint
+	seed  atomic.Uint32 // number of hints made so far
 }
 
-// hint is where to look first. There is about one for each processor, in a
-// sync.Pool, so that callers on different processors keep out of each other's
-// way and each finds its connection in its own cache.
+// hint is where to look first. There is about one hint for each processor, in a
+// sync.Pool, so that callers on different processors do not contend and each
+// finds its connection in its own cache.
 type hint struct {
-	exclusive int // the connection lent last
-	shared    uint
+	exclusive int  // index of the connection lent last
+	shared    uint // where the last comparison began, modulo the number of connections
 }
 
-// take takes a seat on the connection to lend next. It returns nil if there is
-// none; then the caller sees to it that what is needed is dialed, because
-// connections may have been found dead. locked says that p.mu is held; it need
-// not be.
+// take takes a seat on the connection to lend next, or returns nil if no seat is
+// free. After nil the caller must call replenish, because take may have removed
+// connections that were not alive. locked says whether the caller holds p.mu.
 func (p *Pool[C]) take(locked bool) (*entry[C], uint64) {
 	t := p.table.Load()
 	h, _ := p.hints.Get().(*hint)
@@ -48,8 +47,8 @@ func (p *Pool[C]) take(locked bool) (*entry[C], uint64) {
 	return e, token
 }
 
-// takeFree takes a connection that nobody has: the one that was lent last from
-// here, or else the first behind it.
+// takeFree takes the seat of an exclusive connection: the one that was lent last
+// with this hint, or else the next free one behind it.
 func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64) {
 	n, dead := len(t.conns), false
 	at := h.exclusive
@@ -60,12 +59,12 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 		e := t.conns[at]
 		if e.oneWord[0].Load() == 0 && e.oneWord[0].CompareAndSwap(0, 1) {
 			if (p.askAlways || e.flags.Load() != 0) && !e.sound() {
-				p.bury(e, locked)
+				p.removeDead(e, locked)
 				dead = true
 			} else {
 				h.exclusive = at
 				if dead {
-					p.replace(locked)
+					p.dialForDead(locked)
 				}
 				return e, e.token(0)
 			}
@@ -77,9 +76,9 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 	return nil, 0
 }
 
-// bury removes an exclusive connection that is not alive, and whose seat is
-// ours.
-func (p *Pool[C]) bury(e *entry[C], locked bool) {
+// removeDead removes an exclusive connection that is not alive. The caller has
+// taken its seat.
+func (p *Pool[C]) removeDead(e *entry[C], locked bool) {
 	if !locked {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -88,14 +87,14 @@ func (p *Pool[C]) bury(e *entry[C], locked bool) {
 		p.remove(e, CloseDead)
 	}
 	e.rise(0)
-	p.retire(e)
+	p.closeRemoved(e)
 	if p.draining {
 		p.checkDrained()
 	}
 }
 
-// replace has others dialed for those that were buried.
-func (p *Pool[C]) replace(locked bool) {
+// dialForDead begins the dials that are needed after removeDead.
+func (p *Pool[C]) dialForDead(locked bool) {
 	if !locked {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -103,9 +102,10 @@ func (p *Pool[C]) replace(locked bool) {
 	p.replenish()
 }
 
-// takeLeast takes a seat on the connection with the fewest callers. Equal ones
-// take turns. One that is not sound is taken only if no other has room, so that
-// its caller fails at once rather than waits.
+// takeLeast takes a seat on the shared connection with the fewest callers.
+// Connections with equally many take turns. A connection that is not sound is
+// taken only if no other has room, so that its caller fails at once instead of
+// waiting.
 func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 	n := uint(len(t.conns))
 	for {
@@ -141,12 +141,12 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 				return nil, 0
 			}
 		} else if p.askAlways && best != asked && !best.sound() {
-			continue // it has a flag now, so this comes to an end
+			continue // best is suspect now, so the loop ends after every connection at most
 		}
 		if seat, ok := best.sit(); ok {
 			return best, best.token(seat)
 		}
-		// Somebody else took the last seat, or removed it: so it is different now.
+		// Another caller took the last seat, or best was removed: compare again.
 		if p.table.Load() != t {
 			t = p.table.Load()
 			n = uint(len(t.conns))
@@ -154,8 +154,7 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 	}
 }
 
-// load returns how many callers e has for the purpose of lending it: too many
-// if it is shut.
+// load returns the number of callers of e, or math.MaxInt if e is shut.
 func (e *entry[C]) load() int {
 	if e.words[0].Load()&shut != 0 {
 		return math.MaxInt

@@ -67,8 +67,8 @@ func TestAWaiterIsOvertakenForAMomentOnly(t *testing.T) {
 		for range 100 {
 			start := time.Now()
 			lease := acquire(t, p)
-			if waited := time.Since(start); waited > pool.Overtaking+2*hold {
-				t.Errorf("waited %v, want %v and two loans at most", waited, pool.Overtaking)
+			if waited := time.Since(start); waited > pool.MaxBarging+2*hold {
+				t.Errorf("waited %v, want %v and two loans at most", waited, pool.MaxBarging)
 			}
 			lease.Release()
 			time.Sleep(hold / 3)
@@ -106,7 +106,7 @@ func TestNobodyOvertakesThoseWhoHaveWaitedLong(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if bound := 20*hold + pool.Overtaking + 2*hold; longest > bound || finished != 2000 {
+		if bound := 20*hold + pool.MaxBarging + 2*hold; longest > bound || finished != 2000 {
 			t.Errorf("%d loans, the longest wait %v, want %v at most", finished, longest, bound)
 		}
 	})
