@@ -46,7 +46,7 @@ func TestAnExclusivePoolGoesOnWithTheSameConnection(t *testing.T) {
 			acquire(t, p).Release()
 			time.Sleep(10 * time.Second)
 		}
-		// Had they taken turns, none of them would have been idle for a minute.
+		// If the callers used all connections in turn, no connection would be idle for a minute.
 		synctest.Wait()
 		if s := p.Stats(); s.Idle != 1 || s.Closed[pool.CloseIdle] != 2 {
 			t.Errorf("Stats = %+v, want 1 connection in use and the others closed", s)
@@ -85,7 +85,7 @@ func TestAcquireTimeoutEndsTheWait(t *testing.T) {
 			t.Errorf("waited %v, want %v", got, want)
 		}
 		if s := p.Stats(); s.Timeouts != 1 || s.Waiters != 0 {
-			t.Errorf("Stats = %+v, want 1 timeout and nobody waiting", s)
+			t.Errorf("Stats = %+v, want 1 timeout and no waiter", s)
 		}
 		lease.Release()
 		acquire(t, p).Release()
@@ -163,7 +163,7 @@ func TestReturningALeaseAgainIsCountedAndIgnored(t *testing.T) {
 			if n := p.Stats().DoubleReturns; n != 2 {
 				t.Errorf("DoubleReturns = %d, want 2", n)
 			}
-			second := acquire(t, p) // has the seat that first had
+			second := acquire(t, p) // takes the seat of first
 			if news := duplicate.Return(core.Broken, errRefused); news {
 				t.Error("Return of a lease that is not out = news")
 			}

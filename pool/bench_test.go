@@ -10,7 +10,7 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// The package's benchmarks beside other pools are in docs/benchmarks.
+// Comparisons with other pools are in docs/benchmarks.
 
 func BenchmarkAcquire(b *testing.B) {
 	for _, bc := range []struct {

@@ -29,9 +29,9 @@ func TestTheCheckerIsAskedOnlyAboutConnectionsThatWereIdle(t *testing.T) {
 				}
 				for range 100 {
 					use(0)
-					time.Sleep(10 * time.Second) // half of the time
+					time.Sleep(10 * time.Second) // half of the limit
 				}
-				time.Sleep(10 * time.Second) // the whole of it
+				time.Sleep(10 * time.Second) // the whole limit
 				synctest.Wait()
 				use(1)
 				use(1)
@@ -100,7 +100,7 @@ func TestAConnectionInUseIsNotPinged(t *testing.T) {
 		p := open(t, f, pool.Config{MaxSize: 1, CheckEvery: time.Minute})
 		lease := acquire(t, p)
 		time.Sleep(time.Hour)
-		for range 600 { // often enough that a ping would tell nothing new
+		for range 600 { // the connection is used so often that no ping is due
 			lease.Release()
 			lease = acquire(t, p)
 			time.Sleep(10 * time.Second)
@@ -146,7 +146,7 @@ func TestACheckDoesNotHoldWhatWaitersNeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := pinged{&factory{}, func(ctx context.Context, _ *conn) error { time.Sleep(time.Second); return nil }}
 		p := grown(t, f, pool.Config{MaxSize: 8, CheckEvery: time.Minute})
-		time.Sleep(2 * time.Minute) // in the first one they were used
+		time.Sleep(2 * time.Minute) // the connections were used in the first minute
 		synctest.Wait()
 		if s := p.Stats(); s.InUse < 1 || s.InUse > 2 || s.InFlight != 0 {
 			t.Errorf("Stats = %+v, want a quarter of the connections checked at once", s)
@@ -154,7 +154,7 @@ func TestACheckDoesNotHoldWhatWaitersNeed(t *testing.T) {
 		start := time.Now()
 		var leases []pool.Lease[*conn]
 		for range 8 {
-			leases = append(leases, acquire(t, p)) // the last ones as soon as their check is over
+			leases = append(leases, acquire(t, p)) // waits if the connection is being pinged
 		}
 		if waited := time.Since(start); waited > time.Second {
 			t.Errorf("waited %v for a check", waited)

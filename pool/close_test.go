@@ -234,7 +234,7 @@ func TestTheFactorysContextEndsWhileItCloses(t *testing.T) {
 		if got := time.Since(start); got > 1200*time.Millisecond {
 			t.Errorf("Close took %v, want its context's 1s and a moment of grace", got)
 		}
-		time.Sleep(5 * time.Second) // what was discarded has its own limit
+		time.Sleep(5 * time.Second) // the limit for closing a discarded connection
 	})
 }
 

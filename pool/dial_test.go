@@ -118,7 +118,7 @@ func TestWaitersOfABusyPoolOutliveAFailedDial(t *testing.T) {
 		p := open(t, f, pool.Config{MaxSize: 2})
 		acquire(t, p)
 		start := time.Now()
-		second := acquire(t, p) // dials 2 and 3 fail, 4 succeeds, without being asked again
+		second := acquire(t, p) // dials 2 and 3 fail and 4 succeeds during this one call
 		if n, waited := f.dials(), time.Since(start); n != 4 || waited > 150*time.Millisecond {
 			t.Errorf("%d dials in %v, want 4 with two pauses", n, waited)
 		}
@@ -175,7 +175,7 @@ func TestTheLastDialToFailFailsTheWaiters(t *testing.T) {
 				time.Sleep(time.Millisecond)
 				return errRefused
 			}
-			time.Sleep(time.Second) // long after the backoff of the first
+			time.Sleep(time.Second) // long after the first backoff
 			return errSlow
 		}}
 		p := open(t, f, pool.Config{MaxSize: 2})
@@ -248,7 +248,7 @@ func TestNoMoreIsDialedThanIsAskedFor(t *testing.T) {
 	})
 }
 
-// awkward is a factory that does what a factory should not.
+// awkward is a factory that breaks its contract.
 type awkward struct {
 	dial   func() (*conn, error)
 	closed atomic.Int32
@@ -371,7 +371,7 @@ func TestAFactoryThatNeverReturnsCostsNoSlot(t *testing.T) {
 		stuck.Store(false)
 		time.Sleep(50 * time.Millisecond)
 		acquire(t, p).Release()
-		close(stop) // the late connection is of no use any more
+		close(stop) // the pool no longer needs the late connection
 		synctest.Wait()
 		if s := p.Stats(); s.Idle != 1 || s.Closed[pool.CloseDiscarded] != 1 {
 			t.Errorf("Stats = %+v, want the late one closed", s)

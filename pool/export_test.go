@@ -2,7 +2,7 @@
 
 package pool
 
-// Lock takes the lock of p, so that a test sees who needs it.
+// Lock locks the mutex of p, so that a test sees which calls need it.
 func Lock[C any](p *Pool[C]) (unlock func()) {
 	p.mu.Lock()
 	return p.mu.Unlock

@@ -12,9 +12,9 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// FuzzPool plays a script: each byte is a step (its low three bits) on one of
-// the callers (the rest). After each step the pool is checked against what the
-// callers know.
+// FuzzPool plays a script. The low three bits of each byte are a step, and the
+// other bits name the caller that takes it. After each step the pool is compared
+// with what the callers know.
 func FuzzPool(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 8, 2, 1, 1, 3})
 	f.Add([]byte{0x80, 0, 0, 0, 0, 2, 10, 4, 0, 0, 5, 1, 6})
@@ -28,7 +28,7 @@ func FuzzPool(f *testing.F) {
 	})
 }
 
-// caller is one who asked for a connection.
+// caller has asked for a connection.
 type caller struct {
 	cancel context.CancelFunc
 	result <-chan result
@@ -82,19 +82,19 @@ func play(t *testing.T, setup byte, steps []byte) {
 			who = callers[int(step>>3)%len(callers)]
 		}
 		switch step & 7 {
-		case 0: // somebody asks
+		case 0: // a caller acquires
 			ctx, cancel := context.WithCancel(t.Context())
 			callers = append(callers, &caller{cancel: cancel, result: acquireAsync(ctx, p)})
-		case 1: // somebody gives up
+		case 1: // a caller cancels
 			if who != nil {
 				who.cancel()
 			}
-		case 2, 3: // somebody gives back, perhaps again
+		case 2, 3: // a caller returns its lease, perhaps again
 			if who == nil || who.state == waiting {
 				break
 			}
 			if who.lease == (pool.Lease[*conn]{}) {
-				break // never had one
+				break // the caller never had a lease
 			}
 			if who.state == gone {
 				double++
@@ -122,7 +122,7 @@ func play(t *testing.T, setup byte, steps []byte) {
 		check(t, p, callers, sharing, double)
 	}
 
-	// Everybody leaves; then nothing is lent, and the pool closes at once.
+	// When every caller has left, no lease is out and the pool closes at once.
 	for _, c := range callers {
 		c.cancel()
 	}
@@ -137,7 +137,7 @@ func play(t *testing.T, setup byte, steps []byte) {
 	}
 	check(t, p, callers, sharing, double)
 	if s := p.Stats(); s.InFlight != 0 || s.Waiters != 0 {
-		t.Errorf("Stats = %+v, want nobody left", s)
+		t.Errorf("Stats = %+v, want no lease and no waiter", s)
 	}
 	if !closing {
 		go func() { closed <- p.Close(context.Background()) }()
@@ -147,7 +147,7 @@ func play(t *testing.T, setup byte, steps []byte) {
 	}
 }
 
-// check compares the pool with what its callers know. Everything has settled.
+// check compares the pool with what its callers know. All goroutines are blocked.
 func check(t *testing.T, p *pool.Pool[*conn], callers []*caller, sharing int, double uint64) {
 	t.Helper()
 	var asking, lent int

@@ -18,10 +18,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// conn is a connection that knows what was done to it.
+// conn is a connection that records what was done to it.
 type conn struct {
-	id     int // from 1, in the order in which dials ended
-	dial   int // from 1, in the order in which they began
+	id     int // number of the connection from 1, in the order in which dials ended
+	dial   int // number of its dial from 1, in the order in which dials began
 	dead   atomic.Bool
 	asked  atomic.Int32 // how often the checker was asked
 	users  atomic.Int32
@@ -80,7 +80,7 @@ func (f *factory) conns() []*conn {
 	return append([]*conn(nil), f.made...)
 }
 
-// checked is a factory with the optional method.
+// checked is a factory with Alive.
 type checked struct{ *factory }
 
 func (checked) Alive(c *conn) bool {
@@ -88,7 +88,7 @@ func (checked) Alive(c *conn) bool {
 	return !c.dead.Load()
 }
 
-// pinged is a factory with the other optional method.
+// pinged is a factory with Ping.
 type pinged struct {
 	*factory
 	ping func(ctx context.Context, c *conn) error
@@ -96,8 +96,8 @@ type pinged struct {
 
 func (p pinged) Ping(ctx context.Context, c *conn) error { return p.ping(ctx, c) }
 
-// open makes a pool that is closed when the test ends; then every connection
-// must have been closed, once.
+// open makes a pool that is closed when the test ends. Every connection must then
+// have been closed once.
 func open(t *testing.T, f pool.Factory[*conn], cfg pool.Config) *pool.Pool[*conn] {
 	t.Helper()
 	p, err := pool.New(f, cfg)
@@ -107,7 +107,7 @@ func open(t *testing.T, f pool.Factory[*conn], cfg pool.Config) *pool.Pool[*conn
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_ = p.Close(ctx) // tests that care have closed it before
+		_ = p.Close(ctx) // a test of the error has closed the pool before
 		all, _ := f.(interface{ conns() []*conn })
 		if all == nil {
 			return
@@ -140,7 +140,7 @@ func acquire(t *testing.T, p *pool.Pool[*conn]) pool.Lease[*conn] {
 	return lease
 }
 
-// result is what an Acquire on another goroutine came to.
+// result is the result of an Acquire on another goroutine.
 type result struct {
 	lease pool.Lease[*conn]
 	err   error
@@ -156,7 +156,7 @@ func acquireAsync(ctx context.Context, p *pool.Pool[*conn]) <-chan result {
 	return done
 }
 
-// pending reports whether nothing has come yet.
+// pending reports whether c has no result yet.
 func pending[T any](c <-chan T) bool { return len(c) == 0 }
 
 func wantErr(t *testing.T, what string, got, want error) {
@@ -166,7 +166,7 @@ func wantErr(t *testing.T, what string, got, want error) {
 	}
 }
 
-// usage is the part of Stats that moves.
+// usage is the part of Stats that changes with each call.
 type usage struct{ Idle, InUse, Dialing, InFlight, Waiters int }
 
 func wantUsage(t *testing.T, p *pool.Pool[*conn], want usage) {

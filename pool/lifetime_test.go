@@ -14,14 +14,14 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// grown makes a pool with all the connections it may have.
+// grown makes a pool with MaxSize connections.
 func grown(t *testing.T, f pool.Factory[*conn], cfg pool.Config) *pool.Pool[*conn] {
 	t.Helper()
 	p := open(t, f, cfg)
 	var leases []pool.Lease[*conn]
 	for range cfg.MaxSize * max(cfg.TargetSharing, 1) {
 		leases = append(leases, acquire(t, p))
-		synctest.Wait() // for growth
+		synctest.Wait() // the pool may grow
 	}
 	for _, l := range leases {
 		l.Release()
@@ -66,7 +66,7 @@ func TestJitterShortensLifetimesAndNeverLengthensThem(t *testing.T) {
 			ages = append(ages, time.Since(start))
 			return nil
 		}
-		grown(t, f, pool.Config{MaxSize: 50, MaxLifetime: 100 * time.Minute}) // and a tenth of jitter
+		grown(t, f, pool.Config{MaxSize: 50, MaxLifetime: 100 * time.Minute}) // the default jitter is a tenth
 		time.Sleep(100 * time.Minute)
 		synctest.Wait()
 		f.mu.Lock()
@@ -102,7 +102,7 @@ func TestASharedConnectionIsReplacedBeforeItIsRetired(t *testing.T) {
 		old := acquire(t, p)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		// The new one is being dialed: the old one is lent still, without a wait.
+		// While the successor is being dialed, the old connection is lent without a wait.
 		if s := p.Stats(); s.Replacing != 1 || s.Dialing != 0 || s.InUse != 1 {
 			t.Errorf("Stats = %+v, want 1 replacing", s)
 		}
@@ -213,7 +213,7 @@ func TestIdleConnectionsAreClosedDownToMinSize(t *testing.T) {
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
 		wantUsage(t, p, usage{Idle: 8})
-		// Half of them at a time, so that one quiet minute does not cost them all.
+		// Half of the connections at a time: one quiet minute must not cost all of them.
 		time.Sleep(16 * time.Second)
 		synctest.Wait()
 		wantUsage(t, p, usage{Idle: 4})
@@ -245,7 +245,7 @@ func TestAConnectionThatIsLentIsNotIdle(t *testing.T) {
 func TestASharedPoolShrinksUnderALowLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := grown(t, &factory{}, pool.Config{Mode: pool.Shared, MaxSize: 4, TargetSharing: 4, MaxSharing: 8, IdleTimeout: time.Minute})
-		// Three callers who take turns on all connections: none of them is idle.
+		// Three callers use all connections in turn, so no connection is idle.
 		stop := time.Now().Add(10 * time.Minute)
 		for time.Now().Before(stop) {
 			a, b, c := acquire(t, p), acquire(t, p), acquire(t, p)
@@ -254,8 +254,8 @@ func TestASharedPoolShrinksUnderALowLoad(t *testing.T) {
 			b.Release()
 			c.Release()
 		}
-		// Two connections have two callers each at TargetSharing/2; three callers
-		// are too many for one.
+		// At TargetSharing/2, two connections carry four callers and one carries two:
+		// three callers need two connections.
 		if s := p.Stats(); s.Idle != 3 && s.Idle != 2 || s.Closed[pool.CloseIdle] == 0 {
 			t.Errorf("Stats = %+v, want fewer connections", s)
 		}
@@ -301,7 +301,7 @@ func TestASuspectConnectionThatRecoversIsNotReplaced(t *testing.T) {
 		f := checked{&factory{}}
 		p := started(t, f, 2)
 		bad := acquire(t, p)
-		bad.Return(core.Suspect, errRefused) // though it is alive
+		bad.Return(core.Suspect, errRefused) // although the connection is alive
 		time.Sleep(time.Hour)
 		if s := p.Stats(); f.dials() != 2 || s.Closed[pool.CloseUnhealthy] != 0 {
 			t.Errorf("Stats = %+v, want the connection kept", s)
@@ -327,7 +327,7 @@ func TestWithoutAReplacementSuspectConnectionsAreKept(t *testing.T) {
 			acquire(t, p).Return(core.Suspect, errRefused)
 		}
 		time.Sleep(time.Minute)
-		// The outage goes on. Callers fail on a connection, rather than wait for one.
+		// The outage goes on. Callers fail on a connection instead of waiting for one.
 		for range 10 {
 			l := acquire(t, p)
 			l.Return(core.Suspect, errRefused)

@@ -17,8 +17,8 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// TestThePoolKeepsToItsModel lets callers do at random what callers do, and
-// compares the pool with a model of it after each step.
+// TestThePoolKeepsToItsModel takes random steps of callers, and compares the pool
+// with a model after each step.
 func TestThePoolKeepsToItsModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { runModel(t, rt) })
 }
@@ -29,8 +29,8 @@ func FuzzModel(f *testing.F) {
 	})
 }
 
-// runModel plays one game, in virtual time. rapid ends a game by a panic, which
-// has to leave the bubble.
+// runModel plays one game in virtual time. rapid ends a game by a panic, which must
+// be passed out of the bubble.
 func runModel(t *testing.T, rt *rapid.T) {
 	var failed any
 	synctest.Test(t, func(t *testing.T) {
@@ -65,12 +65,12 @@ func runModel(t *testing.T, rt *rapid.T) {
 	}
 }
 
-// failure is a panic that ends a game which the pool has lost.
+// failure is the panic of a step after which pool and model differ.
 type failure string
 
 func fail(format string, args ...any) { panic(failure(fmt.Sprintf(format, args...))) }
 
-// model is what a pool has to look like, as far as its callers can know.
+// model is the expected state of a pool, as far as its callers can know it.
 type model struct {
 	pool    *pool.Pool[*conn]
 	factory *factory
@@ -80,16 +80,16 @@ type model struct {
 	size    int // the maximum
 	min     int
 
-	asking []*asker // those who wait, in the order in which they came
+	asking []*asker // callers that wait, in the order of their arrival
 	out    []pool.Lease[*conn]
-	over   []pool.Lease[*conn] // those that were given back
-	dead   map[*conn]bool      // must not be lent any more
+	over   []pool.Lease[*conn] // leases that were returned
+	dead   map[*conn]bool      // connections that must not be lent any more
 
-	reborn int // how many dials had been begun when Reset was called
+	reborn int // number of dials that had begun when Reset was called
 
 	raced   bool // callers may have overtaken each other in the last step
 	double  uint64
-	outages bool // there has been one, so backoffs may go on
+	outages bool // there was an outage, so a backoff may go on
 	closing bool
 	closed  chan error
 }
@@ -149,7 +149,7 @@ func newModel(rt *rapid.T) *model {
 	return m
 }
 
-// clear lets go of everything, so that the bubble can end whatever happened.
+// clear ends all waits and returns all leases, so that the bubble can end.
 func (m *model) clear() {
 	for _, a := range m.asking {
 		a.cancel()
@@ -196,7 +196,7 @@ func (m *model) lent(rt *rapid.T, lease pool.Lease[*conn]) {
 	}
 }
 
-// pick takes one of the loans that are out.
+// pick chooses one of the leases that are out.
 func (m *model) pick(rt *rapid.T) pool.Lease[*conn] {
 	if len(m.out) == 0 {
 		rt.Skip("nothing is lent")
@@ -233,17 +233,17 @@ func (m *model) again(rt *rapid.T) {
 
 func (m *model) cancel(rt *rapid.T) {
 	if len(m.asking) == 0 {
-		rt.Skip("nobody waits")
+		rt.Skip("no caller waits")
 	}
 	a := rapid.SampledFrom(m.asking).Draw(rt, "who")
 	a.canceled = true
 	a.cancel()
 }
 
-// both gives back and cancels at the same moment.
+// both returns a lease and cancels a wait at the same moment.
 func (m *model) both(rt *rapid.T) {
 	if len(m.asking) == 0 {
-		rt.Skip("nobody waits")
+		rt.Skip("no caller waits")
 	}
 	l := m.pick(rt)
 	m.raced = true
@@ -324,7 +324,7 @@ func (m *model) close(rt *rapid.T) {
 	go func() { m.closed <- m.pool.Close(context.Background()) }()
 }
 
-// check compares the pool with the model, once everything has settled.
+// check compares the pool with the model when all goroutines are blocked.
 func (m *model) check(rt *rapid.T) {
 	synctest.Wait()
 	var still []*asker

@@ -25,7 +25,7 @@ func TestTheObserverSeesWaitsAndDials(t *testing.T) {
 		lease := acquire(t, p)
 		synctest.Wait()
 		lease.Release()
-		acquire(t, p) // has not to wait: not a word
+		acquire(t, p) // does not wait, so the observer hears nothing
 		_, err := p.Acquire(t.Context())
 		wantErr(t, "Acquire", err, pool.ErrExhausted)
 
@@ -65,7 +65,7 @@ func TestScopesPairWhateverHappens(t *testing.T) {
 		}
 		acquire(t, p).Release()
 		lease := acquire(t, p)
-		acquireAsync(t.Context(), p) // ended by Close, as is its dial
+		acquireAsync(t.Context(), p) // Close ends the wait and its dial
 		ctx, cancel := context.WithCancel(t.Context())
 		acquireAsync(ctx, p)
 		synctest.Wait()
@@ -103,7 +103,7 @@ func TestARefusalIsNoWait(t *testing.T) {
 	})
 }
 
-// scopes keeps the scopes that it is told of.
+// scopes keeps the scopes that begin.
 type scopes struct {
 	coretest.Recorder
 	mu  sync.Mutex
@@ -129,7 +129,7 @@ func TestADialPointsAtWhoeverNeededIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s scopes
 		p := open(t, &factory{}, pool.Config{Name: "docs", Mode: pool.Shared, TargetSharing: 2, Observer: &s})
-		// The recorder numbers the operations; the pool is to find the number.
+		// The recorder numbers the operations; the pool must pass the number on.
 		op := func() context.Context {
 			return s.Begin(t.Context(), core.Scope{Kind: core.KindOperation})
 		}

@@ -62,7 +62,7 @@ func TestResizeDownClosesIdleConnectionsFirstAndTheOthersWhenTheyComeBack(t *tes
 
 func TestResizeDownDestroysWhatIsBeingDialed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &factory{onDial: func(context.Context, int) error { time.Sleep(time.Second); return nil }} // deaf to its context
+		f := &factory{onDial: func(context.Context, int) error { time.Sleep(time.Second); return nil }} // ignores its context
 		p := open(t, f, pool.Config{MaxSize: 4})
 		var waiting []<-chan result
 		for range 4 {
@@ -139,7 +139,7 @@ func TestResetRetiresEveryConnection(t *testing.T) {
 
 func TestADialThatEndsAfterResetIsDestroyedAndItsWaiterGetsANewOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &factory{onDial: func(context.Context, int) error { time.Sleep(time.Second); return nil }} // deaf to its context
+		f := &factory{onDial: func(context.Context, int) error { time.Sleep(time.Second); return nil }} // ignores its context
 		p := open(t, f, pool.Config{MaxSize: 1})
 		waiting := acquireAsync(t.Context(), p)
 		synctest.Wait()
@@ -193,10 +193,10 @@ func TestRangeSeesEveryConnectionAndKeepsItOpen(t *testing.T) {
 		p := grown(t, &factory{}, pool.Config{MaxSize: 3})
 		lent := acquire(t, p)
 		leaving := acquire(t, p)
-		if err := p.Resize(2); err != nil { // the idle one
+		if err := p.Resize(2); err != nil { // removes the idle connection
 			t.Fatal(err)
 		}
-		p.Reset("") // and these two, once they are given back
+		p.Reset("") // removes the two connections that are lent
 		seen := map[*conn]bool{}
 		p.Range(func(c *conn) bool {
 			seen[c] = true

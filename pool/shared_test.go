@@ -14,7 +14,7 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// load returns how many of the leases are of each connection.
+// load counts the leases by connection.
 func load(leases []pool.Lease[*conn]) map[int]int {
 	m := map[int]int{}
 	for _, l := range leases {
@@ -60,7 +60,7 @@ func TestASharedPoolTakesTurnsAmongEquals(t *testing.T) {
 		lease.Release()
 	}
 	if len(seen) != 4 {
-		t.Errorf("loans by connection: %v, want all four used", seen)
+		t.Errorf("leases by connection: %v, want all four used", seen)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestASharedPoolGrowsInTheBackgroundAtTargetSharing(t *testing.T) {
 		var leases []pool.Lease[*conn]
 		lend := func(wantDials int) {
 			t.Helper()
-			leases = append(leases, acquire(t, p)) // at once: nobody waits for growth
+			leases = append(leases, acquire(t, p)) // without a wait for the dial
 			synctest.Wait()
 			if n := f.dials(); n != wantDials {
 				t.Fatalf("%d dials with %d callers, want %d", n, len(leases), wantDials)
@@ -84,7 +84,7 @@ func TestASharedPoolGrowsInTheBackgroundAtTargetSharing(t *testing.T) {
 		}
 		start := time.Now()
 		lend(1)
-		lend(2) // the only connection has its two
+		lend(2) // the only connection has TargetSharing callers
 		lend(2) // one dial at a time
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("callers waited %v for growth", waited)
@@ -93,7 +93,7 @@ func TestASharedPoolGrowsInTheBackgroundAtTargetSharing(t *testing.T) {
 		synctest.Wait()
 		wantUsage(t, p, usage{InUse: 1, Idle: 1, InFlight: 3})
 		lend(2)
-		lend(3) // now each has two or more
+		lend(3) // now each connection has two callers or more
 		time.Sleep(time.Second)
 		for range 20 {
 			lend(3) // MaxSize
@@ -135,7 +135,7 @@ func TestGrowthCountsOnlyConnectionsThatAreNotSuspect(t *testing.T) {
 		}
 		acquire(t, p).Return(core.Suspect, errRefused)
 		acquire(t, p)
-		acquire(t, p) // the sound one has its two, the suspect one none
+		acquire(t, p) // the sound connection has two callers, the suspect one none
 		synctest.Wait()
 		if n := f.dials(); n != 3 {
 			t.Errorf("%d dials, want 3", n)
@@ -284,7 +284,7 @@ func TestTheCheckerDecidesOverSuspicion(t *testing.T) {
 		bad := a.Conn()
 		bad.dead.Store(true)
 		a.Return(core.Suspect, errRefused)
-		time.Sleep(20 * time.Second) // not long enough for it to be replaced
+		time.Sleep(20 * time.Second) // shorter than ReplaceAfter
 		for range 10 {
 			if l := acquire(t, p); l.Conn() == bad {
 				t.Fatal("lent a connection that is not alive while there is one that is")
@@ -356,7 +356,7 @@ func TestABrokenSharedConnectionIsClosedByItsLastCaller(t *testing.T) {
 			t.Errorf("Stats = %+v, want the connection out of the pool and one lease out", s)
 		}
 		if f.dials() != 1 {
-			t.Error("replaced though nobody asked for it")
+			t.Error("a connection was replaced without need")
 		}
 		c := acquire(t, p)
 		if c.Conn() == b.Conn() {

@@ -16,7 +16,7 @@ func TestStartDialsMinSizeAtLeastOne(t *testing.T) {
 	for _, tc := range []struct{ min, want int }{{0, 1}, {1, 1}, {3, 3}} {
 		synctest.Test(t, func(t *testing.T) {
 			p := open(t, &factory{}, pool.Config{MinSize: tc.min, MaxSize: 5})
-			for range 2 { // the second time there is nothing to do
+			for range 2 { // the second call finds its connections
 				if err := p.Start(t.Context()); err != nil {
 					t.Errorf("Start = %v", err)
 				}
@@ -79,7 +79,7 @@ func TestStartEndsWithItsContext(t *testing.T) {
 		p := open(t, f, pool.Config{DialTimeout: time.Minute})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		for range 2 { // the second time it has ended before
+		for range 2 { // at the second call the context has ended before
 			err := p.Start(ctx)
 			wantErr(t, "Start", err, pool.ErrStart)
 			wantErr(t, "Start", err, context.DeadlineExceeded)

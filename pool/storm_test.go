@@ -96,8 +96,7 @@ func TestThereAreNeverTooManyConnections(t *testing.T) {
 	}
 }
 
-// openLoosely is open for more connections than it is worth to look at one by
-// one.
+// openLoosely is open without the check of each connection, for pools with very many.
 func openLoosely(t *testing.T, f pool.Factory[*conn], cfg pool.Config) *pool.Pool[*conn] {
 	t.Helper()
 	p, err := pool.New(f, cfg)
@@ -108,8 +107,8 @@ func openLoosely(t *testing.T, f pool.Factory[*conn], cfg pool.Config) *pool.Poo
 	return p
 }
 
-// TestAStormOfExpiredWaitersTakesNoConnection: where connections are handed to
-// waiters that have gone, one storm stops all others.
+// TestAStormOfExpiredWaitersTakesNoConnection guards against this: a pool that
+// hands connections to abandoned waiters stops to serve all other callers.
 func TestAStormOfExpiredWaitersTakesNoConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const (
@@ -155,8 +154,8 @@ func TestAStormOfExpiredWaitersTakesNoConnection(t *testing.T) {
 	})
 }
 
-// TestABlockedWaiterIsCheap measures what a waiter costs beyond the goroutine
-// that waits.
+// TestABlockedWaiterIsCheap measures the memory of a waiter, without that of its
+// goroutine.
 func TestABlockedWaiterIsCheap(t *testing.T) {
 	const waiters = 5000
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -189,13 +188,13 @@ func TestABlockedWaiterIsCheap(t *testing.T) {
 		}
 	}
 	all := func() bool { return parked.Load() == waiters }
-	measure(elsewhere, all) // so that there are goroutines, and what they park with, to use again
+	measure(elsewhere, all) // makes goroutines, and the memory that they park with, for the next runs to use
 	parked.Store(0)
 	base := measure(elsewhere, all)
 	cost := measure(
 		func(ctx context.Context) { _, _ = p.Acquire(ctx) },
 		func() bool { return pool.Waiters(p) == waiters }, // Stats allocates
-	) - base + 96 // of the channel that they have elsewhere, too
+	) - base + 96 // the channel of elsewhere
 	lease.Release()
 	if cost >= 300 {
 		t.Errorf("a blocked waiter costs %.0f bytes, want less than 300", cost)
@@ -239,8 +238,8 @@ func TestTheFastPathDoesNotAllocateWhateverIsConfigured(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreLentWhileTheLockIsHeld: the fast path takes no lock, and
-// neither do callers whose context has ended, who may come by the thousand.
+// TestConnectionsAreLentWhileTheLockIsHeld checks that the fast path takes no lock,
+// and that callers whose context has ended take none: there may be thousands.
 func TestConnectionsAreLentWhileTheLockIsHeld(t *testing.T) {
 	for _, mode := range []pool.Mode{pool.Exclusive, pool.Shared} {
 		t.Run(mode.String(), func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// TestStress lets callers acquire, give up, fail and discard at random while
-// the pool is watched, and closes it under their feet.
+// TestStress lets callers acquire, cancel, fail and discard at random, checks Stats
+// meanwhile, and closes the pool while callers use it.
 func TestStress(t *testing.T) {
 	for _, cfg := range []pool.Config{
 		{MaxSize: 1},
@@ -44,7 +44,7 @@ func stress(t *testing.T, cfg pool.Config) {
 		},
 	}}
 	p := open(t, f, cfg)
-	_ = p.Start(t.Context()) // may fail; the pool goes on
+	_ = p.Start(t.Context()) // may fail: the pool works all the same
 	sharing := int32(max(cfg.MaxSharing, 1))
 
 	var callers, watcher sync.WaitGroup
@@ -72,7 +72,7 @@ func stress(t *testing.T, cfg pool.Config) {
 	}
 	callers.Wait()
 
-	// Whatever happened, the pool works, and nothing is lent.
+	// The pool works, and no lease is out.
 	if s := p.Stats(); s.InFlight != 0 || s.InUse != 0 || s.Waiters != 0 || s.DoubleReturns != 0 {
 		t.Errorf("Stats = %+v, want nothing lent", s)
 	}
@@ -97,7 +97,7 @@ func stress(t *testing.T, cfg pool.Config) {
 	}
 }
 
-// visit is one random loan, or an attempt at it.
+// visit acquires once and ends the lease at random, if there is one.
 func visit(t *testing.T, p *pool.Pool[*conn], sharing int32) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -47,8 +47,8 @@ func TestAWaiterIsOvertakenForAMomentOnly(t *testing.T) {
 		const hold = 100 * time.Microsecond
 		p := open(t, &factory{}, pool.Config{MaxSize: 1})
 		acquire(t, p).Release()
-		// Whoever has just released the connection asks for it again before
-		// anybody else can run: a waiter is overtaken for ever, if that is allowed.
+		// This caller asks for the connection again before a waiter can run. Without
+		// a bound it would overtake every waiter for ever.
 		stop := make(chan struct{})
 		var overtaking sync.WaitGroup
 		overtaking.Go(func() {
@@ -68,7 +68,7 @@ func TestAWaiterIsOvertakenForAMomentOnly(t *testing.T) {
 			start := time.Now()
 			lease := acquire(t, p)
 			if waited := time.Since(start); waited > pool.MaxBarging+2*hold {
-				t.Errorf("waited %v, want %v and two loans at most", waited, pool.MaxBarging)
+				t.Errorf("waited %v, want %v and two leases at most", waited, pool.MaxBarging)
 			}
 			lease.Release()
 			time.Sleep(hold / 3)
@@ -88,8 +88,8 @@ func TestNobodyOvertakesThoseWhoHaveWaitedLong(t *testing.T) {
 			finished int
 			all      sync.WaitGroup
 		)
-		// 40 callers for 2 connections: each has 19 before it, and waits 6 ms for
-		// them in strict order.
+		// 40 callers share 2 connections: in strict order each caller has 19 before
+		// it, and waits 6 ms.
 		for range 40 {
 			all.Go(func() {
 				for range 50 {
@@ -107,7 +107,7 @@ func TestNobodyOvertakesThoseWhoHaveWaitedLong(t *testing.T) {
 		}
 		all.Wait()
 		if bound := 20*hold + pool.MaxBarging + 2*hold; longest > bound || finished != 2000 {
-			t.Errorf("%d loans, the longest wait %v, want %v at most", finished, longest, bound)
+			t.Errorf("%d leases, the longest wait %v, want %v at most", finished, longest, bound)
 		}
 	})
 }
@@ -121,7 +121,7 @@ func TestACanceledWaiterGetsNoSeatAndNoneIsLost(t *testing.T) {
 		synctest.Wait()
 		last := acquireAsync(t.Context(), p)
 		synctest.Wait()
-		// No time for the canceled one to notice: the pool does.
+		// The canceled waiter has no time to notice; the pool must.
 		cancel()
 		lease.Release()
 		if r := <-last; r.err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// leaks collects what OnLeak is told.
+// leaks collects the calls of OnLeak.
 type leaks struct {
 	mu  sync.Mutex
 	all []pool.LeakInfo
@@ -33,7 +33,7 @@ func (l *leaks) take() []pool.LeakInfo {
 	return all
 }
 
-// forget is a function that does not give back what it acquires.
+// forget acquires a lease and does not return it.
 func forget(t *testing.T, p *pool.Pool[*conn]) pool.Lease[*conn] {
 	t.Helper()
 	return acquire(t, p)
