@@ -46,7 +46,8 @@ func TestAnExclusivePoolGoesOnWithTheSameConnection(t *testing.T) {
 			acquire(t, p).Release()
 			time.Sleep(10 * time.Second)
 		}
-		// If the callers used all connections in turn, no connection would be idle for a minute.
+		// If the callers used all connections in turn, no connection would be idle
+		// for a minute.
 		synctest.Wait()
 		if s := p.Stats(); s.Idle != 1 || s.Closed[pool.CloseIdle] != 2 {
 			t.Errorf("Stats = %+v, want 1 connection in use and the others closed", s)

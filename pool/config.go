@@ -78,8 +78,9 @@ type Config struct {
 	MaxConcurrentDials int
 	// MaxLifetime is the age up to which a connection is lent. An exclusive
 	// connection of that age is removed: it is closed at once if it is idle, and
-	// else when it is returned. A shared one is replaced: it is lent until its successor has been
-	// dialed, and closed when its last caller has returned it. Zero is no limit.
+	// else when it is returned. A shared connection of that age is replaced: it is
+	// lent until its successor has been dialed, and closed when its last caller has
+	// returned it. Zero is no limit.
 	MaxLifetime time.Duration
 	// LifetimeJitter is the most by which MaxLifetime is shortened. The pool
 	// chooses at random for each connection, so that connections of the same age

@@ -166,8 +166,8 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 // Do runs fn on a connection, and returns the connection when fn has ended, also
 // by a panic or runtime.Goexit. fn must not keep the connection. Do returns it as
 // broken if fn's error wraps [ErrBadConn], as unclean if fn failed and ctx has
-// ended or if fn did not return, and else as good. The error is that of [Pool.Acquire]
-// or of fn.
+// ended or if fn did not return, and else as good. The error is the error of
+// [Pool.Acquire] or of fn.
 func (p *Pool[C]) Do(ctx context.Context, fn func(context.Context, C) error) error {
 	lease, err := p.Acquire(ctx)
 	if err != nil {

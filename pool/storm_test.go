@@ -96,7 +96,8 @@ func TestThereAreNeverTooManyConnections(t *testing.T) {
 	}
 }
 
-// openLoosely is open without the check of each connection, for pools with very many.
+// openLoosely is open without the check of each connection, for pools with very
+// many.
 func openLoosely(t *testing.T, f pool.Factory[*conn], cfg pool.Config) *pool.Pool[*conn] {
 	t.Helper()
 	p, err := pool.New(f, cfg)
