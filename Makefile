@@ -24,9 +24,9 @@ test: check ## every check, then every test with the race detector and, where in
 	fi
 	$(if $(RACE),,@echo "no race detector: it needs a C compiler that works, and there is none")
 	@# -count=1: Go's test cache does not see that a server was installed meanwhile.
-	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m $$($(GO) list ./... | grep -v /realtest$$))
+	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m $$($(GO) list ./... | grep -v /internal/integration/real$$))
 	@# With -v, because it prints how long a real outage lasted, beside the bare SDK.
-	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m -v ./examples/internal/realtest)
+	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m -v ./internal/integration/real)
 
 check: fmt-check vet tidy-check staticcheck ## the checks of "make test" that run no test
 
@@ -64,7 +64,7 @@ quickstart: ## run examples/quickstart
 
 conformance: ## ask our breaker and those of other libraries which half-open faults they survive
 	@# From within the folder, or go test keeps to itself what a test prints.
-	@cd docs/benchmarks/conformance && $(GO) test -count=1 -run '^TestHalfOpenFaults$$'
+	@cd internal/bench/conformance && $(GO) test -count=1 -run '^TestHalfOpenFaults$$'
 
 bench-pool: ## measure the pool beside others, into docs/benchmarks (QUICK=1: in less than a minute)
-	cd docs/benchmarks && $(GO) run ./pool -json results/pool.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown 'README.md ../pool.md')
+	cd internal/bench && $(GO) run ./pool -json ../../docs/benchmarks/results/pool.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown '../../docs/benchmarks/README.md ../../docs/pool.md')

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package examples runs the examples.
 package examples
 
 import (

@@ -10,7 +10,7 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// Comparisons with other pools are in docs/benchmarks.
+// The package's benchmarks beside other pools are in internal/bench.
 
 func BenchmarkAcquire(b *testing.B) {
 	for _, bc := range []struct {

@@ -11,7 +11,7 @@ die() {
 }
 
 # cache_dir prints the directory that holds the servers: PENSTOCK_CACHE, or "penstock" in the user's
-# cache directory, found as Go's os.UserCacheDir finds it (examples/internal/servers looks there).
+# cache directory, found as Go's os.UserCacheDir finds it (internal/servers looks there).
 cache_dir() {
 	if [ -n "${PENSTOCK_CACHE:-}" ]; then
 		case $PENSTOCK_CACHE in

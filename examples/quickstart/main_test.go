@@ -20,7 +20,7 @@ import (
 
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
-	"github.com/penstock-go/penstock/examples/internal/servers"
+	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )

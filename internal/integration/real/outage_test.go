@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package realtest
+package real
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/examples/internal/servers"
+	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/retry"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package realtest
+package real
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/penstock-go/penstock/examples/internal/servers"
+	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 

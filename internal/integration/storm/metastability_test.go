@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package middleware_test
+package storm_test
 
 import (
 	"context"
@@ -199,7 +199,7 @@ func TestTheDocumentedStormIsWhatHappens(t *testing.T) {
 		})
 	}
 	for name, want := range map[string]string{"transcript.txt": transcript, "goodput.svg": plot(lines)} {
-		name = "../docs/storm/" + name
+		name = "../../../docs/storm/" + name
 		if *writeStorm {
 			if err := os.WriteFile(name, []byte(want), 0o666); err != nil {
 				t.Error(err)
@@ -211,7 +211,7 @@ func TestTheDocumentedStormIsWhatHappens(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(got) != want {
-			t.Errorf("%s is not what happens now; go test ./middleware -run Storm -write-storm makes it anew", name)
+			t.Errorf("%s is not what happens now; go test ./internal/integration/storm -write-storm makes it anew", name)
 		}
 	}
 }

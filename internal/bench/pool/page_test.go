@@ -13,7 +13,7 @@ import (
 
 // TestThePageOfThePoolNamesEverySettingAndFigure holds docs/pool.md to the code.
 func TestThePageOfThePoolNamesEverySettingAndFigure(t *testing.T) {
-	text, err := os.ReadFile("../../pool.md")
+	text, err := os.ReadFile("../../../docs/pool.md")
 	if err != nil {
 		t.Fatal(err)
 	}

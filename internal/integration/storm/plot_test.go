@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package middleware_test
+package storm_test
 
 import (
 	"fmt"

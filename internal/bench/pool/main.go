@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The program measures Penstock's pool beside others, in one process and with
-// nothing behind the connections. README.md in the folder above says how to read
+// nothing behind the connections. docs/benchmarks/README.md says how to read
 // what it prints.
 package main
 

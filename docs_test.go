@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package examples holds the documentation to the code.
-package examples
+// These tests hold the documentation to the code.
+
+package penstock_test
 
 import (
 	"fmt"
@@ -42,13 +43,13 @@ var (
 
 // Every Go snippet names the file that it is a part of; the compiler sees that.
 func TestSnippetsOfTheREADMEAreCompiled(t *testing.T) {
-	text := read(t, "../README.md")
+	text := read(t, "README.md")
 	named := origin.FindAllStringSubmatch(text, -1)
 	if all := goBlock.FindAllString(text, -1); len(all) != len(named) || len(all) == 0 {
 		t.Errorf("%d Go snippets, of which %d name their file; want all, and some", len(all), len(named))
 	}
 	for _, m := range named {
-		if !strings.Contains(read(t, "../"+m[1]), m[2]) {
+		if !strings.Contains(read(t, m[1]), m[2]) {
 			t.Errorf("this is not in %s:\n%s", m[1], m[2])
 		}
 	}
@@ -57,8 +58,8 @@ func TestSnippetsOfTheREADMEAreCompiled(t *testing.T) {
 var command = regexp.MustCompile(`go run (\./\S+)`)
 
 func TestCommandsOfTheREADMEExist(t *testing.T) {
-	for _, m := range command.FindAllStringSubmatch(read(t, "../README.md"), -1) {
-		if _, err := os.Stat("../" + m[1] + "/main.go"); err != nil {
+	for _, m := range command.FindAllStringSubmatch(read(t, "README.md"), -1) {
+		if _, err := os.Stat(m[1] + "/main.go"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -135,7 +136,7 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 		"pool.Config.DialTimeout":            short(exclusive.DialTimeout),
 	}
 	row := regexp.MustCompile("(?m)^\\| `(\\w+\\.\\w+\\.\\w+)` \\| ([^|]+) \\|")
-	text := read(t, "../docs/configuration.md")
+	text := read(t, "docs/configuration.md")
 	got := map[string]string{}
 	for _, m := range row.FindAllStringSubmatch(text, -1) {
 		got[m[1]] = m[2]

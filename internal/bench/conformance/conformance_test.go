@@ -12,7 +12,7 @@ import (
 )
 
 // TestHalfOpenFaults prints who survives what, a line each. It fails if our own
-// breaker does not survive all of it, or if README.md says otherwise.
+// breaker does not survive all of it, or if docs/benchmarks/conformance.md says otherwise.
 func TestHalfOpenFaults(t *testing.T) {
 	var lines strings.Builder
 	for _, lib := range libraries {
@@ -29,11 +29,11 @@ func TestHalfOpenFaults(t *testing.T) {
 		}
 	}
 	fmt.Print(lines.String())
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile("../../../docs/benchmarks/conformance.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(readme), "```text\n"+lines.String()+"```\n") {
-		t.Error("README.md does not show the lines above")
+		t.Error("docs/benchmarks/conformance.md does not show the lines above")
 	}
 }

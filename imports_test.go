@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package core_test
+package penstock_test
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ const module = "github.com/penstock-go/penstock"
 // rule says what the packages of a folder may import besides the standard
 // library and themselves. An import that ends in "/..." stands for the whole
 // tree, one that ends in "/*" for what is directly below; imports within this
-// module are written from its root.
+// module are written from its root, which is ".".
 type rule struct {
 	folder string   // "/*" and "/..." as above; the first rule that matches holds
 	may    []string // in all files
@@ -29,6 +29,7 @@ type rule struct {
 
 const (
 	everything = "..."
+	root       = "."
 	sdkClient  = "github.com/milvus-io/milvus-sdk-go/v2/client"
 	sdkEntity  = "github.com/milvus-io/milvus-sdk-go/v2/entity"
 	sdkRetry   = "github.com/grpc-ecosystem/go-grpc-middleware/retry"
@@ -36,8 +37,8 @@ const (
 	rapid      = "pgregory.net/rapid"
 	coretests  = "core/coretest"
 	milvustest = "pool/milvus/milvustest"
-	listHelper = "internal/list"
-	onceHelper = "internal/once"
+	list       = "internal/list"
+	once       = "internal/once"
 	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
 	protobuf   = "google.golang.org/protobuf/..."
 )
@@ -54,20 +55,26 @@ var otelAPI = []string{
 	"go.opentelemetry.io/otel/trace/...",
 }
 
+// frontDoor is the root package and everything that it imports.
+var frontDoor = slices.Concat([]string{root, "core", "pool", "middleware/...", "otelx"}, otelAPI)
+
 // rules are the arrows between the packages: what is not here is forbidden, and
 // so is a package that is not here.
 var rules = []rule{
-	{folder: listHelper},
-	{folder: onceHelper},
+	{
+		folder: root, may: frontDoor,
+		// The tests of the root hold the documents to the code.
+		tests: []string{coretests, "pool/milvus", milvustest, otelSDK, goleak},
+	},
 
-	{folder: "core", may: []string{onceHelper}, tests: []string{coretests}},
-	{folder: "core/coretest", may: []string{"core"}},
+	{folder: "core", may: []string{list, once}, tests: []string{coretests}},
+	{folder: coretests, may: []string{"core"}},
 
-	{folder: "pool", may: []string{"core", listHelper, onceHelper}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool", may: []string{"core", list, once}, tests: []string{coretests, goleak, rapid}},
 	{
 		folder: "pool/milvus",
 		may: []string{
-			"core", "pool", "middleware/...", onceHelper, sdkClient, sdkEntity, sdkRetry,
+			"core", "pool", root, "middleware/...", sdkClient, sdkEntity, sdkRetry,
 			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
 		},
 		tests: []string{coretests, milvustest, goleak, rapid},
@@ -78,12 +85,12 @@ var rules = []rule{
 		tests:  []string{sdkClient, sdkEntity, sdkRetry, goleak},
 	},
 
-	{folder: "middleware", may: []string{"core", "middleware/*"}, tests: []string{coretests}},
-	{folder: "middleware/breaker", may: []string{"core", listHelper, "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests}},
-	{folder: "middleware/retry", may: []string{"core", "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests}},
-	{folder: "middleware/ratelimit", may: []string{"core", "golang.org/x/time/rate"}, tests: []string{coretests}},
-	{folder: "middleware/bulkhead", may: []string{"core", listHelper}, tests: []string{coretests}},
-	{folder: "middleware/*", may: []string{"core"}, tests: []string{coretests}},
+	{folder: "middleware", may: []string{"core", "middleware/...", list, once}, tests: []string{coretests}},
+	{folder: "middleware/breaker", may: []string{"core", list, once, "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests}},
+	{folder: "middleware/breaker/keyed", may: []string{"core", "middleware/breaker", list}, tests: []string{coretests}},
+	{folder: "middleware/retry", may: []string{"core", list, once, "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests}},
+	{folder: "middleware/ratelimit", may: []string{"core", list, once, "golang.org/x/time/rate"}, tests: []string{coretests}},
+	{folder: "middleware/*", may: []string{"core", list, once}, tests: []string{coretests}},
 
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool"}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{
@@ -98,25 +105,26 @@ var rules = []rule{
 	{
 		folder: "fxmodule",
 		// The SDK's types, because applications provide the concrete ones.
-		may: slices.Concat(
-			[]string{"core", "pool", "middleware/...", "otelx", "otelx/sdk", "go.uber.org/fx/..."},
-			otelAPI,
-			[]string{"go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric"},
-		),
+		may: slices.Concat(frontDoor, []string{
+			"otelx/sdk", "go.uber.org/fx/...", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
+		}),
 		tests: []string{coretests, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/milvusfx",
-		may:    []string{"fxmodule", "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
+		may:    []string{"fxmodule", root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
 		tests:  []string{coretests, milvustest, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/config",
-		may:    []string{"core", "pool", "pool/milvus", "middleware/...", "github.com/knadh/koanf/..."},
+		may:    slices.Concat(frontDoor, []string{"pool/milvus", "github.com/knadh/koanf/..."}),
 		tests:  []string{milvustest},
 	},
-	{folder: "fxmodule/admin", may: []string{"core", "pool", "middleware/..."}, tests: []string{coretests}},
 
+	{folder: list},
+	{folder: once},
+	{folder: "internal/servers", may: []string{everything}},
+	{folder: "internal/integration/...", may: []string{everything}},
 	{folder: "examples/...", may: []string{everything}},
 }
 
@@ -138,6 +146,9 @@ func refusal(folder, imp string, test bool) string {
 		return "only pool/milvus may import the SDK's client"
 	}
 	local := strings.TrimPrefix(imp, module+"/")
+	if imp == module {
+		local = root
+	}
 	if slices.ContainsFunc(may, func(pattern string) bool { return matches(pattern, local) }) {
 		return ""
 	}
@@ -161,22 +172,22 @@ func matches(pattern, name string) bool {
 // process such as "go list" reads is unknown to the cache of test results,
 // which would go on saying ok.
 func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
-	root := os.DirFS("..")
-	if mod, err := fs.ReadFile(root, "go.mod"); err != nil || !strings.Contains(string(mod), "module "+module+"\n") {
+	files := os.DirFS(".")
+	if mod, err := fs.ReadFile(files, "go.mod"); err != nil || !strings.Contains(string(mod), "module "+module+"\n") {
 		t.Fatalf("the module's root is not here: %v", err)
 	}
 	seen := map[string]bool{}
-	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
-			return enter(root, name, d.Name())
+			return enter(files, name, d.Name())
 		}
 		if path.Ext(name) != ".go" {
 			return nil
 		}
-		imports, err := importsOf(root, name)
+		imports, err := importsOf(files, name)
 		if err != nil {
 			return err
 		}
@@ -197,7 +208,7 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 		t.Error(err)
 	}
 	// A walk that finds nothing finds no fault.
-	for _, folder := range []string{"core", coretests, "middleware", "middleware/breaker"} {
+	for _, folder := range []string{root, "core", coretests, "middleware", "middleware/breaker"} {
 		if !seen[folder] {
 			t.Errorf("no file of %s was read", folder)
 		}
@@ -205,21 +216,21 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 }
 
 // enter returns fs.SkipDir for what the go command would not enter either.
-func enter(root fs.FS, name, base string) error {
+func enter(files fs.FS, name, base string) error {
 	if name == "." {
 		return nil
 	}
 	if strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "vendor" {
 		return fs.SkipDir
 	}
-	if _, err := fs.Stat(root, path.Join(name, "go.mod")); err == nil {
+	if _, err := fs.Stat(files, path.Join(name, "go.mod")); err == nil {
 		return fs.SkipDir // another module
 	}
 	return nil
 }
 
-func importsOf(root fs.FS, name string) (imports []string, err error) {
-	src, err := fs.ReadFile(root, name)
+func importsOf(files fs.FS, name string) (imports []string, err error) {
+	src, err := fs.ReadFile(files, name)
 	if err != nil {
 		return nil, err
 	}
@@ -253,12 +264,13 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"core/coretest", ours + "core", true, true},
 		{"core/coretest", ours + "pool", false, false},
 		{"core/other", "context", false, false},
+		{"core", ours + "internal/list", true, true},
 		{"core", ours + "internal/once", true, true},
-		{"core", ours + "internal/list", false, false},
+		{"core", ours + "internal/servers", false, false},
+		{"core", module, false, false},
 		{"internal/list", "context", true, true},
 		{"internal/list", ours + "core", false, false},
-		{"internal/once", ours + "internal/list", false, false},
-		{"internal/other", "context", false, false},
+		{"internal/once", "golang.org/x/sync/singleflight", false, false},
 
 		{"pool", ours + "core", true, true},
 		{"pool", ours + "core/coretest", false, true},
@@ -266,6 +278,9 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"pool", rapid, false, true},
 		{"pool", ours + "middleware", false, false},
 		{"pool", ours + "pool/milvus", false, false},
+		{"pool", ours + "internal/list", true, true},
+		{"pool", module, false, false},
+		{"pool/milvus", module, true, true},
 		{"pool/milvus", ours + "middleware/health", true, true},
 		{"pool/milvus", ours + "otelx", false, false},
 		{"pool/milvus", ours + "pool/milvus/milvustest", false, true},
@@ -277,12 +292,18 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"pool/other", "context", false, false},
 
 		{"middleware", ours + "middleware/retry", true, true},
+		{"middleware", ours + "middleware/breaker/keyed", true, true},
+		{"middleware", ours + "internal/once", true, true},
 		{"middleware", ours + "pool", false, false},
 		{"middleware", "github.com/eapache/go-resiliency/breaker", false, false},
 		{"middleware/retry", "github.com/eapache/go-resiliency/retrier", true, true},
 		{"middleware/retry", "github.com/eapache/go-resiliency/breaker", false, false},
 		{"middleware/retry", ours + "middleware/breaker", false, false},
 		{"middleware/retry", ours + "middleware", false, false},
+		{"middleware/breaker", ours + "middleware/breaker/keyed", false, false},
+		{"middleware/breaker/keyed", ours + "middleware/breaker", true, true},
+		{"middleware/breaker/keyed", ours + "internal/list", true, true},
+		{"middleware/breaker/keyed", ours + "middleware/retry", false, false},
 		{"middleware/timeout", "github.com/eapache/go-resiliency/retrier", false, false},
 		{"middleware/brandnew", ours + "core", true, true},
 		{"middleware/brandnew", ours + "middleware/retry", false, false},
@@ -302,6 +323,8 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"fxmodule", "go.uber.org/fx/fxtest", true, true},
 		{"fxmodule", "go.opentelemetry.io/otel/sdk/trace", true, true},
 		{"fxmodule", "go.opentelemetry.io/otel/sdk/trace/tracetest", false, true},
+		{"fxmodule", module, true, true},
+		{"fxmodule", ours + "otelx/sdk", true, true},
 		{"fxmodule", ours + "pool/milvus", false, false},
 		{"fxmodule", sdkEntity, false, false},
 		{"fxmodule/milvusfx", ours + "pool/milvus", true, true},
@@ -309,6 +332,7 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"fxmodule/config", "go.uber.org/fx", false, false},
 		{"fxmodule/config", "github.com/knadh/koanf/v2", true, true},
 		{"fxmodule/config", ours + "pool/milvus", true, true},
+		{"fxmodule/config", module, true, true},
 		{"fxmodule/brandnew", "context", false, false},
 
 		{"examples", "example.com/anything", true, true},
@@ -317,7 +341,25 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"examples/a", sdkClient, false, true},
 		{"examplesmore", "context", false, false},
 		{"brandnew", "context", false, false},
-		{".", "context", false, false},
+		{"internal/servers", ours + "fxmodule/milvusfx", true, true},
+		{"internal/integration", ours + "pool", true, true},
+		{"internal/integration/brandnew", ours + "internal/servers", true, true},
+		{"internal/brandnew", "context", false, false},
+
+		{".", "context", true, true},
+		{".", module, true, true},
+		{".", ours + "core", true, true},
+		{".", ours + "pool", true, true},
+		{".", ours + "middleware/breaker/keyed", true, true},
+		{".", ours + "otelx", true, true},
+		{".", ours + "otelx/sdk", false, false},
+		{".", ours + "core/coretest", false, true},
+		{".", ours + "pool/milvus", false, true},
+		{".", ours + "fxmodule", false, false},
+		{".", "go.uber.org/fx", false, false},
+		{".", "go.opentelemetry.io/otel/metric", true, true},
+		{".", "go.opentelemetry.io/otel/sdk/trace", false, true},
+		{".", goleak, false, true},
 	}
 	for _, test := range tests {
 		for isTest, want := range map[bool]bool{false: test.file, true: test.test} {

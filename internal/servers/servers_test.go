@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/penstock-go/penstock/examples/internal/servers"
+	"github.com/penstock-go/penstock/internal/servers"
 )
 
 func TestAMissingServerSkipsTheTestWithOnePlainLine(t *testing.T) {
@@ -176,7 +176,7 @@ common:
 
 // The installers and this package must mean the same servers.
 func TestVersionsAreThoseOfTheInstallers(t *testing.T) {
-	tools := filepath.Join("..", "..", "..", ".ci", "tools")
+	tools := filepath.Join("..", "..", ".ci", "tools")
 	if script := read(t, filepath.Join(tools, "install-milvus")); !strings.Contains(script, "\nversion="+servers.MilvusVersion+"\n") {
 		t.Errorf("install-milvus does not install %s", servers.MilvusVersion)
 	}

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 
-	"github.com/penstock-go/penstock/examples/internal/servers"
+	"github.com/penstock-go/penstock/internal/servers"
 )
 
 func TestMilvusKeepsItsDataAndAddressWhenItIsKilledAndRestarted(t *testing.T) {

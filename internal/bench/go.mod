@@ -1,4 +1,4 @@
-module github.com/penstock-go/penstock/docs/benchmarks
+module github.com/penstock-go/penstock/internal/bench
 
 go 1.26.0
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/penstock-go/penstock/examples/internal/servers"
+	"github.com/penstock-go/penstock/internal/servers"
 )
 
 // twoSpans is an OTLP export request in JSON: a parent and its child, which has an event and failed.
