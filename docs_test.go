@@ -36,25 +36,6 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-var (
-	goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
-	origin  = regexp.MustCompile("(?ms)^<!-- (\\S+\\.go) -->\n```go\n(.*?)^```$")
-)
-
-// Every Go snippet names the file that it is a part of; the compiler sees that.
-func TestSnippetsOfTheREADMEAreCompiled(t *testing.T) {
-	text := read(t, "README.md")
-	named := origin.FindAllStringSubmatch(text, -1)
-	if all := goBlock.FindAllString(text, -1); len(all) != len(named) || len(all) == 0 {
-		t.Errorf("%d Go snippets, of which %d name their file; want all, and some", len(all), len(named))
-	}
-	for _, m := range named {
-		if !strings.Contains(read(t, m[1]), m[2]) {
-			t.Errorf("this is not in %s:\n%s", m[1], m[2])
-		}
-	}
-}
-
 var command = regexp.MustCompile(`go run (\./\S+)`)
 
 func TestCommandsOfTheREADMEExist(t *testing.T) {

@@ -81,25 +81,6 @@ func TestThePageShowsTheDefaultChain(t *testing.T) {
 	}
 }
 
-var origin = regexp.MustCompile("(?ms)^<!-- (\\S+\\.go) -->\n```go\n(.*?)^```$")
-
-func TestTheSnippetsOfThePageAreCompiled(t *testing.T) {
-	text := page(t)
-	found := origin.FindAllStringSubmatch(text, -1)
-	if n := strings.Count(text, "```go\n"); n != len(found) || n == 0 {
-		t.Errorf("%d snippets, of which %d name their file", n, len(found))
-	}
-	for _, m := range found {
-		source, err := os.ReadFile("../../" + m[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(source), m[2]) {
-			t.Errorf("this is not in %s:\n%s", m[1], m[2])
-		}
-	}
-}
-
 // allocations returns how many a successful operation makes with that chain.
 func allocations(t *testing.T, ctx context.Context, cfg middleware.Config) float64 {
 	t.Helper()
