@@ -6,8 +6,11 @@ package examples
 import (
 	"bytes"
 	"context"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,5 +61,38 @@ trace > breaker > retry > audit > timeout
 `
 	if out := run(t, "middleware"); out != want {
 		t.Errorf("it printed\n%s\nwant\n%s", out, want)
+	}
+}
+
+// docs/chain.md has the worst cases; a test of the recipes compares them.
+func TestRecipes(t *testing.T) {
+	out := run(t, "recipes")
+	for _, name := range []string{"reads", "writes", "batch", "strict latency", "a chain for tests"} {
+		if !strings.Contains(out, name+":\n\n") {
+			t.Errorf("no %s in %s", name, out)
+		}
+	}
+	if chains := strings.Count(out, "\none operation: at most "); chains != 8 {
+		t.Errorf("%d worst cases, want 8, in %s", chains, out)
+	}
+}
+
+// An example is a program. Package seed is none: its examples are those of the
+// testing package, with the output that they must have.
+func TestExamplesArePrograms(t *testing.T) {
+	files, err := filepath.Glob("*/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") || name == filepath.Join("seed", "doc.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.PackageClauseOnly)
+		if err != nil {
+			t.Error(err)
+		} else if file.Name.Name != "main" {
+			t.Errorf("%s is in package %s, want main", name, file.Name.Name)
+		}
 	}
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package recipes holds the configurations that docs/chain.md recommends, so
-// that the compiler and the lint of the chain see them.
-package recipes
+package main
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package recipes_test
+package main_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
-	"github.com/penstock-go/penstock/examples/recipes"
+	recipes "github.com/penstock-go/penstock/examples/recipes"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/bulkhead"

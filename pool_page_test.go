@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package penstock_test
 
 import (
-	"os"
+	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,11 +14,7 @@ import (
 
 // TestThePageOfThePoolNamesEverySettingAndFigure holds docs/pool.md to the code.
 func TestThePageOfThePoolNamesEverySettingAndFigure(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/pool.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := string(text)
+	page := read(t, "docs/pool.md")
 	for _, of := range []any{pool.Config{}, pool.Stats{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(of)) {
 			if !strings.Contains(page, "`"+field.Name+"`") {
@@ -25,7 +22,7 @@ func TestThePageOfThePoolNamesEverySettingAndFigure(t *testing.T) {
 			}
 		}
 	}
-	p, err := pool.New(factory{}, pool.Config{})
+	p, err := pool.New(noConns{}, pool.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,3 +32,9 @@ func TestThePageOfThePoolNamesEverySettingAndFigure(t *testing.T) {
 		}
 	}
 }
+
+// noConns is a factory that is not asked for a connection.
+type noConns struct{}
+
+func (noConns) Dial(context.Context) (int, error) { return 0, errors.ErrUnsupported }
+func (noConns) Close(context.Context, int) error  { return nil }

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Recipes prints the chains that docs/chain.md recommends, each with its worst
+// case. The compiler and the lint of the chain see them here.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/penstock-go/penstock/middleware"
+)
+
+func main() {
+	readers, writers, archive := Backends()
+	for _, recipe := range []struct {
+		name string
+		cfg  middleware.Config
+	}{
+		{"reads", Reads()},
+		{"writes", Writes()},
+		{"batch", Batch()},
+		{"strict latency", StrictLatency()},
+		{"readers of one backend", readers},
+		{"writers of the same backend", writers},
+		{"another backend", archive},
+		{"a chain for tests", Rough()},
+	} {
+		chain, err := middleware.Build(recipe.cfg)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "recipes: %s: %v\n", recipe.name, err)
+			os.Exit(1)
+		}
+		fmt.Printf("%s:\n\n%s\n", recipe.name, chain.Describe())
+	}
+}
