@@ -11,7 +11,7 @@ RACE = $(eval RACE := $(shell CGO_ENABLED=1 $(GO) build -race runtime/cgo >/dev/
 CGO = CGO_ENABLED=$(if $(RACE),1,0)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck servers quickstart conformance bench-pool
+.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck api servers quickstart conformance bench-pool
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ tidy-check:
 
 staticcheck:
 	$(CGO) $(GO) tool -modfile=.ci/tools/go.mod staticcheck ./...
+
+api: ## write the exported API of the public packages into docs/api
+	$(GO) run ./internal/api -go $(GO)
 
 servers: ## install a real Milvus and a real Jaeger for the tests, into the user's cache
 	@status=0; \

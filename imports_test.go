@@ -123,6 +123,7 @@ var rules = []rule{
 
 	{folder: list},
 	{folder: once},
+	{folder: "internal/api"},
 	{folder: "internal/servers", may: []string{everything}},
 	{folder: "internal/integration/...", may: []string{everything}},
 	{folder: "examples/...", may: []string{everything}},

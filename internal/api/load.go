@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/importer"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+// listed is what the go command says of a package.
+type listed struct {
+	ImportPath string
+	Name       string
+	Export     string // file of the compiler's export data
+	DepOnly    bool   // whether it was not asked for
+	Module     *struct{ Path string }
+}
+
+// load returns the pages of the module in the working directory, by file name.
+// The command is that of the Go version that built this program: another one
+// writes export data that the importer may not read.
+func load(command string) (map[string]string, error) {
+	packages, err := list(command)
+	if err != nil {
+		return nil, err
+	}
+	exports := map[string]string{}
+	for _, p := range packages {
+		exports[p.ImportPath] = p.Export
+	}
+	imp := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
+		return os.Open(exports[path])
+	})
+	pages := map[string]string{}
+	for _, p := range packages {
+		if p.DepOnly || !public(p) {
+			continue
+		}
+		pkg, err := imp.Import(p.ImportPath)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.ImportPath, err)
+		}
+		pages[fileName(p)] = page(pkg)
+	}
+	if len(pages) == 0 {
+		return nil, errors.New("no public package is here")
+	}
+	return pages, nil
+}
+
+// list compiles the packages of the module and what they import.
+func list(command string) ([]listed, error) {
+	cmd := exec.Command(command, "list", "-export", "-deps", "-json=ImportPath,Name,Export,DepOnly,Module", "./...")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, &stderr)
+	}
+	var packages []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return packages, nil
+		} else if err != nil {
+			return nil, err
+		}
+		packages = append(packages, p)
+	}
+}
+
+// public tells whether a user of the module can import the package, and is
+// meant to.
+func public(p listed) bool {
+	path := p.ImportPath + "/"
+	return p.Name != "main" && !strings.Contains(path, "/internal/") && !strings.HasPrefix(path, p.Module.Path+"/examples/")
+}
+
+// fileName returns the name of the package's file: its path below the module,
+// and the module's own name for the package at the root.
+func fileName(p listed) string {
+	path, ok := strings.CutPrefix(p.ImportPath, p.Module.Path+"/")
+	if !ok {
+		path = p.Name
+	}
+	return strings.ReplaceAll(path, "/", "-") + ".txt"
+}
