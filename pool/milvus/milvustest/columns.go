@@ -38,21 +38,7 @@ func newColumn(f *schemapb.FieldSchema) column {
 			toValue: boolValue,
 		}
 	case schemapb.DataType_Int8, schemapb.DataType_Int16, schemapb.DataType_Int32:
-		bits := map[schemapb.DataType]int{schemapb.DataType_Int8: 8, schemapb.DataType_Int16: 16, schemapb.DataType_Int32: 32}[f.GetDataType()]
-		return &scalars[int32]{
-			field: f,
-			read:  func(s *schemapb.ScalarField) []int32 { return s.GetIntData().GetData() },
-			write: func(v []int32) *schemapb.ScalarField {
-				return &schemapb.ScalarField{Data: &schemapb.ScalarField_IntData{IntData: &schemapb.IntArray{Data: v}}}
-			},
-			toValue: func(v int32) value { return intValue(int64(v)) },
-			verify: func(v int32) error {
-				if low, high := int64(-1)<<(bits-1), int64(1)<<(bits-1)-1; int64(v) < low || int64(v) > high {
-					return invalidf("the value of field %s is out of range: %d should be in [%d, %d]", f.GetName(), v, low, high)
-				}
-				return nil
-			},
-		}
+		return newInts(f)
 	case schemapb.DataType_Int64:
 		return &scalars[int64]{
 			field: f,
@@ -83,41 +69,70 @@ func newColumn(f *schemapb.FieldSchema) column {
 			verify:  func(v float64) error { return finite(f, v) },
 		}
 	case schemapb.DataType_VarChar:
-		limit, _ := intParam(f, "max_length") // Checked with the schema.
-		return &scalars[string]{
-			field: f,
-			read:  func(s *schemapb.ScalarField) []string { return s.GetStringData().GetData() },
-			write: func(v []string) *schemapb.ScalarField {
-				return &schemapb.ScalarField{Data: &schemapb.ScalarField_StringData{StringData: &schemapb.StringArray{Data: v}}}
-			},
-			toValue: stringValue,
-			verify: func(v string) error {
-				if len(v) > limit {
-					return invalidf("the length (%d) of a value of varchar field %s exceeds max length (%d)", len(v), f.GetName(), limit)
-				}
-				return nil
-			},
-		}
+		return newStrings(f)
 	case schemapb.DataType_JSON:
-		return &scalars[[]byte]{
-			field: f,
-			read:  func(s *schemapb.ScalarField) [][]byte { return s.GetJsonData().GetData() },
-			write: func(v [][]byte) *schemapb.ScalarField {
-				return &schemapb.ScalarField{Data: &schemapb.ScalarField_JsonData{JsonData: &schemapb.JSONArray{Data: v}}}
-			},
-			toValue: func(v []byte) value { return value{kind: jsonKind, raw: v} },
-			verify: func(v []byte) error {
-				if !json.Valid(v) || f.GetIsDynamic() && !bytes.HasPrefix(bytes.TrimSpace(v), []byte("{")) {
-					return invalidf("the value of JSON field %s is not valid JSON", f.GetName())
-				}
-				return nil
-			},
-		}
+		return newJSON(f)
 	case schemapb.DataType_FloatVector:
 		dim, _ := intParam(f, "dim") // Checked with the schema.
 		return &vectors{field: f, dim: dim}
 	default:
 		return nil
+	}
+}
+
+// newInts returns an empty column of integers of at most 32 bits.
+func newInts(f *schemapb.FieldSchema) column {
+	bits := map[schemapb.DataType]int{schemapb.DataType_Int8: 8, schemapb.DataType_Int16: 16, schemapb.DataType_Int32: 32}[f.GetDataType()]
+	return &scalars[int32]{
+		field: f,
+		read:  func(s *schemapb.ScalarField) []int32 { return s.GetIntData().GetData() },
+		write: func(v []int32) *schemapb.ScalarField {
+			return &schemapb.ScalarField{Data: &schemapb.ScalarField_IntData{IntData: &schemapb.IntArray{Data: v}}}
+		},
+		toValue: func(v int32) value { return intValue(int64(v)) },
+		verify: func(v int32) error {
+			if low, high := int64(-1)<<(bits-1), int64(1)<<(bits-1)-1; int64(v) < low || int64(v) > high {
+				return invalidf("the value of field %s is out of range: %d should be in [%d, %d]", f.GetName(), v, low, high)
+			}
+			return nil
+		},
+	}
+}
+
+// newStrings returns an empty column of strings of bounded length.
+func newStrings(f *schemapb.FieldSchema) column {
+	limit, _ := intParam(f, "max_length") // Checked with the schema.
+	return &scalars[string]{
+		field: f,
+		read:  func(s *schemapb.ScalarField) []string { return s.GetStringData().GetData() },
+		write: func(v []string) *schemapb.ScalarField {
+			return &schemapb.ScalarField{Data: &schemapb.ScalarField_StringData{StringData: &schemapb.StringArray{Data: v}}}
+		},
+		toValue: stringValue,
+		verify: func(v string) error {
+			if len(v) > limit {
+				return invalidf("the length (%d) of a value of varchar field %s exceeds max length (%d)", len(v), f.GetName(), limit)
+			}
+			return nil
+		},
+	}
+}
+
+// newJSON returns an empty column of JSON documents.
+func newJSON(f *schemapb.FieldSchema) column {
+	return &scalars[[]byte]{
+		field: f,
+		read:  func(s *schemapb.ScalarField) [][]byte { return s.GetJsonData().GetData() },
+		write: func(v [][]byte) *schemapb.ScalarField {
+			return &schemapb.ScalarField{Data: &schemapb.ScalarField_JsonData{JsonData: &schemapb.JSONArray{Data: v}}}
+		},
+		toValue: func(v []byte) value { return value{kind: jsonKind, raw: v} },
+		verify: func(v []byte) error {
+			if !json.Valid(v) || f.GetIsDynamic() && !bytes.HasPrefix(bytes.TrimSpace(v), []byte("{")) {
+				return invalidf("the value of JSON field %s is not valid JSON", f.GetName())
+			}
+			return nil
+		},
 	}
 }
 
