@@ -37,8 +37,11 @@ const (
 	rapid      = "pgregory.net/rapid"
 	coretests  = "core/coretest"
 	milvustest = "pool/milvus/milvustest"
+	fault      = "internal/fault"
 	list       = "internal/list"
 	once       = "internal/once"
+	stage      = "internal/stage"
+	stagetest  = "internal/stage/stagetest"
 	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
 	protobuf   = "google.golang.org/protobuf/..."
 )
@@ -74,7 +77,7 @@ var rules = []rule{
 	{
 		folder: "pool/milvus",
 		may: []string{
-			"core", "pool", root, "middleware/...", sdkClient, sdkEntity, sdkRetry,
+			"core", "pool", root, "middleware/...", fault, once, sdkClient, sdkEntity, sdkRetry,
 			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
 		},
 		tests: []string{coretests, milvustest, goleak, rapid},
@@ -85,14 +88,14 @@ var rules = []rule{
 		tests:  []string{sdkClient, sdkEntity, sdkRetry, goleak},
 	},
 
-	{folder: "middleware", may: []string{"core", "middleware/...", list, once}, tests: []string{coretests}},
-	{folder: "middleware/breaker", may: []string{"core", list, once, "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests}},
-	{folder: "middleware/breaker/keyed", may: []string{"core", "middleware/breaker", list}, tests: []string{coretests}},
-	{folder: "middleware/retry", may: []string{"core", list, once, "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests}},
-	{folder: "middleware/ratelimit", may: []string{"core", list, once, "golang.org/x/time/rate"}, tests: []string{coretests}},
-	{folder: "middleware/*", may: []string{"core", list, once}, tests: []string{coretests}},
+	{folder: "middleware", may: []string{"core", "middleware/...", list, once, fault, stage}, tests: []string{coretests}},
+	{folder: "middleware/breaker", may: []string{"core", list, once, fault, stage, "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/breaker/keyed", may: []string{"core", "middleware/breaker", list, fault, stage}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/retry", may: []string{"core", list, once, fault, stage, "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/ratelimit", may: []string{"core", list, once, fault, stage, "golang.org/x/time/rate"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/*", may: []string{"core", list, once, fault, stage}, tests: []string{coretests, stagetest}},
 
-	{folder: "otelx", may: slices.Concat([]string{"core", "pool"}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
+	{folder: "otelx", may: slices.Concat([]string{"core", "pool", fault}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{
@@ -121,8 +124,11 @@ var rules = []rule{
 		tests:  []string{milvustest},
 	},
 
+	{folder: fault},
 	{folder: list},
 	{folder: once},
+	{folder: stage, may: []string{"core"}},
+	{folder: stagetest, may: []string{"core", coretests, stage}},
 	{folder: "internal/api"},
 	{folder: "internal/servers", may: []string{everything}},
 	{folder: "internal/integration/...", may: []string{everything}},
@@ -269,8 +275,19 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"core", ours + "internal/once", true, true},
 		{"core", ours + "internal/servers", false, false},
 		{"core", module, false, false},
+		{"internal/fault", "context", true, true},
+		{"internal/fault", ours + "core", false, false},
 		{"internal/list", "context", true, true},
 		{"internal/list", ours + "core", false, false},
+		{"internal/once", ours + "internal/list", false, false},
+		{"internal/stage", ours + "core", true, true},
+		{"internal/stage", ours + "middleware", false, false},
+		{"middleware/timeout", ours + "internal/stage", true, true},
+		{"middleware/timeout", ours + "internal/fault", true, true},
+		{"pool", ours + "internal/stage", false, false},
+		{"pool/milvus", ours + "internal/fault", true, true},
+		{"otelx", ours + "internal/fault", true, true},
+		{"otelx", ours + "internal/stage", false, false},
 		{"internal/once", "golang.org/x/sync/singleflight", false, false},
 
 		{"pool", ours + "core", true, true},

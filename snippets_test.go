@@ -56,13 +56,15 @@ var origin = regexp.MustCompile(`^<!-- (\S+\.go) -->$`)
 // checkSnippets returns how many Go snippets the document has, and a sentence
 // for each that breaks a rule: a snippet names its file in the line above, the
 // file is compiled with the module, and the snippet is in that file, from the
-// beginning of one declaration to the end of the same or a later one.
+// beginning of one declaration to the end of the same or a later one. No snippet
+// is shown twice.
 func checkSnippets(files fs.FS, document string) (found int, faults []string) {
 	text, err := fs.ReadFile(files, document)
 	if err != nil {
 		return 0, []string{err.Error()}
 	}
 	lines := strings.SplitAfter(string(text), "\n")
+	shown := map[string]int{} // line of each snippet
 	for i := 0; i < len(lines); i++ {
 		fence := strings.TrimSpace(lines[i])
 		if !strings.HasPrefix(fence, "```") && !strings.HasPrefix(fence, "~~~") {
@@ -91,7 +93,12 @@ func checkSnippets(files fs.FS, document string) (found int, faults []string) {
 			if why := compiled(files, m[1]); why != "" {
 				return why
 			}
-			return checkSnippet(files, m[1], strings.Join(lines[start:min(i, len(lines))], ""))
+			snippet := strings.Join(lines[start:min(i, len(lines))], "")
+			if first := shown[snippet]; first != 0 {
+				return fmt.Sprintf("the snippet stands in line %d already: show what this place is about", first)
+			}
+			shown[snippet] = start
+			return checkSnippet(files, m[1], snippet)
 		}()
 		if fault != "" {
 			faults = append(faults, fmt.Sprintf("%s:%d: %s", document, start, fault))
@@ -202,6 +209,7 @@ var last = A // the end
 	}{
 		{"a declaration with its comment", named("a/p.go", hello), ""},
 		{"a declaration without its comment", named("a/p.go", hello[strings.Index(hello, "func"):]), ""},
+		{"the same twice", named("a/p.go", hello) + named("a/p.go", hello), "doc.md:14: the snippet stands in line 4 already: show what"},
 		{"several declarations", named("a/p.go", source[strings.Index(source, "// Hello"):]), ""},
 		{"a whole file", named("a/p.go", source), ""},
 		{"a line with a comment behind", named("a/p.go", "var last = A // the end\n"), ""},

@@ -25,9 +25,18 @@ func until(release chan struct{}) work {
 	}
 }
 
-// pooled is a client that is built with the part.
+// pooled is a client that closes p.
 func pooled(t *testing.T, p *part) *core.Client[string] {
-	return newClient(t, core.ClientConfig[string]{Source: &coretest.Source[string]{}, Parts: []any{p}})
+	return newClient(t, core.ClientConfig[string]{
+		Source: &coretest.Source[string]{}, Closers: []func(context.Context) error{p.close},
+	})
+}
+
+// isRefusal reports whether o is the outcome of an operation that was refused
+// before it came to its chain.
+func isRefusal(o core.Outcome, errorType string) bool {
+	want := core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errorType}
+	return o.Class == want && !o.Reached && !o.Judged && !o.OutOfTime && o.Ran == 0
 }
 
 func TestGoRefusesBeyondItsLimitAndNeverWaits(t *testing.T) {
@@ -46,11 +55,11 @@ func TestGoRefusesBeyondItsLimitAndNeverWaits(t *testing.T) {
 			t.Fatal("Done is not closed at once")
 		}
 		_, err := refused.Await(t.Context())
-		if !errors.Is(err, core.ErrAsyncLimit) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != core.TypeBulkheadFull {
+		if !errors.Is(err, core.ErrAsyncLimit) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != "bulkhead_full" {
 			t.Errorf("Await = %v (%s), want ErrAsyncLimit", err, core.ErrorType(err))
 		}
-		if e, ok := errors.AsType[*core.Error](err); !ok || e.Op != "Search" || e.Attempts != 0 {
-			t.Errorf("Await = %+v, want the error of an operation without an attempt", e)
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Op != "Search" || e.Attempts != 0 || !isRefusal(e.Outcome, "bulkhead_full") {
+			t.Errorf("Await = %#v, want the error of an operation without an attempt", e)
 		}
 		if events := recorder.Events(core.EventReject); len(events) != 1 || events[0].Op != search || events[0].Err == nil {
 			t.Errorf("events %+v, want one refusal", events)
@@ -86,7 +95,7 @@ func TestThePlaceOfAnOperationThatDoesNotReturnIsFreeAgain(t *testing.T) {
 func TestTheLimitOfGoHasADefaultAndCanBeLifted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, row := range []struct{ limit, tried, want int }{
-			{0, core.DefaultMaxAsync + 1, core.DefaultMaxAsync}, {7, 8, 7}, {core.Unlimited, core.DefaultMaxAsync + 1, core.DefaultMaxAsync + 1},
+			{0, 10_001, 10_000}, {7, 8, 7}, {core.Unlimited, 10_001, 10_001},
 		} {
 			client := newClient(t, core.ClientConfig[string]{Source: &coretest.Source[string]{}, MaxAsync: row.limit})
 			release := make(chan struct{})
@@ -108,7 +117,7 @@ func TestTheLimitOfGoHasADefaultAndCanBeLifted(t *testing.T) {
 			}
 		}
 	})
-	_, err := core.NewClient(core.ClientConfig[string]{MaxAsync: -2, Timeout: -1})
+	_, err := core.NewClient(core.ClientConfig[string]{MaxAsync: -2, OperationTimeout: -1})
 	for _, want := range []string{"MaxAsync is negative: -2", "core.Unlimited", "Timeout is negative", "Source is nil"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("NewClient = %v, want %q in it", err, want)
@@ -132,8 +141,11 @@ func TestCloseRefusesTheNewAndWaitsForTheRunningBeforeItClosesAnything(t *testin
 		go func() { done <- client.Close(t.Context()) }()
 		synctest.Wait()
 		_, err := core.Go(t.Context(), client, search, fail()).Await(t.Context())
-		if !errors.Is(err, core.ErrClientClosed) || !errors.Is(err, core.ErrRejected) || !errors.Is(err, core.ErrConnection) || core.ErrorType(err) != core.TypePoolClosed {
+		if !errors.Is(err, core.ErrClientClosed) || !errors.Is(err, core.ErrRejected) || !errors.Is(err, core.ErrConnection) || core.ErrorType(err) != "pool_closed" {
 			t.Errorf("Await = %v (%s), want ErrClientClosed", err, core.ErrorType(err))
+		}
+		if e, ok := errors.AsType[*core.Error](err); !ok || !isRefusal(e.Outcome, "pool_closed") {
+			t.Errorf("Await = %#v, want the outcome of a refusal", e)
 		}
 		if err := <-done; err != nil || time.Since(begin) != time.Minute {
 			t.Errorf("Close = %v after %v, want nil after 1m", err, time.Since(begin))
@@ -170,6 +182,9 @@ func TestCloseCancelsWhatDoesNotEndInHalfOfItsTime(t *testing.T) {
 		_, err = future.Await(t.Context())
 		if !errors.Is(err, core.ErrClientClosed) || !errors.Is(err, context.Canceled) || errors.Is(err, core.ErrRejected) {
 			t.Errorf("Await = %v, want ErrClientClosed and the cancel", err)
+		}
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Outcome.Class != byCaller || !e.Outcome.Reached {
+			t.Errorf("Await = %#v, want the outcome of a cancel", e)
 		}
 	})
 }
@@ -250,7 +265,7 @@ func TestNothingIsLeftAfterCloseWhateverRaces(t *testing.T) {
 			t.Error("Close = nil, though operations hang")
 		}
 		if source.Out() != 0 {
-			t.Errorf("%d loans are out after Close, want none", source.Out())
+			t.Errorf("%d leases are out after Close, want none", source.Out())
 		}
 		wg.Wait()
 		if started.Load() != 2000 || over.Load() != 2000 || refused.Load() == 0 {

@@ -8,36 +8,34 @@ import (
 	"time"
 )
 
-// Attempt is the account of one attempt, for the adapter of a backend to keep.
-// The work of an attempt may send several requests; an operation that is
-// [Unsafe] is attempted again only if none of them can have changed anything.
-// Its methods are safe for concurrent use, and do nothing on a nil Attempt.
-type Attempt struct {
-	parent  context.Context
-	applied atomic.Bool
-}
-
-// MayHaveApplied says that a request of this attempt changed the backend, or
-// may have: it was answered OK, or its end is unknown. If the operation is part
-// of the work of another, that is true of the other's attempt too.
-func (a *Attempt) MayHaveApplied() {
-	for ; a != nil; a = AttemptOf(a.parent) {
+// MarkApplied says that a request of the attempt that ctx belongs to changed the
+// backend, or may have: the backend answered OK, or the end of the request is
+// unknown. An attempt may send several requests; an [Unsafe] operation is
+// attempted again only if none of them changed anything. Where the operation is
+// part of the work of another one, the mark holds for the other's attempt too.
+//
+// It is for the adapter of a backend, which knows more than the last error. It is
+// safe for concurrent use, and does nothing outside of an attempt.
+func MarkApplied(ctx context.Context) {
+	for {
+		a, ok := ctx.Value(attemptKey{}).(*attemptContext)
+		if !ok {
+			return
+		}
 		a.applied.Store(true)
+		ctx = a.parent
 	}
-}
-
-// AttemptOf returns the attempt that ctx belongs to, nil if there is none.
-func AttemptOf(ctx context.Context) *Attempt {
-	a, _ := ctx.Value(attemptKey{}).(*attemptContext)
-	return (*Attempt)(a)
 }
 
 type attemptKey struct{}
 
-// attemptContext is an attempt as the context of its work. The one of the first
-// attempt lies in the call, so that it costs no allocation; later attempts get
-// their own, because work that ignores its end may still look at the first.
-type attemptContext Attempt
+// attemptContext is the context of an attempt's work, and knows whether the
+// attempt was applied. Each attempt has its own, because work that ignores the end
+// of its attempt may still look at it.
+type attemptContext struct {
+	parent  context.Context
+	applied atomic.Bool
+}
 
 func (a *attemptContext) Deadline() (time.Time, bool) { return a.parent.Deadline() }
 func (a *attemptContext) Done() <-chan struct{}       { return a.parent.Done() }
@@ -48,4 +46,97 @@ func (a *attemptContext) Value(key any) any {
 		return a
 	}
 	return a.parent.Value(key)
+}
+
+// run is the end of the chain for one attempt: it holds the lease, and sees to
+// it that the lease is released and the outcome settled once, however the work
+// ends.
+type run struct {
+	call     *Call
+	ctx      *attemptContext
+	lender   Lender // nil without a connection
+	token    uint64
+	start    time.Duration // of the work
+	progress progress
+	over     bool
+}
+
+// begin begins the run of an attempt that came to the end of the chain. It fills r
+// in place: a run that is returned is copied through memory.
+func (r *run) begin(ctx context.Context, c *Call) {
+	r.call, r.ctx, r.progress = c, c.job.context(), waited
+	r.ctx.parent = ctx
+}
+
+// work asks the guards whether the work may start. The time of the work runs from
+// here, because a stage that injects latency spends it in a guard. If every wait is
+// told and there was none, the attempt began just before, and the clock need not be
+// read again.
+func (r *run) work() error {
+	r.progress, r.start = refused, r.call.clock
+	if r.call.measure || !r.call.client.waitsTold || waitFor(r.lender) > 0 {
+		r.start = now()
+	}
+	if err := r.call.beforeWork(); err != nil {
+		return err
+	}
+	r.progress = worked
+	return nil
+}
+
+// succeeded ends the run of work that returned no error.
+func (r *run) succeeded() {
+	o := success
+	if r.call.measure {
+		o.Ran = now() - r.start
+	}
+	r.over = true
+	if r.lender != nil {
+		r.lender.Return(r.token, Keep, nil)
+	}
+	r.call.settle(&o)
+}
+
+// failed ends the run with err, and returns the error that explains it.
+func (r *run) failed(err error) error {
+	a := attempt{ctx: r.ctx, progress: r.progress, wait: waitFor(r.lender), applied: r.ctx.applied.Load()}
+	if r.progress == worked {
+		a.ran = now() - r.start
+	}
+	o, err := r.call.conclude(a, err)
+	r.over = true
+	if r.lender != nil && !r.lender.Return(r.token, o.Conn, err) && o.Verdict == Failure && o.Conn >= Suspect {
+		// The death of one connection is one failure, however many attempts were
+		// on it.
+		o.Verdict, o.Judged = Neutral, false
+	}
+	r.call.settle(&o)
+	return err
+}
+
+// end ends the run if it has not ended: fn panics or calls Goexit, which is not
+// recovered.
+func (r *run) end() {
+	if !r.over {
+		_ = r.failed(ErrPanic)
+	}
+}
+
+// Simulate runs work in place of the rest of the chain, as an attempt on a
+// connection without asking for one: its outcome is judged and the guards are
+// told as if the operation's own function had run. It is for stages that inject
+// faults; like them, it is called at most once in each attempt, with the ctx
+// that next would have been given.
+func (c *Call) Simulate(ctx context.Context, work func(context.Context) error) error {
+	var r run
+	r.begin(ctx, c)
+	defer r.end()
+	if err := r.work(); err != nil {
+		return r.failed(err)
+	}
+	if err := work(r.ctx); err != nil {
+		return r.failed(err)
+	}
+	r.succeeded()
+	return nil
 }

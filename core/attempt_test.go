@@ -6,125 +6,161 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/penstock-go/penstock/core"
 )
 
-func TestAttemptOfIsNilSafe(t *testing.T) {
-	attempt := core.AttemptOf(t.Context())
-	if attempt != nil {
-		t.Fatalf("AttemptOf = %v outside of an attempt, want nil", attempt)
+func TestMarkAppliedOutsideOfAnAttemptChangesNothing(t *testing.T) {
+	tr := newTrial(t, trialConfig{stage: func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			core.MarkApplied(ctx) // the attempt has not begun
+			err := next(ctx, call)
+			core.MarkApplied(ctx) // and now it is over
+			return err
+		}
+	}})
+	core.MarkApplied(t.Context())
+	_, _ = core.Do(t.Context(), tr.client, core.Op{Name: "Insert"}, fail(errLimited))
+	if tr.outcome.Retry != core.RetryAlways {
+		t.Errorf("Since = %#v, want another attempt of any operation", tr.outcome)
 	}
-	attempt.MayHaveApplied()
 }
 
 type foreignKey struct{}
 
-func TestWhatMayHaveBeenAppliedCountsAsSent(t *testing.T) {
+// errNowhere is an error whose class allows an attempt of any operation, though it
+// was a failure.
+var errNowhere = errors.New("never sent")
+
+func TestMarkAppliedCapsRetry(t *testing.T) {
 	// The classifier looks at the last error alone, and says that it changed
 	// nothing; a request before it did.
+	classify := func(err error) core.Class {
+		if err == errNowhere {
+			return core.NotApplied("never_sent")
+		}
+		return backend(err)
+	}
 	tests := []struct {
 		name    string
 		applied bool
 		err     error
-		sent    bool
+		want    core.Retry
 	}{
-		{"rate limited at once", false, errLimited, false},
-		{"rate limited after a write", true, errLimited, true},
-		{"refused elsewhere after a write", true, errRefused, true},
-		{"statement error after a write", true, errStatement, true},
-		{"not ready", false, errNotReady, false},
+		{"rate limited at once", false, errLimited, core.RetryAlways},
+		{"rate limited after a write", true, errLimited, core.RetryIfIdempotent},
+		{"not sent", false, errNowhere, core.RetryAlways},
+		{"not sent after a write", true, errNowhere, core.RetryIfIdempotent},
+		{"unavailable", false, errUnavailable, core.RetryIfIdempotent},
+		{"unavailable after a write", true, errUnavailable, core.RetryIfIdempotent},
+		{"not ready", false, errNotReady, core.RetryIfReadOnly},
+		{"not ready after a write", true, errNotReady, core.RetryIfReadOnly},
+		{"refused elsewhere after a write", true, errRefused, core.RetryNever},
+		{"statement error after a write", true, errStatement, core.RetryNever},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			tr := newTrial(t, trialConfig{})
+			tr := newTrial(t, trialConfig{classifier: classify})
 			_, _ = core.Do(t.Context(), tr.client, core.Op{Name: "Insert"}, func(ctx context.Context, _ string) (string, error) {
 				if test.applied {
 					// As an interceptor sees it, deep in the client's own contexts.
 					ctx, cancel := context.WithCancel(context.WithValue(ctx, foreignKey{}, "value"))
 					defer cancel()
-					core.AttemptOf(ctx).MayHaveApplied()
+					core.MarkApplied(ctx)
 				}
 				return "", test.err
 			})
-			if tr.outcome.Sent != test.sent || tr.last.Sent != test.sent {
-				t.Errorf("Outcome = %#v, LastAttempt = %#v, want Sent %t", tr.outcome, tr.last, test.sent)
+			if tr.outcome.Retry != test.want || tr.last.Retry != test.want || tr.guard.ended[0].Retry != test.want {
+				t.Errorf("Since = %v, LastSince = %v, AfterAttempt with %v, want retry %v", tr.outcome, tr.last, tr.guard.ended[0], test.want)
 			}
-			if test.sent && tr.outcome.RetryableAs(core.Unsafe) {
+			if test.applied && tr.outcome.Retry.Allows(core.Unsafe) {
 				t.Error("an Unsafe operation would be repeated")
 			}
 		})
 	}
 }
 
-func TestAStageThatSpoilsAGoodAnswerStillCountsAsSent(t *testing.T) {
+func TestAStageThatSpoilsAGoodAnswerStillCountsAsApplied(t *testing.T) {
 	tr := newTrial(t, trialConfig{stage: func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error { return errors.Join(next(ctx, call), errLimited) }
 	}})
-	_, _ = core.Do(t.Context(), tr.client, search, func(ctx context.Context, _ string) (string, error) {
-		core.AttemptOf(ctx).MayHaveApplied()
-		return "", nil
-	})
-	if !tr.last.Sent {
-		t.Errorf("LastAttempt = %#v, want Sent", tr.last)
+	for _, mark := range []bool{true, false} { // work that succeeded may have changed something
+		_, _ = core.Do(t.Context(), tr.client, search, func(ctx context.Context, _ string) (string, error) {
+			if mark {
+				core.MarkApplied(ctx)
+			}
+			return "", nil
+		})
+		if tr.last.Retry != core.RetryIfIdempotent {
+			t.Errorf("LastSince = %#v, want another attempt of idempotent operations only (marked: %t)", tr.last, mark)
+		}
 	}
 }
 
 func TestEachAttemptHasAnAccountOfItsOwn(t *testing.T) {
-	var kept []context.Context
-	tr := newTrial(t, trialConfig{stage: repeat(3)})
-	_, _ = core.Do(t.Context(), tr.client, search, func(ctx context.Context, _ string) (string, error) {
-		kept = append(kept, ctx)
-		if len(kept) == 2 {
-			// A request of attempt 1 that was given up comes to its end now.
-			core.AttemptOf(kept[0]).MayHaveApplied()
-		}
-		return "", errLimited
-	})
-	if len(kept) != 3 {
-		t.Fatalf("%d attempts, want 3", len(kept))
+	// marks says which attempt's context is marked in which attempt, from 0.
+	tests := []struct {
+		name  string
+		marks map[int]int
+		want  []core.Retry
+	}{
+		{"an earlier attempt's late request", map[int]int{1: 0, 2: 1}, []core.Retry{core.RetryAlways, core.RetryAlways, core.RetryAlways}},
+		{"the first", map[int]int{0: 0}, []core.Retry{core.RetryIfIdempotent, core.RetryAlways, core.RetryAlways}},
+		{"the second", map[int]int{1: 1}, []core.Retry{core.RetryAlways, core.RetryIfIdempotent, core.RetryAlways}},
+		{"the last", map[int]int{2: 2}, []core.Retry{core.RetryAlways, core.RetryAlways, core.RetryIfIdempotent}},
 	}
-	accounts := map[*core.Attempt]bool{}
-	for i, ctx := range kept {
-		accounts[core.AttemptOf(ctx)] = true
-		if tr.guard.ended[i].Sent {
-			t.Errorf("attempt %d: %#v, want not Sent", i+1, tr.guard.ended[i])
-		}
-	}
-	if len(accounts) != 3 || accounts[nil] {
-		t.Errorf("%d accounts for 3 attempts, want one each", len(accounts))
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var kept []context.Context
+			tr := newTrial(t, trialConfig{stage: repeat(3)})
+			_, _ = core.Do(t.Context(), tr.client, search, func(ctx context.Context, _ string) (string, error) {
+				kept = append(kept, ctx)
+				if which, ok := test.marks[len(kept)-1]; ok {
+					core.MarkApplied(kept[which])
+				}
+				return "", errLimited
+			})
+			var got []core.Retry
+			for _, o := range tr.guard.ended {
+				got = append(got, o.Retry)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("the attempts ended with retry %v, want %v", got, test.want)
+			}
+		})
 	}
 }
 
 func TestANestedOperationHasAnAccountOfItsOwn(t *testing.T) {
 	outer, inner := newTrial(t, trialConfig{}), newTrial(t, trialConfig{})
-	_, err := core.Do(t.Context(), outer.client, search, func(ctx context.Context, _ string) (string, error) {
-		return core.Do(ctx, inner.client, search, func(innerCtx context.Context, _ string) (string, error) {
-			if core.AttemptOf(ctx) == core.AttemptOf(innerCtx) {
-				t.Error("both operations have the same account")
-			}
-			return "", nil
+	_, _ = core.Do(t.Context(), outer.client, search, func(ctx context.Context, _ string) (string, error) {
+		core.MarkApplied(ctx)
+		_, _ = core.Do(ctx, inner.client, search, func(context.Context, string) (string, error) {
+			core.MarkApplied(ctx) // the outer one's
+			return "", errLimited
 		})
+		return "", errLimited
 	})
-	if err != nil {
-		t.Error(err)
+	if inner.outcome.Retry != core.RetryAlways || outer.outcome.Retry != core.RetryIfIdempotent {
+		t.Errorf("Since = %v of the inner operation, %v of the outer, want the mark on the outer alone", inner.outcome, outer.outcome)
 	}
 }
 
-func TestTheAccountIsSafeForConcurrentUse(t *testing.T) {
+func TestMarkAppliedIsSafeForConcurrentUse(t *testing.T) {
 	tr := newTrial(t, trialConfig{stage: repeat(2)})
 	_, _ = core.Do(t.Context(), tr.client, search, func(ctx context.Context, _ string) (string, error) {
 		var wg sync.WaitGroup
 		for range 8 {
-			wg.Go(func() { core.AttemptOf(ctx).MayHaveApplied() })
+			wg.Go(func() { core.MarkApplied(ctx) })
 		}
 		wg.Wait()
 		return "", errLimited
 	})
-	if len(tr.guard.ended) != 2 || !tr.guard.ended[0].Sent || !tr.guard.ended[1].Sent {
-		t.Errorf("classes %#v, want two that are Sent", tr.guard.ended)
+	if len(tr.guard.ended) != 2 || tr.guard.ended[0].Retry != core.RetryIfIdempotent || tr.guard.ended[1].Retry != core.RetryIfIdempotent {
+		t.Errorf("outcomes %v, want two that may have been applied", tr.guard.ended)
 	}
 }
 

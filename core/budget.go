@@ -29,19 +29,19 @@ type Budget struct {
 	filled  atomic.Int64 // until when the minimum has been paid in, see now
 }
 
-// What [DefaultBudget] grants.
-const (
-	DefaultBudgetRatio     = 0.1
-	DefaultBudgetPerSecond = 10
-)
-
 const budgetUnit = 1000
 
 // NewBudget returns a budget that grants ratio further attempts for each
 // operation (0.1 is 10 %) and perSecond a second on top. It begins with one
-// second's worth of the minimum and saves up ten. Zero for both grants nothing;
-// values that are negative, infinite or not numbers are refused.
+// second's worth of the minimum and saves up ten. Zero for both grants nothing.
+// [Unlimited] as the ratio grants everything, for a client that has another bound
+// on its attempts: without one, retries make an outage worse. Other values that
+// are negative, infinite or not numbers are refused.
 func NewBudget(ratio, perSecond float64) (*Budget, error) {
+	unlimited := ratio == Unlimited
+	if unlimited {
+		ratio = 0
+	}
 	var faults []error
 	for _, f := range []struct {
 		name  string
@@ -54,6 +54,9 @@ func NewBudget(ratio, perSecond float64) (*Budget, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("core: bad budget: %w", errors.Join(faults...))
 	}
+	if unlimited {
+		return &Budget{unlimited: true}, nil
+	}
 	b := &Budget{ratio: int64(math.Round(ratio * budgetUnit)), perSecond: perSecond}
 	b.max = max(int64(10*perSecond*budgetUnit), 10*budgetUnit)
 	if ratio == 0 && perSecond == 0 {
@@ -63,20 +66,6 @@ func NewBudget(ratio, perSecond float64) (*Budget, error) {
 	b.filled.Store(int64(now()))
 	return b, nil
 }
-
-// DefaultBudget returns a budget of 10 % and 10 attempts a second.
-func DefaultBudget() *Budget {
-	b, err := NewBudget(DefaultBudgetRatio, DefaultBudgetPerSecond)
-	if err != nil {
-		panic(err) // the constants above are in range
-	}
-	return b
-}
-
-// UnlimitedBudget returns a budget that grants everything, for those who have
-// another bound on what a backend gets: without one, retries make an outage
-// worse.
-func UnlimitedBudget() *Budget { return &Budget{unlimited: true} }
 
 // Unlimited reports whether the budget grants everything.
 func (b *Budget) Unlimited() bool { return b.unlimited }
@@ -91,7 +80,7 @@ func (b *Budget) String() string {
 
 // Deposit pays in the share of one operation.
 func (b *Budget) Deposit() {
-	// Full almost always, and then nothing is written.
+	// A full budget, the normal case, is not written to.
 	if b.balance.Load() < b.max {
 		b.add(b.ratio)
 	}
@@ -133,7 +122,7 @@ func (b *Budget) refill() {
 	}
 	last, t := b.filled.Load(), int64(now())
 	grown := int64(float64(t-last) / float64(time.Second) * b.perSecond * budgetUnit)
-	// Small steps are left to add up, and so is what rounding leaves over.
+	// Small steps add up before they are paid in, and so do remainders.
 	paid := math.Ceil(float64(grown) / (b.perSecond * budgetUnit) * float64(time.Second))
 	if grown >= budgetUnit/100 && b.filled.CompareAndSwap(last, last+int64(paid)) {
 		b.add(grown)

@@ -137,16 +137,21 @@ func TestABudgetOfZeroGrantsNothing(t *testing.T) {
 }
 
 func TestNewBudgetRefusesBadValues(t *testing.T) {
-	bad := []float64{-1, -1e-9, math.NaN(), math.Inf(1), math.Inf(-1), 1e7}
+	for _, ratio := range []float64{0, 1, core.Unlimited} { // -1 is a ratio, and not a rate
+		if b, err := core.NewBudget(ratio, -1); b != nil || err == nil || strings.Contains(err.Error(), "ratio is") {
+			t.Errorf("NewBudget(%v, -1) = %v, %v, want an error about perSecond alone", ratio, b, err)
+		}
+	}
+	bad := []float64{-2, -1e-9, math.NaN(), math.Inf(1), math.Inf(-1), 1e7}
 	for _, v := range bad {
-		for _, args := range [][2]float64{{v, 1}, {1, v}, {v, v}} {
+		for _, args := range [][2]float64{{v, 1}, {1, v}, {v, v}, {core.Unlimited, v}} {
 			b, err := core.NewBudget(args[0], args[1])
 			if b != nil || err == nil {
 				t.Errorf("NewBudget(%v) = %v, %v, want an error", args, b, err)
 				continue
 			}
 			for i, name := range []string{"ratio", "perSecond"} {
-				if named := strings.Contains(err.Error(), name+" is"); named == (args[i] == 1) {
+				if named := strings.Contains(err.Error(), name+" is"); named == (args[i] == 1 || args[i] == core.Unlimited) {
 					t.Errorf("NewBudget(%v) = %v: %s named: %t", args, err, name, named)
 				}
 			}
@@ -157,8 +162,8 @@ func TestNewBudgetRefusesBadValues(t *testing.T) {
 func TestAnOutageCostsAtMostTheRatioAndTheMinimum(t *testing.T) {
 	for _, pace := range []time.Duration{0, 10 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
-			b := core.DefaultBudget()
-			const operations = 1000
+			const ratio, perSecond, operations = 0.1, 10, 1000
+			b := newBudget(t, ratio, perSecond)
 			begin, extra := time.Now(), 0
 			for range operations {
 				b.Deposit()
@@ -169,8 +174,8 @@ func TestAnOutageCostsAtMostTheRatioAndTheMinimum(t *testing.T) {
 				}
 				time.Sleep(pace)
 			}
-			minimum := core.DefaultBudgetPerSecond * (1 + time.Since(begin).Seconds())
-			most := core.DefaultBudgetRatio*operations + minimum
+			minimum := perSecond * (1 + time.Since(begin).Seconds())
+			most := ratio*operations + minimum
 			if got := float64(extra); got > most || got < most-2 {
 				t.Errorf("%d further attempts for %d operations in %v, want %v", extra, operations, time.Since(begin), most)
 			}
@@ -227,4 +232,35 @@ func TestTheMinimumIsPaidInOnceWhoeverAsks(t *testing.T) {
 			t.Errorf("%d attempts in 1s, want 100", got)
 		}
 	})
+}
+
+func TestAnUnlimitedBudgetGrantsEverything(t *testing.T) {
+	b := newBudget(t, core.Unlimited, 0)
+	for range 100_000 {
+		if !b.Take() {
+			t.Fatal("it refused")
+		}
+	}
+	b.Deposit()
+	b.Refund()
+	if got := b.Balance(); !math.IsInf(got, 1) {
+		t.Errorf("balance %v, want infinity", got)
+	}
+}
+
+func TestABudgetSaysWhatItGrants(t *testing.T) {
+	for _, test := range []struct {
+		budget    *core.Budget
+		text      string
+		unlimited bool
+	}{
+		{newBudget(t, 0.1, 10), "10 % + 10/s", false},
+		{newBudget(t, 0, 0), "0 % + 0/s", false},
+		{newBudget(t, 0.125, 0.5), "12.5 % + 0.5/s", false},
+		{newBudget(t, core.Unlimited, 0), "unlimited", true},
+	} {
+		if got := test.budget.String(); got != test.text || test.budget.Unlimited() != test.unlimited {
+			t.Errorf("it says %q, unlimited %v, want %q, %v", got, test.budget.Unlimited(), test.text, test.unlimited)
+		}
+	}
 }

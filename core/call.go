@@ -6,97 +6,159 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"math"
 	"time"
 )
 
-// A Call is one run of an [Op] through the chain. It is valid until the chain
-// returns and belongs to one goroutine at a time; a middleware must not keep
-// it, and must not change Op.
+// A Call is one run of an [Op] through the chain. It belongs to one goroutine at a
+// time, and is valid until the chain returns: it then serves another operation,
+// so a middleware must not keep it. A middleware must not change Op. The methods
+// may be called before and after next.
 type Call struct {
 	Op Op
 
-	job        job
-	ctx        context.Context // the caller's, or the operation timeout's
-	scope      context.Context // that of the operation's scope
-	overdue    error           // what the end of the deadline means, nil is context.DeadlineExceeded
-	observer   Observer
-	classifier Classifier
+	client *base
+	job    job
+	ctx    context.Context // the caller's, or the operation timeout's
+	scope  context.Context // of the operation's scope; nil without an observer
+	guards guards
 
-	attempt int
-	limit   int // of attempts, 0 is none
-	guards  []Guard
-	room    [2]Guard // where guards begins, so that attaching does not allocate
+	attempt int32
+	limit   int32         // of attempts, 0 is none
+	clock   time.Duration // when the current attempt began, see now
 
-	// What is known of the attempts so far.
-	reached uint32 // how many came to the end of the chain
-	judged  uint32 // how many of them say something about the backend
-	last    Class  // of the last one that reached the end
-	verdict Class  // of the last one that was judged
+	// What is known of the attempts so far, see settle.
+	reached uint32 // attempts that came to the end of the chain
+	judged  uint32 // attempts that the backend is judged by
 	ran     time.Duration
+	history *history // nil while every attempt succeeded
 
-	first attemptContext
+	measure     bool // Ran of successes is wanted
+	ownDeadline bool // ctx has the deadline of the client's own timeout
+	done        bool // the last attempt succeeded, and the result is its
+}
+
+// newCall returns the call of an operation that begins now. Calls are used again,
+// so that an operation costs one small allocation.
+func (b *base) newCall(op Op) *Call {
+	c, _ := b.calls.Get().(*Call)
+	if c == nil {
+		c = &Call{client: b}
+	}
+	c.Op, c.attempt, c.clock = op, 1, now()
+	return c
+}
+
+// recycle gives the call back for another operation of the same client. It clears
+// the fields one by one: while the garbage collector marks, each pointer that is
+// written costs a write barrier, and most of these are nil already.
+func (c *Call) recycle() {
+	c.ctx = nil
+	if c.scope != nil {
+		c.scope = nil
+	}
+	if c.history != nil {
+		c.history = nil
+	}
+	if c.guards.n > 0 {
+		c.guards = guards{}
+	}
+	c.limit, c.reached, c.judged, c.ran = 0, 0, 0, 0
+	c.measure, c.ownDeadline, c.done = false, false, false
+	c.client.calls.Put(c)
 }
 
 // Attempt returns the number of the current attempt, from 1.
-func (c *Call) Attempt() int { return c.attempt }
+func (c *Call) Attempt() int { return int(c.attempt) }
 
 // NextAttempt says that a stage is about to call its next again, and returns
 // the number of the attempt that this begins.
 func (c *Call) NextAttempt() int {
 	c.attempt++
-	return c.attempt
+	c.clock = now()
+	return int(c.attempt)
+}
+
+// EndsWithin reports whether ctx has a deadline that is at most d after the
+// beginning of the current attempt. It does not read the clock.
+func (c *Call) EndsWithin(ctx context.Context, d time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	switch {
+	case !ok:
+		return false
+	case deadline == deadline.Round(0): // a wall clock may have been set since
+		return time.Until(deadline) <= d
+	default:
+		return deadline.Sub(epoch)-c.clock <= d
+	}
 }
 
 // LimitAttempts lets the call make at most n attempts in all. The lowest limit
 // holds; n < 1 is 1.
 func (c *Call) LimitAttempts(n int) {
-	if n = max(n, 1); c.limit == 0 || n < c.limit {
-		c.limit = n
+	if limit := int32(min(max(n, 1), math.MaxInt32)); c.limit == 0 || limit < c.limit {
+		c.limit = limit
 	}
 }
 
-// Attach makes g follow the attempts of this call until it is detached or the
-// chain returns.
-func (c *Call) Attach(g Guard) {
-	if c.guards == nil {
-		c.guards = c.room[:0]
+// AttemptsLeft returns how many attempts may follow the current one, by the
+// limits set with [Call.LimitAttempts]; math.MaxInt if there is none.
+func (c *Call) AttemptsLeft() int {
+	if c.limit == 0 {
+		return math.MaxInt
 	}
-	c.guards = append(c.guards, g)
+	return int(max(c.limit-c.attempt, 0))
 }
 
-// Detach takes off g, which was attached last of those that are equal to it. A
-// stage that may itself be repeated detaches its guard before it returns.
-func (c *Call) Detach(g Guard) {
-	for i := len(c.guards) - 1; i >= 0; i-- {
-		if c.guards[i] == g {
-			c.guards = slices.Delete(c.guards, i, i+1)
-			return
-		}
-	}
-}
-
-// ErrAttemptLimit is what [Call.AllowAttempt] returns beyond the limit set
-// with [Call.LimitAttempts].
-var ErrAttemptLimit = Sentinel("no further attempt: limited", "")
-
-// AllowAttempt asks everyone concerned whether another attempt may be made:
-// the limit, then each guard in the order of attachment. A stage that repeats
-// next asks before each repetition.
-func (c *Call) AllowAttempt() error {
-	if c.limit > 0 && c.attempt >= c.limit {
-		return fmt.Errorf("%w to %d", ErrAttemptLimit, c.limit)
-	}
-	for _, g := range c.guards {
-		if err := g.Allow(c); err != nil {
-			return err
+// BeforeAttempt asks the guards, in the order of attachment, whether another
+// attempt may be made, and returns the first objection, which wraps
+// [ErrRejected]. A stage that repeats next asks before each repetition.
+func (c *Call) BeforeAttempt() error {
+	for i := range c.guards.n {
+		if err := c.guards.at(i).BeforeAttempt(c); err != nil {
+			return rejection(err)
 		}
 	}
 	return nil
 }
 
+// AfterWait is for a stage that made the call wait before next. The time of the
+// attempt begins anew, so the wait does not count against the backend. AfterWait
+// then asks the guards whether the attempt may still be made, and returns their
+// objection. It does not ask them if the call has no further attempt: a probe of a
+// breaker, for example, has one attempt only.
+func (c *Call) AfterWait() error {
+	c.clock = now()
+	if c.AttemptsLeft() == 0 {
+		return nil
+	}
+	return c.BeforeAttempt()
+}
+
+// beforeWork asks every guard whether the work may start.
+func (c *Call) beforeWork() error {
+	for i := range c.guards.n {
+		if err := c.guards.at(i).BeforeWork(c); err != nil {
+			return rejection(err)
+		}
+	}
+	return nil
+}
+
+// rejection makes an objection a local refusal, if a guard has forgotten to.
+func rejection(err error) error {
+	if errors.Is(err, ErrRejected) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrRejected, err)
+}
+
+// Measure makes [Outcome.Ran] known for attempts that succeed, too. That costs
+// a reading of the clock for each attempt, so it is for a stage that needs it.
+func (c *Call) Measure() { c.measure = true }
+
 // Observer returns the observer of the call's client; nil means none.
-func (c *Call) Observer() Observer { return c.observer }
+func (c *Call) Observer() Observer { return c.client.observer }
 
 // Observe makes ctx, which carries the scope of the operation, the context of
 // the call's events. It is for the stage that opens that scope.
@@ -105,133 +167,32 @@ func (c *Call) Observe(ctx context.Context) { c.scope = ctx }
 // Event tells the observer of e, if there is one, within the scope of the
 // operation.
 func (c *Call) Event(e Event) {
-	if c.observer != nil {
+	if observer := c.client.observer; observer != nil {
 		e.Op = c.Op
-		c.observer.Event(c.scope, e)
+		observer.Event(c.scope, e)
 	}
 }
 
 // Ref returns the observer's reference to the operation, see [Observer.Ref];
 // nil without an observer.
 func (c *Call) Ref() any {
-	if c.observer == nil {
+	if c.client.observer == nil {
 		return nil
 	}
-	return c.observer.Ref(c.scope)
+	return c.client.observer.Ref(c.scope)
 }
 
-// Caller returns the context that bounds the whole operation: the caller's
-// own, or the one that the client's operation timeout made of it. A stage
-// judges a cancel by it, never by the type of an error.
+// Caller returns the context that bounds the whole operation. It is the caller's
+// context, or a context that the client made of it for the operation timeout. A
+// stage judges a cancel by this context, never by the type of an error.
 func (c *Call) Caller() context.Context { return c.ctx }
 
-// DeadlineError returns what it means that the deadline of the operation has
-// passed: context.DeadlineExceeded, or a [*TimeoutError] if the deadline is the
-// client's own.
+// DeadlineError returns the error of an operation whose deadline has passed:
+// context.DeadlineExceeded, or a [*TimeoutError] if the deadline is the client's
+// own.
 func (c *Call) DeadlineError() error {
-	if c.overdue == nil {
-		return context.DeadlineExceeded
+	if c.ownDeadline {
+		return c.client.timedOut
 	}
-	return c.overdue
-}
-
-// Mark is a point in the life of a call, to ask what happened since.
-type Mark struct{ reached, judged uint32 }
-
-// Mark returns the present point.
-func (c *Call) Mark() Mark { return Mark{c.reached, c.judged} }
-
-// Outcome returns what the attempts since m say about the backend, given the
-// error that next returned: the class of the last one that was not itself
-// refused locally, or a neutral class if there was none. It is what a breaker
-// counts. A stage must ask it rather than look into err, which may join the
-// errors of several attempts.
-func (c *Call) Outcome(m Mark, err error) Class {
-	switch {
-	case c.judged != m.judged:
-		return c.verdict // also if a stage made nothing of a failure
-	case err == nil:
-		return Class{Verdict: Neutral} // a stage answered in the backend's place
-	default:
-		class := c.LastAttempt(m, err)
-		if class.Verdict == Success {
-			class.Verdict = Neutral // nobody held a connection, so it was not the backend that answered
-		}
-		return class
-	}
-}
-
-// LastAttempt returns the class of the attempt that began at m, refused or not,
-// given the error that next returned. It is what a stage that repeats attempts
-// acts on; it takes a new mark for each.
-func (c *Call) LastAttempt(m Mark, err error) Class {
-	switch {
-	case err == nil:
-		return Class{}
-	case c.reached != m.reached && (c.last.Code != "" || c.last.Verdict != Success):
-		return c.last
-	}
-	// A stage in between refused the attempt, or turned a good answer into an
-	// error.
-	if c.reached == m.reached {
-		return c.judgeUnreached(err)
-	}
-	class := classify(err, c.classifier)
-	class.Sent = true
-	return class
-}
-
-// judgeUnreached returns the class of an attempt that a stage ended with err
-// before it came to the end of the chain.
-func (c *Call) judgeUnreached(err error) Class {
-	class := classify(err, c.classifier)
-	class.Sent = false
-	switch caller := c.ctx.Err(); {
-	case class.Verdict == Neutral:
-	case caller == context.Canceled:
-		class = Class{Verdict: Neutral, Code: TypeCanceled}
-	case caller != nil:
-		class = Class{Verdict: Neutral, OutOfTime: true, Code: class.Code}
-	case ofContext(err):
-		class = waitedInVain(class)
-	}
-	return class
-}
-
-// ofContext reports whether err says that a context ended.
-func ofContext(err error) bool {
-	return errors.Is(err, ErrTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-}
-
-// waitedInVain returns the class of an attempt that waited, in a stage or for a
-// connection, until its time was over.
-func waitedInVain(class Class) Class {
-	return Class{Verdict: Neutral, Retryable: true, Code: class.Code}
-}
-
-// Reached reports whether an attempt since m came to the end of the chain,
-// where a connection is asked for.
-func (c *Call) Reached(m Mark) bool { return c.reached != m.reached }
-
-// Judged reports whether an attempt since m was one that the backend had a part
-// in, as opposed to one that was refused locally.
-func (c *Call) Judged(m Mark) bool { return c.judged != m.judged }
-
-// Ran returns how long the work of the last judged attempt ran on a
-// connection; zero if it never had one.
-func (c *Call) Ran() time.Duration { return c.ran }
-
-// settle records what became of an attempt that reached the end of the chain.
-// judged says whether the backend is to be judged by it.
-func (c *Call) settle(class Class, judged bool, ran time.Duration) {
-	c.reached++
-	c.last = class
-	if judged {
-		c.judged++
-		c.verdict = class
-		c.ran = ran
-	}
-	for _, g := range c.guards {
-		g.Ended(c, ran, class)
-	}
+	return context.DeadlineExceeded
 }

@@ -5,24 +5,29 @@ package core
 import "context"
 
 // Handler runs a call. ctx bounds the whole run: a Handler returns soon after
-// it ends.
+// ctx ends.
 type Handler func(ctx context.Context, call *Call) error
 
 // Middleware wraps next with one concern. It is called once, when the chain is
 // composed; the Handler it returns is called concurrently.
 //
-// A middleware passes its ctx (or one made from it) and the same call to next,
-// returns next's error or one that wraps it, and may call next again only
-// after it returned. It does not keep the call, and starts nothing that
-// outlives its own return. An error that it returns without having called next
-// wraps [ErrRejected] if the backend should not be judged by it. It does not
-// return nil unless next did: there would be no result to go with it, and [Do]
-// makes an error of that.
+// A middleware keeps these rules:
+//
+//   - It passes its ctx, or a context made of its ctx, and the same call to next.
+//   - It returns the error of next, or an error that wraps it. It returns nil only
+//     if next did: otherwise there is no result, and [Do] makes an error of that.
+//   - It may call next again only after next has returned.
+//   - It does not keep the call, and starts nothing that outlives its own return.
+//   - If it refuses the call without calling next, its error wraps [ErrRejected].
+//     Otherwise an error that the classifier does not know is a failure of the
+//     backend.
+//   - If it makes the call wait before next, it calls [Call.AfterWait] after the
+//     wait: a breaker may have opened meanwhile.
 type Middleware func(next Handler) Handler
 
-// Chain makes one Middleware of many. The first is outermost; nil entries are
+// Compose makes one Middleware of many. The first is outermost; nil entries are
 // skipped.
-func Chain(mws ...Middleware) Middleware {
+func Compose(mws ...Middleware) Middleware {
 	return func(next Handler) Handler {
 		for i := len(mws) - 1; i >= 0; i-- {
 			if mws[i] != nil {

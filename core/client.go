@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/once"
 )
 
 // ClientConfig says what a [Client] is made of. Only Source is required.
@@ -18,119 +20,104 @@ type ClientConfig[C any] struct {
 	Source Source[C]
 	// Middleware is the chain that every operation passes. Nil is none.
 	Middleware Middleware
-	// Observer is told what happens. Nil is nobody.
+	// Observer is told what happens. Nil disables telemetry.
 	Observer Observer
-	// Classifier tells what the backend's errors mean. Nil is [Classify].
+	// Classifier says what the backend's errors mean. Nil means that every error
+	// gets the zero [Class].
 	Classifier Classifier
-	// Timeout limits each operation with all its attempts, in addition to the
-	// caller's own deadline. Zero is no limit.
-	Timeout time.Duration
+	// OperationTimeout limits each operation with all its attempts, in addition to
+	// the caller's own deadline. Zero is no limit.
+	OperationTimeout time.Duration
 	// MaxAsync is how many operations [Go] runs at once; beyond that it refuses
-	// them. Zero is DefaultMaxAsync, Unlimited is no limit.
+	// them. Zero is 10,000: far more than any pool serves, and few enough that the
+	// program survives them all. Unlimited is no limit.
 	MaxAsync int
-	// Parts are what the client was built with: they can be asked for with
-	// [Part], and those with a method Close(context.Context) error are closed by
-	// [Client.Close], the last first.
-	Parts []any
+	// WaitsTold says that every stage which makes a call wait calls
+	// [Call.AfterWait], and that the source tells every wait with
+	// [Lease.WithWait]. Then the clock is read once for each attempt instead of
+	// twice. If it is not so, [Outcome.Ran] counts waits as work.
+	WaitsTold bool
+	// Closers close what the client was built with: [Client.Close] calls them,
+	// the last first; nil entries are skipped. A pool's Close belongs here, if the
+	// client owns the pool.
+	Closers []func(context.Context) error
 }
 
 // Client runs operations on connections of type C. It is safe for concurrent
 // use.
 type Client[C any] struct {
-	source     Source[C]
+	base
+	source  Source[C]
+	past    *Client[C] // the same without a chain, for Probe
+	flights *flights
+	closers []func(context.Context) error
+	closer  once.Closer
+}
+
+// base is the part of a client that knows no type.
+type base struct {
 	handle     Handler
 	observer   Observer
-	classifier Classifier
+	classifier Classifier // may be nil, see classify
 	timeout    time.Duration
-	timedOut   error // cause of contexts that the timeout ends
-	parts      []any
-	flights    *flights
-	close      func(context.Context) error
+	timedOut   *TimeoutError // cause of contexts that the timeout ends
+	waitsTold  bool
+	calls      sync.Pool // of *Call
 }
+
+// Runner is what [Do] and [Go] run operations with: a [*Client], or a pointer to
+// a type that embeds one.
+type Runner[C any] interface{ runner() *Client[C] }
+
+func (c *Client[C]) runner() *Client[C] { return c }
 
 // NewClient returns a client made of cfg. The chain is composed here, once.
 func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 	var faults []error
 	if cfg.Source == nil {
-		faults = append(faults, errors.New("Source is nil"))
+		faults = append(faults, errors.New("core: bad configuration: Source is nil"))
 	}
-	if cfg.Timeout < 0 {
-		faults = append(faults, fmt.Errorf("Timeout is negative: %v", cfg.Timeout))
+	if cfg.OperationTimeout < 0 {
+		faults = append(faults, fmt.Errorf("core: bad configuration: OperationTimeout is negative: %v", cfg.OperationTimeout))
 	}
 	if cfg.MaxAsync < Unlimited {
-		faults = append(faults, fmt.Errorf("MaxAsync is negative: %d (core.Unlimited is no limit)", cfg.MaxAsync))
+		faults = append(faults, fmt.Errorf("core: bad configuration: MaxAsync is negative: %d (core.Unlimited is no limit)", cfg.MaxAsync))
 	}
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("core: bad client configuration: %w", errors.Join(faults...))
+		return nil, errors.Join(faults...)
 	}
-	c := &Client[C]{
-		source:     cfg.Source,
-		handle:     Chain(cfg.Middleware)(work),
-		observer:   cfg.Observer,
-		classifier: cfg.Classifier,
-		timeout:    cfg.Timeout,
-		timedOut:   &TimeoutError{Scope: ScopeOperation, Limit: cfg.Timeout},
-		parts:      slices.Clone(cfg.Parts),
-		flights:    newFlights(cmp.Or(cfg.MaxAsync, DefaultMaxAsync)),
+	c := &Client[C]{source: cfg.Source, flights: newFlights(cmp.Or(cfg.MaxAsync, 10_000)), closers: slices.Clone(cfg.Closers)}
+	c.handle = Compose(cfg.Middleware)(work)
+	if cfg.OperationTimeout > 0 {
+		c.handle = bounded(c.handle)
 	}
-	if c.classifier == nil {
-		c.classifier = Classify
-	}
-	c.close = closeOnce(c.flights, c.parts)
+	c.observer = cfg.Observer
+	c.classifier = cfg.Classifier
+	c.timeout = cfg.OperationTimeout
+	c.waitsTold = cfg.WaitsTold
+	c.past = &Client[C]{base: base{handle: work, classifier: cfg.Classifier}, source: cfg.Source}
+	c.timedOut = &TimeoutError{Operation: true, Limit: cfg.OperationTimeout}
 	return c, nil
 }
 
-// Part returns the first of the parts that c was built with which is a T: the
-// circuit breaker, say, to ask for its state.
-func Part[T, C any](c *Client[C]) (part T, ok bool) {
-	for _, p := range c.parts {
-		if part, ok = p.(T); ok {
-			return part, true
-		}
-	}
-	return part, false
-}
-
-// Close first refuses what [Go] is given from now on, and waits for what Go
-// runs already: for half of the time that ctx has, or until it ends if it has no
-// deadline. What has not ended by then is canceled, which is an error of Close.
-// Then it closes what the client was built with, in reverse order, each bounded
-// by ctx.
+// Close first refuses new operations of [Go], and waits for the operations that Go
+// runs already. It waits for half of the time that ctx has, or until ctx ends if
+// ctx has no deadline. It cancels the operations that are still running then, and
+// returns an error for them. Last, it calls the Closers in reverse order, each
+// bounded by ctx.
 //
 // Only the first call closes; the others wait for it, no longer than their own
-// ctx, and return the same error. If the source is one of the parts, as a pool
-// should be, operations that start later fail with its error. An operation must
-// not close the client that runs it.
-func (c *Client[C]) Close(ctx context.Context) error { return c.close(ctx) }
-
-func closeOnce(running *flights, parts []any) func(context.Context) error {
-	var (
-		started atomic.Bool
-		done    = make(chan struct{})
-		err     error
-	)
-	return func(ctx context.Context) error {
-		if started.CompareAndSwap(false, true) {
-			defer close(done)
-			errs := []error{running.close(ctx)}
-			for _, p := range slices.Backward(parts) {
-				if p, ok := p.(interface{ Close(context.Context) error }); ok {
-					errs = append(errs, p.Close(ctx))
-				}
+// ctx, and return the same error. If a closer closes the source, operations that
+// start later fail with the source's error. An operation must not close the
+// client that runs it.
+func (c *Client[C]) Close(ctx context.Context) error {
+	return c.closer.Close(ctx, func(ctx context.Context) error {
+		errs := []error{c.flights.close(ctx)}
+		for _, closer := range slices.Backward(c.closers) {
+			if closer != nil {
+				errs = append(errs, closer(ctx))
 			}
-			err = errors.Join(errs...)
-			return err
 		}
-		select {
-		case <-done:
-			return err // also if ctx has ended too
-		default:
-		}
-		select {
-		case <-done:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+		return errors.Join(errs...)
+	})
 }

@@ -17,13 +17,13 @@ import (
 )
 
 func TestNewClientNamesAllFaults(t *testing.T) {
-	client, err := core.NewClient(core.ClientConfig[int]{Timeout: -time.Second})
+	client, err := core.NewClient(core.ClientConfig[int]{OperationTimeout: -time.Second})
 	if client != nil || err == nil || !strings.Contains(err.Error(), "Source is nil") || !strings.Contains(err.Error(), "Timeout is negative: -1s") {
 		t.Errorf("NewClient = %v, %v, want both faults", client, err)
 	}
 }
 
-// part is something that a client is built with.
+// part is something that a client closes.
 type part struct {
 	name   string
 	closed *[]string
@@ -31,7 +31,7 @@ type part struct {
 	until  chan struct{} // nil: do not wait
 }
 
-func (p *part) Close(ctx context.Context) error {
+func (p *part) close(ctx context.Context) error {
 	*p.closed = append(*p.closed, p.name)
 	if p.until != nil {
 		select {
@@ -43,13 +43,22 @@ func (p *part) Close(ctx context.Context) error {
 	return p.err
 }
 
-func withParts(t *testing.T, parts ...any) *core.Client[int] {
-	return newClient(t, core.ClientConfig[int]{Source: &coretest.Source[int]{}, Parts: parts})
+// closing is a client that closes the parts, of which any may be nil.
+func closing(t *testing.T, parts ...*part) *core.Client[int] {
+	var closers []func(context.Context) error
+	for _, p := range parts {
+		if p == nil {
+			closers = append(closers, nil)
+		} else {
+			closers = append(closers, p.close)
+		}
+	}
+	return newClient(t, core.ClientConfig[int]{Source: &coretest.Source[int]{}, Closers: closers})
 }
 
-func TestCloseClosesTheLastPartFirst(t *testing.T) {
+func TestCloseClosesTheLastPartFirstAndSkipsNil(t *testing.T) {
 	var closed []string
-	client := withParts(t, &part{name: "pool", closed: &closed}, "no closer", nil, &part{name: "monitor", closed: &closed}, 7)
+	client := closing(t, &part{name: "pool", closed: &closed}, nil, &part{name: "monitor", closed: &closed}, nil)
 	if err := client.Close(t.Context()); err != nil {
 		t.Errorf("Close = %v, want nil", err)
 	}
@@ -61,7 +70,7 @@ func TestCloseClosesTheLastPartFirst(t *testing.T) {
 func TestCloseGoesOnAfterAnErrorAndReportsAll(t *testing.T) {
 	var closed []string
 	first, second := errors.New("first"), errors.New("second")
-	client := withParts(t, &part{name: "a", closed: &closed, err: first}, &part{name: "b", closed: &closed}, &part{name: "c", closed: &closed, err: second})
+	client := closing(t, &part{name: "a", closed: &closed, err: first}, &part{name: "b", closed: &closed}, &part{name: "c", closed: &closed, err: second})
 	for range 2 {
 		if err := client.Close(t.Context()); !errors.Is(err, first) || !errors.Is(err, second) {
 			t.Errorf("Close = %v, want both errors, every time", err)
@@ -74,7 +83,7 @@ func TestCloseGoesOnAfterAnErrorAndReportsAll(t *testing.T) {
 
 func TestAClosedClientSaysSoWhateverTheContext(t *testing.T) {
 	failed := errors.New("failed")
-	client := withParts(t, &part{closed: new([]string), err: failed})
+	client := closing(t, &part{closed: new([]string), err: failed})
 	_ = client.Close(t.Context())
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -89,7 +98,7 @@ func TestConcurrentCallersOfCloseWaitForTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed []string
 		failed, until := errors.New("failed"), make(chan struct{})
-		client := withParts(t, &part{name: "pool", closed: &closed, err: failed, until: until})
+		client := closing(t, &part{name: "pool", closed: &closed, err: failed, until: until})
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if err := client.Close(t.Context()); !errors.Is(err, failed) {
@@ -120,7 +129,7 @@ func TestConcurrentCallersOfCloseWaitForTheFirst(t *testing.T) {
 func TestCloseIsBoundedByItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed []string
-		client := withParts(t, &part{name: "a", closed: &closed}, &part{name: "b", closed: &closed, until: make(chan struct{})})
+		client := closing(t, &part{name: "a", closed: &closed}, &part{name: "b", closed: &closed, until: make(chan struct{})})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := client.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -132,22 +141,14 @@ func TestCloseIsBoundedByItsContext(t *testing.T) {
 	})
 }
 
-func TestPartFindsTheFirstOfItsKind(t *testing.T) {
-	first, second := &part{name: "first"}, &part{name: "second"}
-	parts := []any{nil, 7, first, second}
-	client := withParts(t, parts...)
-	parts[2] = second // the client has its own list
-	if got, ok := core.Part[*part](client); !ok || got != first {
-		t.Errorf("Part = %v, %t, want the first", got, ok)
-	}
-	if got, ok := core.Part[int](client); !ok || got != 7 {
-		t.Errorf("Part = %v, %t, want 7", got, ok)
-	}
-	if got, ok := core.Part[interface{ Close(context.Context) error }](client); !ok || got != first {
-		t.Errorf("Part = %v, %t, want the first that has the method", got, ok)
-	}
-	if got, ok := core.Part[*testing.T](client); ok || got != nil {
-		t.Errorf("Part = %v, %t, want none", got, ok)
+func TestAClientHasItsOwnListOfClosers(t *testing.T) {
+	var closed []string
+	first, second := &part{name: "first", closed: &closed}, &part{name: "second", closed: &closed}
+	closers := []func(context.Context) error{first.close}
+	client := newClient(t, core.ClientConfig[int]{Source: &coretest.Source[int]{}, Closers: closers})
+	closers[0] = second.close
+	if err := client.Close(t.Context()); err != nil || !slices.Equal(closed, []string{"first"}) {
+		t.Errorf("Close = %v, closed %q, want what the client was built with", err, closed)
 	}
 }
 
@@ -162,7 +163,7 @@ func TestACallTellsItsClientsObserver(t *testing.T) {
 			if call.Ref() != nil {
 				t.Errorf("Ref = %v outside of the operation's scope, want nil", call.Ref())
 			}
-			scope := core.Scope{Kind: core.KindOperation, Op: call.Op}
+			scope := core.Scope{Kind: core.ScopeOperation, Op: call.Op}
 			ctx = call.Observer().Begin(ctx, scope)
 			call.Observe(ctx)
 			if call.Ref() != 1 {

@@ -16,112 +16,114 @@ import (
 // result is then the zero R: a result never comes beside an error. A panic or
 // runtime.Goexit in fn goes on to the caller with its own stack, after every
 // stage has given back what it held.
-func Do[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Context, C) (R, error)) (R, error) {
-	t := &task[C, R]{source: c.source, fn: fn}
-	t.Call = Call{Op: op, job: t, observer: c.observer, classifier: c.classifier, attempt: 1}
-	if c.timeout > 0 {
-		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > c.timeout {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, c.timedOut)
-			defer cancel()
-			t.overdue = c.timedOut
-		}
+func Do[C, R any](ctx context.Context, c Runner[C], op Op, fn func(context.Context, C) (R, error)) (R, error) {
+	client := c.runner()
+	call := client.newCall(op)
+	t, ok := call.job.(*task[C, R])
+	if !ok { // the call is new, or served an operation of another type
+		t = &task[C, R]{client: client, fresh: true}
+		call.job = t
 	}
-	t.Call.ctx, t.Call.scope = ctx, ctx
-	if err := c.handle(ctx, &t.Call); err != nil {
-		var zero R
-		return zero, &Error{Op: op.Name, Target: op.Target, Attempts: t.attempt, Err: err}
+	t.fn = fn
+	call.begin(ctx)
+	err := client.handle(ctx, call)
+	if err != nil {
+		err = call.failed(err, call.Since(Mark{}, err))
+	} else if !call.done {
+		err = call.failed(errNoResult, call.Since(Mark{}, nil))
 	}
-	if !t.done {
-		return t.result, &Error{Op: op.Name, Target: op.Target, Attempts: t.attempt, Err: errNoResult}
+	result := t.result
+	var zero R
+	t.result, t.fn = zero, nil
+	call.recycle()
+	if err != nil {
+		return zero, err
 	}
-	return t.result, nil
+	return result, nil
 }
 
 // errNoResult says that a stage returned no error, although the work did not run
 // or its last attempt failed: the operation has no result to give.
 var errNoResult = errors.New("a stage returned no error for work that did not succeed")
 
-// work ends every chain: it borrows a connection and runs the call's function.
+// begin makes ctx the context of the whole operation.
+func (c *Call) begin(ctx context.Context) {
+	c.ctx = ctx
+	if c.client.observer != nil {
+		c.scope = ctx
+	}
+}
+
+// bounded wraps next with the client's own timeout, which holds unless the caller's
+// deadline is tighter.
+func bounded(next Handler) Handler {
+	return func(ctx context.Context, call *Call) error {
+		if !call.EndsWithin(ctx, call.client.timeout) {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, call.client.timeout, call.client.timedOut)
+			defer cancel()
+			call.ownDeadline = true
+			call.begin(ctx)
+		}
+		return next(ctx, call)
+	}
+}
+
+// failed returns the error of Do.
+func (c *Call) failed(err error, o Outcome) error {
+	return &Error{Op: c.Op.Name, Target: c.Op.Target, Attempts: c.Attempt(), Outcome: o, Err: err}
+}
+
+// work ends every chain: it acquires a connection and runs the call's function.
 func work(ctx context.Context, call *Call) error { return call.job.do(ctx, call) }
 
 type job interface {
 	do(ctx context.Context, call *Call) error
+	// context returns a new context for an attempt.
+	context() *attemptContext
 }
 
-// task is a Call with its types: the one allocation that a call makes.
+// task is the part of a call that knows its types. It stays with its call, for
+// operations of the same types. What the work may keep is the attempt's context: the
+// one allocation that an operation makes.
 type task[C, R any] struct {
-	Call
-	source Source[C]
+	client *Client[C]
 	fn     func(context.Context, C) (R, error)
 	result R
-	done   bool // the last attempt succeeded, and result is its
+	first  attemptContext // of the first attempt that the task serves
+	fresh  bool           // first was not used yet
 }
 
-func (t *task[C, R]) do(ctx context.Context, call *Call) (err error) {
-	actx := &t.first
-	if actx.parent != nil {
-		actx = new(attemptContext)
+func (t *task[C, R]) context() *attemptContext {
+	if t.fresh {
+		t.fresh = false
+		return &t.first
 	}
-	actx.parent = ctx
-
-	var (
-		lease  Lease[C]
-		held   bool
-		worked bool // the function was called
-		start  time.Duration
-		// They stand if a panic or Goexit is on its way; it is not held up.
-		class  = Class{Verdict: Failure, Conn: Unclean, Code: TypePanic}
-		reason = ErrPanic
-	)
-	defer func() {
-		var ran time.Duration
-		if worked {
-			ran = now() - start
-			class.Sent = class.Sent || actx.applied.Load()
-			if (class.OutOfTime || class.Code == TypeTimeout) && lease.waited > ran {
-				// Most of its time went by before it had a connection: it is the pool
-				// that is too small.
-				class.Verdict = Neutral
-			}
-		}
-		judged := worked || class.Verdict == Failure
-		if held && !lease.Return(class.Conn, reason) && class.Verdict == Failure && class.Conn >= Suspect {
-			// The death of one connection is one failure, however many were on it.
-			class.Verdict = Neutral
-			judged = false
-		}
-		call.settle(class, judged, ran)
-	}()
-
-	if lease, err = t.source.Acquire(actx); err != nil {
-		class, err = call.judge(ctx, err, false)
-		class.Sent = false // the function was never called
-		return err
-	}
-	held, start = true, now()
-	if err = call.begin(); err != nil {
-		class = Class{Verdict: Neutral, Code: ErrorType(err)}
-		return err
-	}
-	worked, class.Sent = true, true
-	var zero R
-	t.result, t.done = zero, false
-	result, err := t.fn(actx, lease.Conn())
-	class, err = call.judge(ctx, err, true)
-	if reason = err; err == nil {
-		t.result, t.done = result, true
-	}
-	return err
+	return new(attemptContext)
 }
 
-// begin asks every guard whether the work may start.
-func (c *Call) begin() error {
-	for _, g := range c.guards {
-		if err := g.Begin(c); err != nil {
-			return err
-		}
+func (t *task[C, R]) do(ctx context.Context, call *Call) error {
+	if call.done { // a stage repeats what succeeded
+		var zero R
+		t.result, call.done = zero, false
 	}
+	var r run
+	r.begin(ctx, call)
+	defer r.end()
+	lease, err := t.client.source.Acquire(r.ctx)
+	if err != nil {
+		return r.failed(err)
+	}
+	r.lender, r.token = lease.lender, lease.token
+	if err := r.work(); err != nil {
+		return r.failed(err)
+	}
+	result, err := t.fn(r.ctx, lease.conn)
+	if err != nil {
+		return r.failed(err)
+	}
+	t.result, call.done = result, true
+	r.succeeded()
 	return nil
 }
 

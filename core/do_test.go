@@ -27,15 +27,15 @@ func TestDoReturnsTheTypedResult(t *testing.T) {
 	type hit struct{ id int }
 	got, err := core.Do(t.Context(), client, search, func(_ context.Context, conn int) (*hit, error) {
 		if source.Out() != 1 {
-			t.Errorf("%d loans are out during the work, want 1", source.Out())
+			t.Errorf("%d leases are out during the work, want 1", source.Out())
 		}
 		return &hit{conn}, nil
 	})
 	if err != nil || got == nil || got.id != 7 {
 		t.Errorf("Do = %v, %v, want hit 7", got, err)
 	}
-	if source.Out() != 0 || source.Loans() != 1 {
-		t.Errorf("%d of %d loans are out, want 0 of 1", source.Out(), source.Loans())
+	if source.Out() != 0 || source.Leases() != 1 {
+		t.Errorf("%d of %d leases are out, want 0 of 1", source.Out(), source.Leases())
 	}
 }
 
@@ -60,6 +60,31 @@ func TestDoReturnsNoResultBesideAnError(t *testing.T) {
 				t.Errorf("Do = %q, %v, want an error alone", got, err)
 			}
 		})
+	}
+}
+
+func TestDoReturnsNoResultOfAnAttemptBeforeTheLast(t *testing.T) {
+	twice := func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			first := next(ctx, call)
+			call.NextAttempt()
+			_ = next(ctx, call)
+			return first
+		}
+	}
+	for name, second := range map[string]error{"failed": errUnavailable, "answered": errStatement} {
+		tr := newTrial(t, trialConfig{stage: twice})
+		runs := 0
+		got, err := core.Do(t.Context(), tr.client, search, func(context.Context, string) (string, error) {
+			if runs++; runs == 2 {
+				return "partial", second
+			}
+			return "result", nil
+		})
+		e, ok := errors.AsType[*core.Error](err)
+		if got != "" || !ok || e.Attempts != 2 || e.Outcome != tr.outcome {
+			t.Errorf("Do = %q, %#v after the last attempt %s, want an error alone, with the outcome %#v", got, e, name, tr.outcome)
+		}
 	}
 }
 
@@ -109,8 +134,8 @@ func TestDoCountsARefusedAttempt(t *testing.T) {
 	if e, ok := errors.AsType[*core.Error](err); !ok || e.Attempts != 1 || !errors.Is(err, core.ErrRejected) {
 		t.Errorf("Do = %#v, want a rejection after 1 attempt", err)
 	}
-	if tr.source.Loans() != 0 {
-		t.Errorf("%d loans, want 0", tr.source.Loans())
+	if tr.source.Leases() != 0 {
+		t.Errorf("%d leases, want 0", tr.source.Leases())
 	}
 }
 
@@ -130,8 +155,8 @@ func TestDoAcquiresForEachAttemptAndReturnsBetween(t *testing.T) {
 	if _, err := core.Do(t.Context(), client, search, fail(errUnavailable, errUnavailable)); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(between, []int{0, 0, 0}) || tr.source.Loans() != 3 {
-		t.Errorf("loans out between attempts: %d (%d in all), want none (3)", between, tr.source.Loans())
+	if !slices.Equal(between, []int{0, 0, 0}) || tr.source.Leases() != 3 {
+		t.Errorf("leases out between attempts: %d (%d in all), want none (3)", between, tr.source.Leases())
 	}
 }
 
@@ -139,7 +164,7 @@ func TestDoTellsTheLenderWhatTheClassSays(t *testing.T) {
 	broken := errors.New("broken")
 	classifier := func(err error) core.Class {
 		if err == broken {
-			return core.Class{Verdict: core.Failure, Conn: core.Broken}
+			return core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Broken}
 		}
 		return backend(err)
 	}
@@ -179,5 +204,28 @@ func TestALeaseTellsItsLenderHowTheLoanEnded(t *testing.T) {
 	if !slices.Equal(tr.fates, fates{core.Keep, core.Broken, core.Suspect}) ||
 		!slices.Equal(tr.reasons, []error{nil, errUnavailable, errStatement}) {
 		t.Errorf("the lender was told %v, %v", tr.fates, tr.reasons)
+	}
+}
+
+func TestAResultOfAnEarlierAttemptIsNotReturned(t *testing.T) {
+	attempts := 0
+	acquire := func(context.Context) error {
+		if attempts++; attempts == 2 {
+			return errUnavailable
+		}
+		return nil
+	}
+	err := during(t, trialConfig{acquire: acquire}, fail(), func(ctx context.Context, call *core.Call, next core.Handler) error {
+		if err := next(ctx, call); err != nil {
+			t.Error(err)
+		}
+		call.NextAttempt()
+		if err := next(ctx, call); err == nil {
+			t.Error("the second attempt got a connection")
+		}
+		return nil // the stage forgets that
+	})
+	if err == nil {
+		t.Error("Do returned the result of an attempt that was not the last")
 	}
 }

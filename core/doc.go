@@ -3,8 +3,8 @@
 // Package core defines what travels through Penstock: an operation, the chain
 // of middleware it passes, and the client that starts it.
 //
-// The shortest use declares an operation once and runs a function on a
-// borrowed connection under every stage of the client:
+// The shortest use declares an operation once and runs a function on a connection
+// of the client, under every stage of its chain:
 //
 //	var search = core.Op{Name: "Search", Target: "docs", Safety: core.ReadOnly}
 //
@@ -18,9 +18,9 @@
 //
 // Stages never import each other. They cooperate through this package: by
 // errors (a local refusal wraps [ErrRejected]), by the [Call] (attempt limits,
-// guards), and by the [Class] that a backend's classifier gives to an outcome.
-// Telemetry is behind the [Observer]; a nil Observer means none and costs
-// nothing.
+// [Guard]), and by the [Outcome] of an attempt, which is made of the [Class] that
+// the backend's classifier gives to its error. Telemetry is behind the [Observer];
+// a nil Observer means none and costs nothing.
 //
-// The package imports the standard library only.
+// Package penstock assembles a [Client] of all its parts.
 package core

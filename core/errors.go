@@ -16,8 +16,8 @@ var (
 	// does not repeat it.
 	ErrRejected error = &sentinel{text: "rejected"}
 
-	// ErrConnection is the family of errors about reaching the backend at
-	// all, as opposed to what the backend answered.
+	// ErrConnection is the family of errors that say that the backend was not
+	// reached, as opposed to what the backend answered.
 	ErrConnection error = &sentinel{text: "connection error"}
 
 	// ErrUnavailable is matched by an open breaker, a closed health gate, and
@@ -25,42 +25,38 @@ var (
 	ErrUnavailable = Sentinel("backend unavailable", "", ErrConnection)
 
 	// ErrTimeout is matched by every [*TimeoutError].
-	ErrTimeout = Sentinel("timed out", TypeTimeout)
+	ErrTimeout = Sentinel("timed out", typeTimeout)
 
-	// ErrPanic stands for the outcome of an operation whose function panicked
-	// or called runtime.Goexit. Only observers and guards see it: the panic
-	// itself goes on to the caller of Do.
-	ErrPanic = Sentinel("operation panicked", TypePanic)
+	// ErrPanic is the error of an operation whose function panicked or called
+	// runtime.Goexit. Only stages and observers see it: the panic itself goes on to
+	// the caller of Do.
+	ErrPanic = Sentinel("operation panicked", typePanic)
 )
 
-// The closed list of error types. To these come the codes that backends give
-// (see [ErrorType]).
+// Error types that several packages give. The others belong to the package whose
+// errors have them; docs/telemetry.md has the whole list.
 const (
-	TypeTimeout         = "timeout"
-	TypeDeadline        = "deadline_exceeded"
 	TypeCanceled        = "canceled"
-	TypeCircuitOpen     = "circuit_open"
-	TypeUnhealthy       = "unhealthy"
-	TypePoolTimeout     = "pool_timeout"
-	TypePoolClosed      = "pool_closed"
-	TypeTooManyWaiters  = "too_many_waiters"
-	TypeConnect         = "connect_error"
-	TypeUnauthenticated = "unauthenticated"
 	TypeRateLimited     = "rate_limited"
-	TypeBulkheadFull    = "bulkhead_full"
-	TypePanic           = "panic"
+	TypeUnauthenticated = "unauthenticated"
 	TypeOther           = "_OTHER"
+
+	typeTimeout      = "timeout"
+	typeDeadline     = "deadline_exceeded"
+	typePanic        = "panic"
+	typePoolClosed   = "pool_closed"
+	typeBulkheadFull = "bulkhead_full"
 )
 
-// sentinel is an error value that stands for a kind of error.
+// sentinel is the only error of its kind.
 type sentinel struct {
 	text, errorType string
 	is              []error
 }
 
-// Sentinel returns a new error to compare with errors.Is, which also matches
-// each error in is. errorType is what [ErrorType] answers for it; "" leaves
-// that to other errors in the same chain.
+// Sentinel returns a new error to compare with errors.Is. The error also matches
+// each error in is. [ErrorType] returns errorType for it. With an empty errorType,
+// [ErrorType] looks at the other errors of the same tree.
 func Sentinel(text, errorType string, is ...error) error {
 	return &sentinel{text, errorType, is}
 }
@@ -70,8 +66,8 @@ func (e *sentinel) ErrorType() string { return e.errorType }
 func (e *sentinel) Unwrap() []error   { return e.is }
 
 // ErrorType returns the low-cardinality name of err for telemetry, the value
-// of the error.type attribute: "" for nil, what the first error in err's tree
-// says with a method ErrorType() string, or "_OTHER".
+// of the error.type attribute: "" for nil, else the answer of the first error in
+// err's tree that has a method ErrorType() string and an answer, else "_OTHER".
 func ErrorType(err error) string {
 	if err == nil {
 		return ""
@@ -83,13 +79,13 @@ func ErrorType(err error) string {
 	case errors.Is(err, context.Canceled):
 		return TypeCanceled
 	case errors.Is(err, context.DeadlineExceeded):
-		return TypeDeadline
+		return typeDeadline
 	}
 	return TypeOther
 }
 
-// namedType walks err's tree as errors.As does, but passes over errors that
-// have the method and no answer.
+// namedType walks err's tree as errors.As does, but passes over errors whose
+// ErrorType is empty.
 func namedType(err error) string {
 	if named, ok := err.(interface{ ErrorType() string }); ok {
 		if t := named.ErrorType(); t != "" {
@@ -117,6 +113,7 @@ type Error struct {
 	Op       string // name of the operation
 	Target   string // its target, may be empty
 	Attempts int    // attempts made, including those refused locally
+	Outcome  Outcome
 	Err      error
 }
 
@@ -135,41 +132,23 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// ErrorType returns that of Err.
+// ErrorType returns the error type of Err.
 func (e *Error) ErrorType() string { return ErrorType(e.Err) }
 
 // Unwrap returns the error of the chain.
 func (e *Error) Unwrap() error { return e.Err }
 
-// TimeoutScope says what a timeout limited.
-type TimeoutScope uint8
-
-const (
-	// ScopeAttempt is one attempt: waiting for a connection, and the work.
-	ScopeAttempt TimeoutScope = iota
-	// ScopeOperation is the whole operation with all its attempts.
-	ScopeOperation
-)
-
-// String returns "attempt" or "operation".
-func (s TimeoutScope) String() string {
-	if s == ScopeOperation {
-		return "operation"
-	}
-	return "attempt"
-}
-
 // TimeoutError says that Penstock's own limit ended an attempt or an
 // operation, as opposed to the caller's context. errors.Is finds [ErrTimeout]
 // and what the work returned when it was interrupted.
 type TimeoutError struct {
-	Scope TimeoutScope
-	Limit time.Duration // zero if not known
-	Err   error         // what the work returned, nil when used as a context's cause
+	Operation bool          // the whole operation was limited, not one attempt
+	Limit     time.Duration // zero if not known
+	Err       error         // what the work returned, nil when used as a context's cause
 }
 
 func (e *TimeoutError) Error() string {
-	s := e.Scope.String() + " timed out"
+	s := e.Limited() + " timed out"
 	if e.Limit > 0 {
 		s += " after " + e.Limit.String()
 	}
@@ -179,11 +158,19 @@ func (e *TimeoutError) Error() string {
 	return s
 }
 
-// Timeout makes the error one of those that net.Error calls a timeout.
+// Limited returns what was limited: "operation" or "attempt".
+func (e *TimeoutError) Limited() string {
+	if e.Operation {
+		return "operation"
+	}
+	return "attempt"
+}
+
+// Timeout returns true, as a net.Error does for a timeout.
 func (e *TimeoutError) Timeout() bool { return true }
 
 // ErrorType returns "timeout".
-func (e *TimeoutError) ErrorType() string { return TypeTimeout }
+func (e *TimeoutError) ErrorType() string { return typeTimeout }
 
 // Is matches [ErrTimeout].
 func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout }
@@ -195,30 +182,45 @@ func (e *TimeoutError) with(err error) error {
 	if _, ok := errors.AsType[*TimeoutError](err); ok {
 		return err // the work returned the cause itself
 	}
-	return &TimeoutError{Scope: e.Scope, Limit: e.Limit, Err: err}
+	return &TimeoutError{Operation: e.Operation, Limit: e.Limit, Err: err}
 }
 
-// InterruptedError says that the caller's own context ended an attempt.
+// interruptedError says that the caller's own context ended an attempt.
 // errors.Is finds the context's error and what the work returned.
-type InterruptedError struct {
-	Cause error // context.Canceled or context.DeadlineExceeded
-	Err   error // what the work returned
+type interruptedError struct {
+	cause error // context.Canceled or context.DeadlineExceeded
+	err   error // what the work returned
 }
 
-func (e *InterruptedError) Error() string {
-	if errors.Is(e.Err, e.Cause) {
-		return e.Err.Error()
+func (e *interruptedError) Error() string {
+	if errors.Is(e.err, e.cause) {
+		return e.err.Error()
 	}
-	return e.Cause.Error() + ": " + e.Err.Error()
+	return e.cause.Error() + ": " + e.err.Error()
 }
 
 // ErrorType returns "canceled" or "deadline_exceeded".
-func (e *InterruptedError) ErrorType() string {
-	if e.Cause == context.Canceled {
+func (e *interruptedError) ErrorType() string {
+	if e.cause == context.Canceled {
 		return TypeCanceled
 	}
-	return TypeDeadline
+	return typeDeadline
 }
 
 // Unwrap returns the context's error and what the work returned.
-func (e *InterruptedError) Unwrap() []error { return []error{e.Cause, e.Err} }
+func (e *interruptedError) Unwrap() []error { return []error{e.cause, e.err} }
+
+// typedError is what the work returned, with the error type that the classifier
+// gives it.
+type typedError struct {
+	errorType string
+	err       error
+}
+
+func (e *typedError) Error() string { return e.err.Error() }
+
+// ErrorType returns what the classifier said.
+func (e *typedError) ErrorType() string { return e.errorType }
+
+// Unwrap returns what the work returned.
+func (e *typedError) Unwrap() error { return e.err }

@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -33,7 +33,7 @@ func TestErrorType(t *testing.T) {
 		{"nil", nil, ""},
 		{"unknown", plain, core.TypeOther},
 		{"canceled", context.Canceled, core.TypeCanceled},
-		{"deadline", fmt.Errorf("reading: %w", context.DeadlineExceeded), core.TypeDeadline},
+		{"deadline", fmt.Errorf("reading: %w", context.DeadlineExceeded), "deadline_exceeded"},
 		{"its own", typed{"quota", nil}, "quota"},
 		{"its own, wrapped", fmt.Errorf("a: %w", fmt.Errorf("b: %w", typed{"quota", nil})), "quota"},
 		{"its own before what it wraps", typed{"quota", context.Canceled}, "quota"},
@@ -45,13 +45,11 @@ func TestErrorType(t *testing.T) {
 		{"a type before a context, wherever", errors.Join(context.Canceled, typed{"a", nil}), "a"},
 		{"an operation's", &core.Error{Op: "Search", Err: typed{"quota", nil}}, "quota"},
 		{"a sentinel's", core.Sentinel("slow down", core.TypeRateLimited), core.TypeRateLimited},
-		{"a sentinel's family", core.Sentinel("x", "", core.Sentinel("y", core.TypeConnect)), core.TypeConnect},
+		{"a sentinel's family", core.Sentinel("x", "", core.Sentinel("y", "connect_error")), "connect_error"},
 		{"a sentinel without", core.ErrRejected, core.TypeOther},
-		{"a timeout", &core.TimeoutError{Err: typed{"quota", nil}}, core.TypeTimeout},
-		{"ErrTimeout", core.ErrTimeout, core.TypeTimeout},
-		{"ErrPanic", fmt.Errorf("x: %w", core.ErrPanic), core.TypePanic},
-		{"an interruption", &core.InterruptedError{Cause: context.Canceled, Err: typed{"quota", nil}}, core.TypeCanceled},
-		{"an interruption by a deadline", &core.InterruptedError{Cause: context.DeadlineExceeded, Err: plain}, core.TypeDeadline},
+		{"a timeout", &core.TimeoutError{Err: typed{"quota", nil}}, "timeout"},
+		{"ErrTimeout", core.ErrTimeout, "timeout"},
+		{"ErrPanic", fmt.Errorf("x: %w", core.ErrPanic), "panic"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -89,11 +87,13 @@ func TestASentinelMatchesItselfAndItsFamily(t *testing.T) {
 func TestTheFamiliesOfErrors(t *testing.T) {
 	all := map[string]error{
 		"ErrRejected": core.ErrRejected, "ErrConnection": core.ErrConnection, "ErrUnavailable": core.ErrUnavailable,
-		"ErrTimeout": core.ErrTimeout, "ErrPanic": core.ErrPanic, "ErrAttemptLimit": core.ErrAttemptLimit,
+		"ErrTimeout": core.ErrTimeout, "ErrPanic": core.ErrPanic,
+		"ErrAsyncLimit": core.ErrAsyncLimit, "ErrClientClosed": core.ErrClientClosed,
 	}
+	members := map[string]string{"ErrUnavailable": "ErrConnection", "ErrAsyncLimit": "ErrRejected", "ErrClientClosed": "ErrConnection"}
 	for name, err := range all {
 		for other, target := range all {
-			want := name == other || name == "ErrUnavailable" && other == "ErrConnection"
+			want := name == other || members[name] == other
 			if got := errors.Is(err, target); got != want {
 				t.Errorf("errors.Is(%s, %s) = %t, want %t", name, other, got, want)
 			}
@@ -103,21 +103,22 @@ func TestTheFamiliesOfErrors(t *testing.T) {
 
 func TestATimeoutError(t *testing.T) {
 	tests := []struct {
-		err  *core.TimeoutError
-		want string
+		err     *core.TimeoutError
+		want    string
+		limited string
 	}{
-		{&core.TimeoutError{}, "attempt timed out"},
-		{&core.TimeoutError{Scope: core.ScopeOperation, Limit: time.Second}, "operation timed out after 1s"},
-		{&core.TimeoutError{Limit: time.Second, Err: context.DeadlineExceeded}, "attempt timed out after 1s"},
-		{&core.TimeoutError{Limit: time.Second, Err: errUnavailable}, "attempt timed out after 1s: unavailable"},
+		{&core.TimeoutError{}, "attempt timed out", "attempt"},
+		{&core.TimeoutError{Operation: true, Limit: time.Second}, "operation timed out after 1s", "operation"},
+		{&core.TimeoutError{Limit: time.Second, Err: context.DeadlineExceeded}, "attempt timed out after 1s", "attempt"},
+		{&core.TimeoutError{Limit: time.Second, Err: errUnavailable}, "attempt timed out after 1s: unavailable", "attempt"},
 	}
 	for _, test := range tests {
-		if test.err.Error() != test.want {
-			t.Errorf("Error = %q, want %q", test.err, test.want)
+		if test.err.Error() != test.want || test.err.Limited() != test.limited {
+			t.Errorf("Error = %q, Limited = %q, want %q, %q", test.err, test.err.Limited(), test.want, test.limited)
 		}
-		var timeout net.Error
+		var timeout interface{ Timeout() bool } // as of net.Error, and of context.DeadlineExceeded
 		if !errors.Is(test.err, core.ErrTimeout) || errors.Is(test.err, core.ErrConnection) ||
-			(errors.As(test.err, &timeout) && !timeout.Timeout()) {
+			!errors.As(error(test.err), &timeout) || !timeout.Timeout() {
 			t.Errorf("%v is no timeout, or more than one", test.err)
 		}
 		if !errors.Is(test.err, test.err.Err) && test.err.Err != nil {
@@ -126,21 +127,33 @@ func TestATimeoutError(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedError(t *testing.T) {
+func TestTheErrorSaysThatTheCallersContextEndedTheWork(t *testing.T) {
+	reading := fmt.Errorf("reading: %w", context.Canceled)
+	quota := typed{"quota", nil}
 	tests := []struct {
-		err  *core.InterruptedError
-		want string
+		end       func(context.Context) (context.Context, context.CancelFunc)
+		err       error // of the work
+		want      string
+		cause     error
+		errorType string
 	}{
-		{&core.InterruptedError{Cause: context.Canceled, Err: context.Canceled}, "context canceled"},
-		{&core.InterruptedError{Cause: context.Canceled, Err: fmt.Errorf("reading: %w", context.Canceled)}, "reading: context canceled"},
-		{&core.InterruptedError{Cause: context.DeadlineExceeded, Err: errUnavailable}, "context deadline exceeded: unavailable"},
+		{canceled, context.Canceled, "Search docs: context canceled", context.Canceled, core.TypeCanceled},
+		{canceled, reading, "Search docs: reading: context canceled", context.Canceled, core.TypeCanceled},
+		{canceled, quota, "Search docs: context canceled: typed", context.Canceled, core.TypeCanceled},
+		{deadline, errUnavailable, "Search docs: context deadline exceeded: unavailable", context.DeadlineExceeded, "deadline_exceeded"},
+		{deadline, quota, "Search docs: context deadline exceeded: typed", context.DeadlineExceeded, "deadline_exceeded"},
 	}
 	for _, test := range tests {
-		if test.err.Error() != test.want {
-			t.Errorf("Error = %q, want %q", test.err, test.want)
-		}
-		if !errors.Is(test.err, test.err.Cause) || !errors.Is(test.err, test.err.Err) {
-			t.Errorf("%v hides its cause or its error", test.err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := test.end(t.Context())
+			defer cancel()
+			_, err := core.Do(ctx, newTrial(t, trialConfig{}).client, search, hangWith(test.err))
+			if err == nil || err.Error() != test.want || core.ErrorType(err) != test.errorType {
+				t.Errorf("Do = %v (%s), want %s (%s)", err, core.ErrorType(err), test.want, test.errorType)
+			}
+			if !errors.Is(err, test.cause) || !errors.Is(err, test.err) {
+				t.Errorf("%v hides its cause or its error", err)
+			}
+		})
 	}
 }

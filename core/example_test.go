@@ -49,6 +49,25 @@ func Example() {
 	// Search docs: empty query
 }
 
+func ExampleClient_Probe() {
+	client, err := core.NewClient(core.ClientConfig[*Conn]{
+		Source:     &coretest.Source[*Conn]{Conn: &Conn{"server-1"}},
+		Classifier: func(error) core.Class { return core.Answered("bad_query") },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// An answer is a sign of life, also one that refuses the statement.
+	err = client.Probe(context.Background(), func(ctx context.Context, c *Conn) error {
+		_, err := c.Search(ctx, "")
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// <nil>
+}
+
 func ExampleGo() {
 	client, err := core.NewClient(core.ClientConfig[*Conn]{
 		Source: &coretest.Source[*Conn]{Conn: &Conn{"server-1"}},
@@ -80,10 +99,10 @@ func announce(name string) core.Middleware {
 	}
 }
 
-func ExampleChain() {
+func ExampleCompose() {
 	client, err := core.NewClient(core.ClientConfig[*Conn]{
 		Source:     &coretest.Source[*Conn]{Conn: &Conn{"server-1"}},
-		Middleware: core.Chain(announce("outer"), announce("inner")),
+		Middleware: core.Compose(announce("outer"), announce("inner")),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -99,23 +118,4 @@ func ExampleChain() {
 	// work
 	// inner after Search
 	// outer after Search
-}
-
-func ExampleArrange() {
-	stages, err := core.Arrange([]string{"trace", "retry"}, []core.Stage{
-		{Name: "retry", Middleware: announce("retry")},
-		{Name: "trace", Middleware: announce("trace")},
-		{Name: "audit", Middleware: announce("audit"), Before: "retry"},
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, s := range stages {
-		fmt.Println(s.Name)
-	}
-	// Output:
-	// trace
-	// audit
-	// retry
 }

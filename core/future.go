@@ -9,8 +9,8 @@ import (
 	"runtime/debug"
 )
 
-// Future is the outcome of an operation that runs on its own goroutine. It is
-// safe for concurrent use, and need not be awaited.
+// Future is the result of an operation that runs on its own goroutine. It is safe
+// for concurrent use, and need not be awaited.
 type Future[R any] struct {
 	done   chan struct{}
 	result R
@@ -24,16 +24,17 @@ type Future[R any] struct {
 // Go never waits. With ClientConfig.MaxAsync operations under way, or after
 // [Client.Close], the future it returns has failed already, with
 // [ErrAsyncLimit] or [ErrClientClosed].
-func Go[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Context, C) (R, error)) *Future[R] {
+func Go[C, R any](ctx context.Context, r Runner[C], op Op, fn func(context.Context, C) (R, error)) *Future[R] {
+	c := r.runner()
 	f := &Future[R]{done: make(chan struct{})}
 	ctx, cancel := context.WithCancelCause(ctx)
 	own := &flight{cancel}
 	if err := c.flights.begin(own); err != nil {
 		cancel(nil)
 		if c.observer != nil {
-			c.observer.Event(ctx, Event{Kind: EventReject, Source: "async", Op: op, Err: err})
+			c.observer.Event(ctx, Event{Kind: EventReject, Name: "async", Op: op, Err: err})
 		}
-		f.err = &Error{Op: op.Name, Target: op.Target, Err: err}
+		f.err = &Error{Op: op.Name, Target: op.Target, Outcome: Outcome{Class: classify(err, nil), Rejected: true}, Err: err}
 		close(f.done)
 		return f
 	}
@@ -45,7 +46,7 @@ func Go[C, R any](ctx context.Context, c *Client[C], op Op, fn func(context.Cont
 	return f
 }
 
-// run keeps the outcome of do, which may not return.
+// run keeps the result of do, which panics or calls Goexit if the function does.
 func (f *Future[R]) run(ctx context.Context, op Op, do func() (R, error)) {
 	returned := false
 	defer func() {
@@ -55,7 +56,8 @@ func (f *Future[R]) run(ctx context.Context, op Op, do func() (R, error)) {
 		if v := recover(); v != nil {
 			f.panic = &PanicError{Value: v, Stack: debug.Stack()}
 		} else {
-			f.err = &Error{Op: op.Name, Target: op.Target, Attempts: 1, Err: fmt.Errorf("the function called runtime.Goexit: %w", ErrPanic)}
+			err := fmt.Errorf("the function called runtime.Goexit: %w", ErrPanic)
+			f.err = &Error{Op: op.Name, Target: op.Target, Attempts: 1, Outcome: Outcome{Class: classify(err, nil), Reached: true, Judged: true}, Err: err}
 		}
 	}()
 	f.result, f.err = do()
@@ -100,7 +102,7 @@ func (e *PanicError) Error() string {
 }
 
 // ErrorType returns "panic".
-func (e *PanicError) ErrorType() string { return TypePanic }
+func (e *PanicError) ErrorType() string { return typePanic }
 
 // Unwrap returns the value, if it is an error.
 func (e *PanicError) Unwrap() error {

@@ -84,7 +84,7 @@ func TestAPanicGoesToWhoeverAwaits(t *testing.T) {
 		if !ok {
 			t.Fatalf("Await panicked with %v, want a *PanicError", value)
 		}
-		if e.Value != errBoom || !errors.Is(e, errBoom) || core.ErrorType(e) != core.TypePanic {
+		if e.Value != errBoom || !errors.Is(e, errBoom) || core.ErrorType(e) != "panic" {
 			t.Errorf("PanicError of %v (%s), want %v", e.Value, core.ErrorType(e), errBoom)
 		}
 		if !strings.Contains(string(e.Stack), "core_test.explode") || !strings.Contains(e.Error(), "core_test.explode") {
@@ -92,7 +92,7 @@ func TestAPanicGoesToWhoeverAwaits(t *testing.T) {
 		}
 	}
 	if source.Out() != 0 {
-		t.Errorf("%d loans are out, want none", source.Out())
+		t.Errorf("%d leases are out, want none", source.Out())
 	}
 }
 
@@ -115,11 +115,14 @@ func TestGoexitEndsTheOperationInAnError(t *testing.T) {
 	source := new(coretest.Source[string])
 	client := newClient(t, core.ClientConfig[string]{Source: source})
 	got, err := core.Go(t.Context(), client, search, exiting).Await(t.Context())
-	if got != "" || !errors.Is(err, core.ErrPanic) || core.ErrorType(err) != core.TypePanic || !strings.HasPrefix(err.Error(), "Search") {
+	if e, ok := errors.AsType[*core.Error](err); !ok || e.Outcome != (core.Outcome{Class: panicClass, Reached: true, Judged: true}) {
+		t.Errorf("Await = %#v, want the outcome of a panic", e)
+	}
+	if got != "" || !errors.Is(err, core.ErrPanic) || core.ErrorType(err) != "panic" || !strings.HasPrefix(err.Error(), "Search") {
 		t.Errorf("Await = %q, %v, want ErrPanic of Search", got, err)
 	}
 	if source.Out() != 0 {
-		t.Errorf("%d loans are out, want none", source.Out())
+		t.Errorf("%d leases are out, want none", source.Out())
 	}
 }
 

@@ -24,38 +24,39 @@ var (
 func backend(err error) core.Class {
 	switch {
 	case errors.Is(err, errStatement):
-		return core.Class{Verdict: core.Success}
+		return core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}
 	case errors.Is(err, errNotReady):
-		return core.Class{Verdict: core.Neutral, Retryable: true, ReadOnlyRetry: true}
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep}
 	case errors.Is(err, errUnavailable):
-		return core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Conn: core.Suspect}
+		return core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect}
 	case errors.Is(err, errLimited):
-		return core.Class{Verdict: core.Neutral, Retryable: true, RetryAfter: time.Minute}
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, RetryAfter: time.Minute}
 	default:
-		return core.Class{Verdict: core.Failure, Retryable: true, Sent: true}
+		return core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep}
 	}
 }
 
-// exhausted is an error like that of a pool without a free connection.
-type exhausted struct{}
-
-func (exhausted) Error() string     { return "pool exhausted" }
-func (exhausted) ErrorType() string { return core.TypePoolTimeout }
-func (exhausted) Class() core.Class {
-	return core.Class{Verdict: core.Neutral, Retryable: true, Code: core.TypePoolTimeout}
-}
-
 // errRefused is what a stage like an open breaker returns.
-var errRefused = core.Sentinel("refused", core.TypeCircuitOpen, core.ErrRejected)
+var errRefused = core.Sentinel("refused", "circuit_open", core.ErrRejected)
 
 type (
-	fates   = []core.ConnFate
-	classes = []core.Class
-	work    = func(context.Context, string) (string, error)
+	fates = []core.ConnFate
+	work  = func(context.Context, string) (string, error)
 )
 
+// waitingSource is a source whose leases say that their caller waited.
+type waitingSource struct {
+	*coretest.Source[string]
+	wait time.Duration
+}
+
+func (s waitingSource) Acquire(ctx context.Context) (core.Lease[string], error) {
+	lease, err := s.Source.Acquire(ctx)
+	return lease.WithWait(s.wait), err
+}
+
 // trial is a client whose outermost stage writes down what the call says of
-// itself when its operation is over.
+// itself when its operation is over. The stage measures successes, too.
 type trial struct {
 	client *core.Client[string]
 	source coretest.Source[string]
@@ -64,16 +65,18 @@ type trial struct {
 	fates   fates   // what became of the connection, attempt by attempt
 	reasons []error // why
 
-	outcome, last   core.Class // of the whole operation
-	reached, judged bool
-	ran             time.Duration
+	outcome core.Outcome // of the operation: Since
+	last    core.Outcome // of the operation as if it were one attempt: LastSince
 }
 
 type trialConfig struct {
 	stage   core.Middleware // between the outermost stage and the work
 	acquire func(context.Context) error
 	timeout time.Duration
-	stale   bool // what returned connections report is no news
+	stale   bool          // what returned connections report is no news
+	wait    time.Duration // for a connection, as the lease says
+
+	classifier core.Classifier // nil is backend
 }
 
 func newTrial(t *testing.T, cfg trialConfig) *trial {
@@ -89,21 +92,25 @@ func newTrial(t *testing.T, cfg trialConfig) *trial {
 	watch := func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
 			call.Attach(&tr.guard)
+			call.Measure()
 			mark := call.Mark()
 			err := core.ErrPanic
 			defer func() {
-				tr.outcome, tr.last = call.Outcome(mark, err), call.LastAttempt(mark, err)
-				tr.reached, tr.judged, tr.ran = call.Reached(mark), call.Judged(mark), call.Ran()
+				tr.outcome, tr.last = call.Since(mark, err), call.LastSince(mark, err)
 			}()
 			err = next(ctx, call)
 			return err
 		}
 	}
+	classifier := cfg.classifier
+	if classifier == nil {
+		classifier = backend
+	}
 	client, err := core.NewClient(core.ClientConfig[string]{
-		Source:     &tr.source,
-		Middleware: core.Chain(watch, cfg.stage),
-		Classifier: backend,
-		Timeout:    cfg.timeout,
+		Source:           waitingSource{&tr.source, cfg.wait},
+		Middleware:       core.Compose(watch, cfg.stage),
+		Classifier:       classifier,
+		OperationTimeout: cfg.timeout,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -116,12 +123,27 @@ func newTrial(t *testing.T, cfg trialConfig) *trial {
 type recordingGuard struct {
 	name   string
 	log    *[]string // shared by several guards to see their order
-	allow  error
-	refuse error // of Begin
+	forbid error     // of BeforeAttempt
+	refuse error     // of BeforeWork
 
-	began int
-	ended classes
-	ran   []time.Duration
+	began int // works
+	ended []core.Outcome
+}
+
+// classes returns the classes of the attempts that have ended.
+func (g *recordingGuard) classes() (all []core.Class) {
+	for _, o := range g.ended {
+		all = append(all, o.Class)
+	}
+	return all
+}
+
+// ran returns how long the works of the attempts ran that have ended.
+func (g *recordingGuard) ran() (all []time.Duration) {
+	for _, o := range g.ended {
+		all = append(all, o.Ran)
+	}
+	return all
 }
 
 func (g *recordingGuard) note(s string) {
@@ -130,21 +152,37 @@ func (g *recordingGuard) note(s string) {
 	}
 }
 
-func (g *recordingGuard) Allow(*core.Call) error {
-	g.note("allow")
-	return g.allow
+func (g *recordingGuard) BeforeAttempt(*core.Call) error {
+	g.note("before attempt")
+	return g.forbid
 }
 
-func (g *recordingGuard) Begin(*core.Call) error {
-	g.note("began")
+func (g *recordingGuard) BeforeWork(*core.Call) error {
+	g.note("before work")
 	g.began++
 	return g.refuse
 }
 
-func (g *recordingGuard) Ended(_ *core.Call, ran time.Duration, class core.Class) {
-	g.note("ended")
-	g.ended = append(g.ended, class)
-	g.ran = append(g.ran, ran)
+func (g *recordingGuard) AfterAttempt(_ *core.Call, o core.Outcome) {
+	g.note("after attempt")
+	g.ended = append(g.ended, o)
+}
+
+// heed makes up to n attempts, as long as the outcome of the last one allows
+// another of the operation.
+func heed(n int) core.Middleware {
+	return func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			for {
+				mark := call.Mark()
+				err := next(ctx, call)
+				if err == nil || call.Attempt() == n || !call.LastSince(mark, err).Retry.Allows(call.Op.Safety) {
+					return err
+				}
+				call.NextAttempt()
+			}
+		}
+	}
 }
 
 // repeat makes up to n attempts without asking anyone, until one succeeds.
@@ -168,7 +206,7 @@ func repeat(n int) core.Middleware {
 func limit(d time.Duration) core.Middleware {
 	return func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
-			cause := &core.TimeoutError{Scope: core.ScopeAttempt, Limit: d}
+			cause := &core.TimeoutError{Limit: d}
 			ctx, cancel := context.WithTimeoutCause(ctx, d, cause)
 			defer cancel()
 			return next(ctx, call)

@@ -7,21 +7,20 @@ import (
 	"time"
 )
 
-// Observer is told what happens, and turns it into telemetry. It is the only
-// way out for it: the packages below know no telemetry library. A nil Observer
-// means that nobody listens.
+// Observer is told what happens, and turns it into telemetry. The packages that
+// tell it know no telemetry library. A nil Observer disables telemetry.
 //
-// Its methods are called concurrently, must not block, must not panic, and
+// The methods are called concurrently, must not block, must not panic, and
 // must not call back into the client or pool that calls them.
 type Observer interface {
-	// Begin says that s begins. The returned context, which carries whatever
-	// the Observer wants to find again, is used for everything inside s.
+	// Begin says that s begins. The returned context is used for everything
+	// inside s, and carries what the Observer needs there.
 	Begin(ctx context.Context, s Scope) context.Context
-	// End says that s, given as it was to Begin, is over. ctx is the one that
-	// Begin returned.
+	// End says that s is over. ctx is the context that Begin returned, and s is
+	// the scope that Begin was given.
 	End(ctx context.Context, s Scope, err error)
-	// Event says that something happened at one instant. ctx is that of the
-	// scope it happened in.
+	// Event says that something happened at one instant. ctx is the context of
+	// the scope in which it happened.
 	Event(ctx context.Context, e Event)
 	// Ref returns an opaque reference to the operation that ctx belongs to, or
 	// nil. It can be kept and put into a later Event or Scope, so that an
@@ -31,7 +30,7 @@ type Observer interface {
 
 // Scope is a stretch of time with a begin and an end.
 type Scope struct {
-	Kind Kind
+	Kind ScopeKind
 	// Op is the operation, in scopes that belong to one.
 	Op Op
 	// Attempt is the number of the attempt, from 1.
@@ -40,31 +39,31 @@ type Scope struct {
 	Start time.Time
 	// Delay is the backoff that went before an attempt.
 	Delay time.Duration
-	// Source names the pool, in scopes that belong to one.
-	Source string
-	// Ref is the operation that gave rise to a scope which does not belong to
-	// it, see [Observer.Ref].
+	// Name names the pool or the health monitor, in scopes that belong to one.
+	Name string
+	// Ref refers to the operation that caused a scope outside of itself, see
+	// [Observer.Ref].
 	Ref any
 }
 
-// Kind says what a [Scope] covers.
-type Kind uint8
+// ScopeKind says what a [Scope] covers.
+type ScopeKind uint8
 
 const (
-	// KindOperation is one logical call with all its attempts.
-	KindOperation Kind = iota
-	// KindAttempt is one attempt, from the second on.
-	KindAttempt
-	// KindAcquire is a wait for a connection; a loan without a wait has none.
-	KindAcquire
-	// KindConnect is the making of a connection.
-	KindConnect
-	// KindProbe is a health probe.
-	KindProbe
+	// ScopeOperation is one logical call with all its attempts.
+	ScopeOperation ScopeKind = iota
+	// ScopeAttempt is one attempt, from the second on.
+	ScopeAttempt
+	// ScopeAcquire is a wait for a connection; a lease without a wait has none.
+	ScopeAcquire
+	// ScopeConnect is the making of a connection.
+	ScopeConnect
+	// ScopeProbe is a health probe.
+	ScopeProbe
 )
 
 // String returns the name of the kind in lower case.
-func (k Kind) String() string {
+func (k ScopeKind) String() string {
 	return nameOf(int(k), "operation", "attempt", "acquire", "connect", "probe")
 }
 
@@ -72,8 +71,8 @@ func (k Kind) String() string {
 // depends on the kind.
 type Event struct {
 	Kind EventKind
-	// Source names the stage, breaker or pool that it happened to.
-	Source string
+	// Name names the stage, breaker or pool that it happened to.
+	Name string
 	// Op is the operation, where there is one.
 	Op Op
 	// Attempt is the attempt that ended (EventRetry), or how many there were
@@ -84,11 +83,11 @@ type Event struct {
 	Delay time.Duration
 	// Limit is the limit that was exceeded (EventTimeout).
 	Limit time.Duration
-	// From and To are states (EventMove, EventHealth); From is also the state of
-	// the breaker that refused (EventReject).
+	// From and To are states (EventTransition, EventHealth). From is also the
+	// state of the breaker that refused (EventReject).
 	From, To string
-	// Outcome says how it ended: of the retries (EventRetryEnd), or the scope
-	// of the limit (EventTimeout).
+	// Outcome says how the retries ended (EventRetryEnd), or what was limited:
+	// "attempt" or "operation" (EventTimeout).
 	Outcome string
 	// Err is the error behind it.
 	Err error
@@ -106,21 +105,21 @@ const (
 	EventRetryEnd
 	// EventReject: a stage refused the operation or the attempt.
 	EventReject
-	// EventMove: a breaker moved from one state to another.
-	EventMove
+	// EventTransition: a breaker went from one state to another.
+	EventTransition
 	// EventTimeout: a limit of our own ended an attempt or the operation.
 	EventTimeout
-	// EventHealth: a health gate moved from one state to another.
+	// EventHealth: a health gate went from one state to another.
 	EventHealth
 )
 
 // String returns the name of the kind in lower case.
 func (k EventKind) String() string {
-	return nameOf(int(k), "retry", "retry_end", "reject", "move", "timeout", "health")
+	return nameOf(int(k), "retry", "retry_end", "reject", "transition", "timeout", "health")
 }
 
 func nameOf(i int, names ...string) string {
-	if i < len(names) {
+	if 0 <= i && i < len(names) {
 		return names[i]
 	}
 	return "unknown"

@@ -52,23 +52,23 @@ func exits(f func()) (exited bool) {
 	return exited
 }
 
-var panicClass = core.Class{Verdict: core.Failure, Sent: true, Conn: core.Unclean, Code: core.TypePanic}
+var panicClass = core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: "panic"}
 
 // checkPanicked checks what is left behind by one attempt whose work did not
 // return.
 func checkPanicked(t *testing.T, tr *trial) {
 	t.Helper()
 	if tr.source.Out() != 0 {
-		t.Errorf("%d loans are out, want none", tr.source.Out())
+		t.Errorf("%d leases are out, want none", tr.source.Out())
 	}
 	if !slices.Equal(tr.fates, fates{core.Unclean}) || !slices.Equal(tr.reasons, []error{core.ErrPanic}) {
 		t.Errorf("Return(%v, %v), want Unclean because of ErrPanic", tr.fates, tr.reasons)
 	}
-	if !slices.Equal(tr.guard.ended, classes{panicClass}) {
-		t.Errorf("Ended with %#v, want %#v", tr.guard.ended, panicClass)
+	if !slices.Equal(tr.guard.classes(), []core.Class{panicClass}) {
+		t.Errorf("AfterAttempt with %#v, want %#v", tr.guard.ended, panicClass)
 	}
-	if tr.outcome != panicClass || tr.last != panicClass || !tr.judged {
-		t.Errorf("Outcome = %#v, LastAttempt = %#v, judged %t, want %#v", tr.outcome, tr.last, tr.judged, panicClass)
+	if tr.outcome.Class != panicClass || tr.last.Class != panicClass || !tr.outcome.Judged {
+		t.Errorf("Since = %#v, LastSince = %#v, want %#v, judged", tr.outcome, tr.last, panicClass)
 	}
 }
 
@@ -103,8 +103,8 @@ func TestAPanicInALaterAttemptIsTheOutcome(t *testing.T) {
 			return "", errLimited
 		})
 	})
-	if value != errBoom || tr.outcome != panicClass || len(tr.guard.ended) != 2 {
-		t.Errorf("panic %v, Outcome = %#v after %d attempts, want %#v after 2", value, tr.outcome, len(tr.guard.ended), panicClass)
+	if value != errBoom || tr.outcome.Class != panicClass || len(tr.guard.ended) != 2 {
+		t.Errorf("panic %v, Since = %#v after %d attempts, want %#v after 2", value, tr.outcome, len(tr.guard.ended), panicClass)
 	}
 }
 
@@ -121,17 +121,17 @@ func TestAPanicInTheClassifierLosesNoConnection(t *testing.T) {
 	})
 	value, _ := panicOf(func() { _, _ = core.Do(t.Context(), client, search, fail(errUnavailable)) })
 	if value != errBoom || tr.source.Out() != 0 || !slices.Equal(tr.fates, fates{core.Unclean}) {
-		t.Errorf("panic %v, %d loans out, returned %v, want none out and Unclean", value, tr.source.Out(), tr.fates)
+		t.Errorf("panic %v, %d leases out, returned %v, want none out and Unclean", value, tr.source.Out(), tr.fates)
 	}
-	if !slices.Equal(tr.guard.ended, classes{panicClass}) {
-		t.Errorf("Ended with %#v, want %#v", tr.guard.ended, panicClass)
+	if !slices.Equal(tr.guard.classes(), []core.Class{panicClass}) {
+		t.Errorf("AfterAttempt with %#v, want %#v", tr.guard.ended, panicClass)
 	}
 }
 
-// startle is a guard that panics when the work begins.
-type startle struct{ recordingGuard }
+// startle is a guard that panics before the work begins.
+type startle struct{ core.NopGuard }
 
-func (*startle) Begin(*core.Call) error { explode(); return nil }
+func (*startle) BeforeWork(*core.Call) error { explode(); return nil }
 
 func TestAPanicInAGuardLosesNoConnection(t *testing.T) {
 	tr := newTrial(t, trialConfig{stage: func(next core.Handler) core.Handler {
@@ -144,10 +144,8 @@ func TestAPanicInAGuardLosesNoConnection(t *testing.T) {
 	if value != errBoom {
 		t.Errorf("Do panicked with %v, want %v", value, errBoom)
 	}
-	want := panicClass
-	want.Sent = false // the work had not begun
-	if tr.source.Out() != 0 || !slices.Equal(tr.fates, fates{core.Unclean}) || tr.outcome != want {
-		t.Errorf("%d loans out, returned %v, outcome %v; want none out, Unclean and %v", tr.source.Out(), tr.fates, tr.outcome, want)
+	if tr.source.Out() != 0 || !slices.Equal(tr.fates, fates{core.Unclean}) || tr.outcome.Class != panicClass || tr.outcome.Ran != 0 {
+		t.Errorf("%d leases out, returned %v, Since = %#v; want none out, Unclean and %#v", tr.source.Out(), tr.fates, tr.outcome, panicClass)
 	}
 }
 
@@ -164,14 +162,14 @@ func TestAPanicInAcquireGoesOnAndIsJudged(t *testing.T) {
 			}) && value != errBoom {
 				t.Errorf("Do panicked with %v, want %v", value, errBoom)
 			}
-			if tr.source.Loans() != 0 || len(tr.fates) != 0 {
-				t.Errorf("%d loans, returned %v, want none of either", tr.source.Loans(), tr.fates)
+			if tr.source.Leases() != 0 || len(tr.fates) != 0 {
+				t.Errorf("%d leases, returned %v, want none of either", tr.source.Leases(), tr.fates)
 			}
-			if tr.guard.began != 0 || len(tr.guard.ended) != 1 || tr.guard.ended[0].Verdict != core.Failure || tr.guard.ended[0].Sent {
-				t.Errorf("Began %d times, Ended with %#v, want never and a failure not sent", tr.guard.began, tr.guard.ended)
+			if tr.guard.began != 0 || len(tr.guard.ended) != 1 || tr.guard.ended[0].Class != panicClass || tr.guard.ended[0].Ran != 0 {
+				t.Errorf("BeforeWork %d times, AfterAttempt with %#v, want never, and once with %#v", tr.guard.began, tr.guard.ended, panicClass)
 			}
-			if tr.outcome.Verdict != core.Failure || tr.outcome.Code != core.TypePanic {
-				t.Errorf("Outcome = %#v, want a failure by panic", tr.outcome)
+			if tr.outcome.Verdict != core.Failure || tr.outcome.ErrorType != "panic" || !tr.outcome.Judged {
+				t.Errorf("Since = %#v, want a failure by panic", tr.outcome)
 			}
 		})
 	}

@@ -9,57 +9,71 @@ import (
 
 // Source lends connections of type C. A pool is one.
 type Source[C any] interface {
-	// Acquire borrows a connection until the lease is given back. It waits no
-	// longer than ctx lasts, and returns ctx's error, or one that wraps it, if
-	// that ended the wait. An error with a method Class() Class says itself what
-	// it means. Safe for concurrent use.
+	// Acquire leases a connection. It waits no longer than ctx lasts, and returns
+	// ctx's error, or an error that wraps it, if ctx ended the wait. An error with
+	// a method Class() Class says itself what it means. Safe for concurrent use.
 	Acquire(ctx context.Context) (Lease[C], error)
 }
 
-// Lease is a borrowed connection. It is a value: copies stand for the same
-// loan, which ends with the first Release, Discard or Return on any of them.
-// The connection must not be used after that.
+// Lease is a connection that its holder may use. It is a value: all copies are the
+// same lease, which ends with the first Release, Discard or Return on any of them.
+// The connection must not be used after that. The zero Lease holds no connection;
+// only Conn may be called on it.
 type Lease[C any] struct {
 	conn   C
 	lender Lender
 	token  uint64
-	waited time.Duration
 }
 
-// Lender takes back what it lent.
+// Lender ends the leases of its connections.
 type Lender interface {
-	// Return ends the loan that token stands for. reason says why the
-	// connection is not kept as it is, and may be nil. Return reports whether
-	// this is news: false if another loan of the same connection, that was out
-	// at the same time, already reported the connection's failure. A token that
-	// is not out any more is counted and otherwise ignored.
+	// Return ends the lease with this token. reason says why the connection is
+	// not kept as it is, and may be nil. Return reports whether the failure of
+	// the connection is news: false if another lease of the same connection, held
+	// at the same time, reported it before. The token of a lease that has ended is
+	// counted and otherwise ignored.
 	Return(token uint64, fate ConnFate, reason error) (news bool)
 }
 
-// NewLease makes the lease of conn that lender will know by token. It is for
+// NewLease returns a lease of conn, which lender knows by token. It is for
 // implementations of [Source].
 func NewLease[C any](conn C, lender Lender, token uint64) Lease[C] {
 	return Lease[C]{conn: conn, lender: lender, token: token}
 }
 
-// After returns the lease of a caller who had to wait for it. A source that
-// says so keeps attempts from being held against the backend whose time went by
-// in the wait.
-func (l Lease[C]) After(wait time.Duration) Lease[C] {
-	l.waited = wait
+// WithWait returns the lease with the time that its caller waited for it. An
+// attempt that spent most of its time in that wait does not count against the
+// backend. WithWait is for implementations of [Source]. It allocates, because a
+// Lease has no field for the wait: a Lease fits into registers.
+func (l Lease[C]) WithWait(wait time.Duration) Lease[C] {
+	l.lender = &waitedLender{l.lender, wait}
 	return l
 }
 
-// Conn returns the borrowed connection.
+// waitedLender is the lender of a lease that its caller waited for.
+type waitedLender struct {
+	Lender
+	wait time.Duration
+}
+
+// waitFor returns how long the caller of a lease of lender waited for it.
+func waitFor(lender Lender) time.Duration {
+	if l, ok := lender.(*waitedLender); ok {
+		return l.wait
+	}
+	return 0
+}
+
+// Conn returns the connection.
 func (l Lease[C]) Conn() C { return l.conn }
 
-// Release gives the connection back as good.
+// Release ends the lease of a connection that is as good as before.
 func (l Lease[C]) Release() { l.lender.Return(l.token, Keep, nil) }
 
-// Discard gives the connection back to be closed, because of reason.
+// Discard ends the lease, and the connection is closed because of reason.
 func (l Lease[C]) Discard(reason error) { l.lender.Return(l.token, Broken, reason) }
 
-// Return gives the connection back in the state that fate says; see
+// Return ends the lease; fate says what becomes of the connection. See
 // [Lender.Return].
 func (l Lease[C]) Return(fate ConnFate, reason error) (news bool) {
 	return l.lender.Return(l.token, fate, reason)

@@ -28,13 +28,13 @@ func TestTheOperationTimeoutBoundsAllAttempts(t *testing.T) {
 			t.Errorf("Do took %v, want 5s", took)
 		}
 		timeout, ok := errors.AsType[*core.TimeoutError](err)
-		if !ok || timeout.Scope != core.ScopeOperation || timeout.Limit != 5*time.Second {
+		if !ok || !timeout.Operation || timeout.Limit != 5*time.Second {
 			t.Errorf("Do = %v, want a timeout of the operation after 5s", err)
 		}
 		if !errors.Is(err, core.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, core.ErrConnection) {
 			t.Errorf("Do = %v, want ErrTimeout and DeadlineExceeded, no ErrConnection", err)
 		}
-		if got := core.ErrorType(err); got != core.TypeTimeout {
+		if got := core.ErrorType(err); got != "timeout" {
 			t.Errorf("ErrorType = %s, want timeout", got)
 		}
 	})
@@ -104,6 +104,51 @@ func TestTheCallersCancelIsToldFromTheOperationTimeout(t *testing.T) {
 			t.Errorf("Do = %v (%s), want the cancel alone", err, core.ErrorType(err))
 		}
 	})
+}
+
+func TestACallSaysWhatTheEndOfItsDeadlineMeans(t *testing.T) {
+	tests := []struct {
+		name     string
+		timeout  time.Duration // the client's
+		deadline time.Duration // the caller's, 0: none
+		ours     bool
+	}{
+		{"the client's timeout", time.Second, 0, true},
+		{"the client's timeout before the caller's deadline", time.Second, time.Minute, true},
+		{"the caller's deadline before the client's timeout", time.Minute, time.Second, false},
+		{"the caller's deadline", 0, time.Second, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				if test.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, test.deadline)
+					defer cancel()
+				}
+				tr := newTrial(t, trialConfig{timeout: test.timeout, stage: func(next core.Handler) core.Handler {
+					return func(ctx context.Context, call *core.Call) error {
+						meaning := call.DeadlineError()
+						timeout, ok := errors.AsType[*core.TimeoutError](meaning)
+						if ok != test.ours || ok && (!timeout.Operation || timeout.Limit != time.Second) || !ok && meaning != context.DeadlineExceeded {
+							t.Errorf("DeadlineError = %#v, want ErrTimeout %t", meaning, test.ours)
+						}
+						if deadline, ok := call.Caller().Deadline(); !ok || time.Until(deadline) != time.Second {
+							t.Errorf("the caller's deadline is in %v, want in 1s", time.Until(deadline))
+						}
+						return next(ctx, call)
+					}
+				}})
+				_, _ = core.Do(ctx, tr.client, search, func(ctx context.Context, _ string) (string, error) {
+					if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != time.Second {
+						t.Errorf("the work's deadline is in %v, want in 1s", time.Until(deadline))
+					}
+					return "", nil
+				})
+			})
+		})
+	}
 }
 
 func TestATimeoutIsToldOnce(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
 )
 
 // How a caller's context ends, one second in.
@@ -72,20 +73,21 @@ func deadlineOfItsOwn(next core.Handler) core.Handler {
 	}
 }
 
-// The class of the end of a time, whose end it was.
+// What the attempts of these tests end with.
 var (
-	byCaller     = core.Class{Verdict: core.Neutral, Sent: true, Conn: core.Unclean, Code: core.TypeCanceled}
-	byDeadline   = core.Class{Verdict: core.Failure, OutOfTime: true, Sent: true, Conn: core.Unclean, Code: core.TypeDeadline}
-	byOperation  = core.Class{Verdict: core.Failure, OutOfTime: true, Sent: true, Conn: core.Unclean, Code: core.TypeTimeout}
-	byAttempt    = core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Conn: core.Unclean, Code: core.TypeTimeout}
-	unavailable  = core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Conn: core.Suspect, Code: "UNAVAILABLE"}
-	statement    = core.Class{Verdict: core.Success, Code: core.TypeOther}
-	rateLimited  = core.Class{Verdict: core.Neutral, Retryable: true, RetryAfter: time.Minute, Code: core.TypeRateLimited}
-	poolTimeout  = core.Class{Verdict: core.Neutral, Retryable: true, Code: core.TypePoolTimeout}
-	rejected     = core.Class{Verdict: core.Neutral, Code: core.TypeCircuitOpen}
-	dialFailed   = core.Class{Verdict: core.Failure, Retryable: true, Conn: core.Suspect, Code: "UNAVAILABLE"}
-	neverAsked   = core.Class{Verdict: core.Neutral, Code: core.TypeOther}
-	waitCanceled = core.Class{Verdict: core.Neutral, Conn: core.Unclean, Code: core.TypeCanceled}
+	succeeded    = core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}
+	byCaller     = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: core.TypeCanceled}
+	byDeadline   = core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: "deadline_exceeded"}
+	byOperation  = core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: "timeout"}
+	byAttempt    = core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Unclean, ErrorType: "timeout"}
+	unavailable  = core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect, ErrorType: "UNAVAILABLE"}
+	statement    = core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}
+	rateLimited  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, RetryAfter: time.Minute, ErrorType: core.TypeRateLimited}
+	poolTimeout  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "pool_timeout"}
+	rejected     = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: "circuit_open"}
+	dialFailed   = core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Suspect, ErrorType: "UNAVAILABLE"}
+	neverAsked   = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}
+	waitCanceled = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: core.TypeCanceled}
 )
 
 // TestTheVerdictOfAnAttempt is the table of verdicts, as far as it is decided
@@ -103,16 +105,17 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		is     []error // what Do's error is
 		not    []error // and what it is not
 		fate   fates
+		late   bool // OutOfTime
 		unseen bool // no attempt came to the end of the chain
 	}{
-		{name: "nil", work: fail(), want: core.Class{}, fate: fates{core.Keep}},
+		{name: "nil", work: fail(), want: succeeded, fate: fates{core.Keep}},
 		{
 			name: "nil, though the attempt's time was over", trialConfig: trialConfig{stage: limit(time.Second)},
-			work: hangWith(nil), ran: time.Second, fate: fates{core.Keep},
+			work: hangWith(nil), want: succeeded, ran: time.Second, fate: fates{core.Keep},
 		},
 		{
 			name: "nil, though the caller has gone", caller: canceled,
-			work: hangWith(nil), ran: time.Second, fate: fates{core.Keep},
+			work: hangWith(nil), want: succeeded, ran: time.Second, fate: fates{core.Keep},
 		},
 
 		{
@@ -125,7 +128,7 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		},
 		{
 			name: "canceled by the caller, and the backend blames the connection", caller: canceled, work: hangWith(errUnavailable),
-			want: core.Class{Verdict: core.Neutral, Sent: true, Conn: core.Unclean, Code: core.TypeCanceled},
+			want: core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: core.TypeCanceled},
 			ran:  time.Second, is: []error{context.Canceled, errUnavailable}, fate: fates{core.Unclean},
 		},
 		{
@@ -149,8 +152,8 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 			want: waitCanceled, is: []error{context.Canceled},
 		},
 		{
-			name: "canceled by the caller while waiting in a pool", caller: canceled, trialConfig: trialConfig{acquire: waitFor(exhausted{})},
-			want: waitCanceled, is: []error{context.Canceled, exhausted{}},
+			name: "canceled by the caller while waiting in a pool", caller: canceled, trialConfig: trialConfig{acquire: waitFor(coretest.Exhausted{})},
+			want: waitCanceled, is: []error{context.Canceled, coretest.Exhausted{}},
 		},
 		{
 			name: "canceled by the caller while waiting, and the source answers", caller: canceled, trialConfig: trialConfig{acquire: waitFor(errStatement)},
@@ -159,27 +162,27 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 
 		{
 			name: "the caller's deadline while it ran", caller: deadline, work: hang,
-			want: byDeadline, ran: time.Second, is: []error{context.DeadlineExceeded}, not: []error{core.ErrTimeout}, fate: fates{core.Unclean},
+			want: byDeadline, late: true, ran: time.Second, is: []error{context.DeadlineExceeded}, not: []error{core.ErrTimeout}, fate: fates{core.Unclean},
 		},
 		{
 			name: "the caller's deadline with a cause", caller: deadlineBecause, work: hangWith(errCause),
-			want: byDeadline, ran: time.Second, is: []error{context.DeadlineExceeded, errCause}, fate: fates{core.Unclean},
+			want: byDeadline, late: true, ran: time.Second, is: []error{context.DeadlineExceeded, errCause}, fate: fates{core.Unclean},
 		},
 		{
 			name: "the caller's deadline inside a limited attempt", caller: deadline, trialConfig: trialConfig{stage: limit(time.Minute)},
-			work: hang, want: byDeadline, ran: time.Second, is: []error{context.DeadlineExceeded}, not: []error{core.ErrTimeout}, fate: fates{core.Unclean},
+			work: hang, want: byDeadline, late: true, ran: time.Second, is: []error{context.DeadlineExceeded}, not: []error{core.ErrTimeout}, fate: fates{core.Unclean},
 		},
 		{
-			name: "the caller's deadline while waiting in a pool", caller: deadline, trialConfig: trialConfig{acquire: waitFor(exhausted{})},
-			want: poolTimeout, is: []error{exhausted{}},
+			name: "the caller's deadline while waiting in a pool", caller: deadline, trialConfig: trialConfig{acquire: waitFor(coretest.Exhausted{})},
+			want: poolTimeout, is: []error{coretest.Exhausted{}},
 		},
 		{
 			name: "the caller's deadline while waiting for a source without errors of its own", caller: deadline, trialConfig: trialConfig{acquire: waitFor(nil)},
-			want: core.Class{Verdict: core.Neutral, Retryable: true, Code: core.TypeDeadline}, is: []error{context.DeadlineExceeded},
+			want: core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, ErrorType: "deadline_exceeded"}, is: []error{context.DeadlineExceeded},
 		},
 		{
 			name: "the operation timeout", trialConfig: trialConfig{timeout: time.Second}, work: hang,
-			want: byOperation, ran: time.Second, is: []error{core.ErrTimeout, context.DeadlineExceeded}, fate: fates{core.Unclean},
+			want: byOperation, late: true, ran: time.Second, is: []error{core.ErrTimeout, context.DeadlineExceeded}, fate: fates{core.Unclean},
 		},
 
 		{
@@ -196,12 +199,12 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		},
 		{
 			name: "the attempt's timeout, and the work has an error of its own", trialConfig: trialConfig{stage: limit(time.Second)},
-			work: hangWith(errLimited), want: core.Class{Verdict: core.Failure, Retryable: true, Conn: core.Unclean, Code: core.TypeTimeout},
+			work: hangWith(errLimited), want: core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Unclean, ErrorType: "timeout"},
 			ran: time.Second, is: []error{core.ErrTimeout, errLimited}, fate: fates{core.Unclean},
 		},
 		{
-			name: "the attempt's timeout while waiting in a pool", trialConfig: trialConfig{stage: limit(time.Second), acquire: waitFor(exhausted{})},
-			want: poolTimeout, is: []error{exhausted{}}, not: []error{core.ErrTimeout},
+			name: "the attempt's timeout while waiting in a pool", trialConfig: trialConfig{stage: limit(time.Second), acquire: waitFor(coretest.Exhausted{})},
+			want: poolTimeout, is: []error{coretest.Exhausted{}}, not: []error{core.ErrTimeout},
 		},
 		{
 			name: "a deadline of a user's own stage", trialConfig: trialConfig{stage: deadlineOfItsOwn}, work: hang,
@@ -210,13 +213,13 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		{
 			name: "a deadline of the work's own", // nobody's clock but its own
 			work: func(context.Context, string) (string, error) { return "", context.DeadlineExceeded },
-			want: core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Code: core.TypeDeadline},
+			want: core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep, ErrorType: "deadline_exceeded"},
 			is:   []error{context.DeadlineExceeded}, not: []error{core.ErrTimeout}, fate: fates{core.Keep},
 		},
 		{
 			name: "a cancel of the work's own",
 			work: func(context.Context, string) (string, error) { return "", context.Canceled },
-			want: core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Code: core.TypeCanceled},
+			want: core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep, ErrorType: core.TypeCanceled},
 			is:   []error{context.Canceled}, fate: fates{core.Keep},
 		},
 		{
@@ -224,7 +227,7 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 			want: byCaller, ran: time.Second, is: []error{context.Canceled}, fate: fates{core.Unclean},
 		},
 
-		{name: "no connection", trialConfig: trialConfig{acquire: acquire(exhausted{})}, want: poolTimeout, is: []error{exhausted{}}},
+		{name: "no connection", trialConfig: trialConfig{acquire: acquire(coretest.Exhausted{})}, want: poolTimeout, is: []error{coretest.Exhausted{}}},
 		{name: "a dial failed", trialConfig: trialConfig{acquire: acquire(errUnavailable)}, want: dialFailed, is: []error{errUnavailable}},
 		{
 			name: "the backend refused the connection as it refuses a statement", trialConfig: trialConfig{acquire: acquire(errStatement)},
@@ -254,12 +257,12 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		},
 		{
 			name: "not ready", work: fail(errNotReady), is: []error{errNotReady}, fate: fates{core.Keep},
-			want: core.Class{Verdict: core.Neutral, Retryable: true, ReadOnlyRetry: true, Code: core.TypeOther},
+			want: core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep, ErrorType: core.TypeOther},
 		},
 		{name: "unavailable", work: fail(errUnavailable), want: unavailable, is: []error{errUnavailable}, fate: fates{core.Suspect}},
 		{
 			name: "unavailable, as others on that connection said before", trialConfig: trialConfig{stale: true}, work: fail(errUnavailable),
-			want: core.Class{Verdict: core.Neutral, Retryable: true, Sent: true, Conn: core.Suspect, Code: "UNAVAILABLE"},
+			want: core.Class{Verdict: core.Neutral, Retry: core.RetryIfIdempotent, Conn: core.Suspect, ErrorType: "UNAVAILABLE"},
 			is:   []error{errUnavailable}, fate: fates{core.Suspect},
 		},
 		{
@@ -273,7 +276,7 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		},
 		{
 			name: "the work awaited one that panicked", work: fail(fmt.Errorf("future: %w", core.ErrPanic)),
-			want: core.Class{Verdict: core.Failure, Sent: true, Code: core.TypePanic}, is: []error{core.ErrPanic}, fate: fates{core.Keep},
+			want: core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: "panic"}, is: []error{core.ErrPanic}, fate: fates{core.Unclean},
 		},
 	}
 	for _, test := range tests {
@@ -308,33 +311,40 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 				if (err == nil) != (len(test.is) == 0) {
 					t.Errorf("Do = %v, want %v", err, test.is)
 				}
-				if err != nil && core.ErrorType(err) != test.want.Code {
-					t.Errorf("ErrorType(%v) = %s, the class says %s", err, core.ErrorType(err), test.want.Code)
+				if err != nil && core.ErrorType(err) != test.want.ErrorType {
+					t.Errorf("ErrorType(%v) = %s, the class says %s", err, core.ErrorType(err), test.want.ErrorType)
 				}
-				if tr.outcome != test.want {
-					t.Errorf("Outcome = %#v\nwant %#v", tr.outcome, test.want)
+				if tr.outcome.Class != test.want {
+					t.Errorf("Since = %#v\nwant %#v", tr.outcome.Class, test.want)
 				}
-				if tr.ran != test.ran {
-					t.Errorf("Ran = %v, want %v", tr.ran, test.ran)
+				if e, ok := errors.AsType[*core.Error](err); ok && e.Outcome != tr.outcome {
+					t.Errorf("the error carries %#v\nthe outermost stage saw %#v", e.Outcome, tr.outcome)
+				}
+				if tr.outcome.Ran != test.ran {
+					t.Errorf("Ran = %v, want %v", tr.outcome.Ran, test.ran)
+				}
+				if tr.outcome.OutOfTime != test.late {
+					t.Errorf("OutOfTime = %t, want %t", tr.outcome.OutOfTime, test.late)
 				}
 				if !slices.Equal(tr.fates, test.fate) {
 					t.Errorf("returned as %v, want %v", tr.fates, test.fate)
 				}
-				if tr.reached == test.unseen {
-					t.Errorf("Reached = %t, want %t", tr.reached, !test.unseen)
+				if tr.outcome.Reached == test.unseen {
+					t.Errorf("Reached = %t, want %t", tr.outcome.Reached, !test.unseen)
 				}
-				if held := test.work != nil && !(test.stale && test.want.Verdict == core.Neutral); tr.judged != (held || tr.reached && test.want.Verdict == core.Failure) {
-					t.Errorf("Judged = %t with a connection held: %t", tr.judged, held)
+				held := test.work != nil && !(test.stale && test.want.Verdict == core.Neutral)
+				if judged := held && !tr.outcome.Rejected || test.want.Verdict == core.Failure; tr.outcome.Judged != judged {
+					t.Errorf("Judged = %t with a connection held: %t", tr.outcome.Judged, held)
 				}
 				wantEnded := 1
 				if test.unseen {
 					wantEnded = 0
 				}
 				if len(tr.guard.ended) != wantEnded || tr.guard.began != len(test.fate) {
-					t.Errorf("Began %d times, Ended %d times, want %d, %d", tr.guard.began, len(tr.guard.ended), len(test.fate), wantEnded)
+					t.Errorf("BeforeWork %d times, AfterAttempt %d times, want %d, %d", tr.guard.began, len(tr.guard.ended), len(test.fate), wantEnded)
 				}
 				if tr.source.Out() != 0 {
-					t.Errorf("%d loans are out, want none", tr.source.Out())
+					t.Errorf("%d leases are out, want none", tr.source.Out())
 				}
 			})
 		})
@@ -354,13 +364,13 @@ func TestAnOperationIsJudgedByItsLastAttemptThatWasNotRefused(t *testing.T) {
 		err  error
 	}
 	failed, answered := attempt{inWork, errUnavailable}, attempt{inWork, errStatement}
-	noConn, noDial := attempt{onAcquire, exhausted{}}, attempt{onAcquire, errUnavailable}
+	noConn, noDial := attempt{onAcquire, coretest.Exhausted{}}, attempt{onAcquire, errUnavailable}
 	refused, slowed := attempt{byStage, errRefused}, attempt{inWork, errLimited}
 	tests := []struct {
 		name     string
 		attempts []attempt
 		outcome  core.Class
-		last     core.Class // what a stage that repeats acts on
+		last     core.Class // of the last attempt alone: what a stage that repeats acts on
 	}{
 		{"failed, then no connection", []attempt{failed, noConn}, unavailable, poolTimeout},
 		{"failed, then refused", []attempt{failed, refused}, unavailable, rejected},
@@ -375,12 +385,12 @@ func TestAnOperationIsJudgedByItsLastAttemptThatWasNotRefused(t *testing.T) {
 		{"failed, then rate limited", []attempt{failed, slowed}, rateLimited, rateLimited},
 		{"dial failed, then no connection", []attempt{noDial, noConn}, dialFailed, poolTimeout},
 		{"failed, then dial failed", []attempt{failed, noDial}, dialFailed, dialFailed},
-		{"failed, then it worked", []attempt{failed, {inWork, nil}}, core.Class{}, core.Class{}},
+		{"failed, then it worked", []attempt{failed, {inWork, nil}}, succeeded, succeeded},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var n int // of the attempt, from 0
-			var last core.Class
+			var last core.Outcome
 			stage := func(next core.Handler) core.Handler {
 				return func(ctx context.Context, call *core.Call) (err error) {
 					for n = range test.attempts {
@@ -393,7 +403,7 @@ func TestAnOperationIsJudgedByItsLastAttemptThatWasNotRefused(t *testing.T) {
 						} else {
 							err = next(ctx, call)
 						}
-						last = call.LastAttempt(mark, err)
+						last = call.LastSince(mark, err)
 					}
 					return err
 				}
@@ -404,20 +414,23 @@ func TestAnOperationIsJudgedByItsLastAttemptThatWasNotRefused(t *testing.T) {
 				}
 				return nil
 			}})
-			_, _ = core.Do(t.Context(), tr.client, search, func(context.Context, string) (string, error) {
+			_, err := core.Do(t.Context(), tr.client, search, func(context.Context, string) (string, error) {
 				return "", test.attempts[n].err
 			})
-			if tr.outcome != test.outcome {
-				t.Errorf("Outcome = %#v\nwant %#v", tr.outcome, test.outcome)
+			if tr.outcome.Class != test.outcome {
+				t.Errorf("Since = %#v\nwant %#v", tr.outcome.Class, test.outcome)
 			}
-			if last != test.last {
-				t.Errorf("LastAttempt = %#v\nwant %#v", last, test.last)
+			if last.Class != test.last {
+				t.Errorf("LastSince = %#v\nwant %#v", last.Class, test.last)
+			}
+			if e, ok := errors.AsType[*core.Error](err); ok && e.Outcome != tr.outcome {
+				t.Errorf("the error carries %#v\nthe outermost stage saw %#v", e.Outcome, tr.outcome)
 			}
 		})
 	}
 }
 
-func TestOutcomeIsNotDeceivedByAJoinedError(t *testing.T) {
+func TestSinceIsNotDeceivedByAJoinedError(t *testing.T) {
 	// What retry returns joins the attempts' errors; the rejection among them
 	// must not hide the failure, nor the failure an answer.
 	tests := []struct {
@@ -435,14 +448,18 @@ func TestOutcomeIsNotDeceivedByAJoinedError(t *testing.T) {
 				return func(ctx context.Context, call *core.Call) error { return errors.Join(test.join, next(ctx, call)) }
 			}})
 			_, _ = core.Do(t.Context(), tr.client, search, test.work)
-			if tr.outcome != test.want {
-				t.Errorf("Outcome = %#v, want %#v", tr.outcome, test.want)
+			if tr.outcome.Class != test.want {
+				t.Errorf("Since = %#v, want %#v", tr.outcome.Class, test.want)
 			}
 		})
 	}
 }
 
 func TestAStageThatSpoilsAGoodAnswerIsActedOnButNotBlamedOnTheBackend(t *testing.T) {
+	synctest.Test(t, spoiled)
+}
+
+func spoiled(t *testing.T) {
 	tr := newTrial(t, trialConfig{stage: func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
 			if err := next(ctx, call); err != nil {
@@ -451,13 +468,21 @@ func TestAStageThatSpoilsAGoodAnswerIsActedOnButNotBlamedOnTheBackend(t *testing
 			return errUnavailable
 		}
 	}})
-	_, err := core.Do(t.Context(), tr.client, search, fail())
-	if !errors.Is(err, errUnavailable) || tr.outcome.Verdict != core.Success || tr.last != unavailable {
-		t.Errorf("Do = %v, Outcome = %#v, LastAttempt = %#v, want a success of the backend and %#v", err, tr.outcome, tr.last, unavailable)
+	_, err := core.Do(t.Context(), tr.client, search, func(context.Context, string) (string, error) {
+		time.Sleep(time.Second)
+		return "result", nil
+	})
+	for who, o := range map[string]core.Outcome{"Since": tr.outcome, "LastSince": tr.last} {
+		if !o.Reached || !o.Judged || o.Ran != time.Second {
+			t.Errorf("%s = %#v, want it reached, judged and to have run 1s", who, o)
+		}
+	}
+	if !errors.Is(err, errUnavailable) || tr.outcome.Verdict != core.Success || tr.last.Class != unavailable {
+		t.Errorf("Do = %v, Since = %#v, LastSince = %#v, want a success of the backend and %#v", err, tr.outcome, tr.last, unavailable)
 	}
 }
 
-func TestTheDefaultClassifierBlamesNoConnectionForAnEndOfTime(t *testing.T) {
+func TestWithoutAClassifierNoConnectionIsBlamedForAnEndOfTime(t *testing.T) {
 	// A shared connection that is suspect is passed over, and the failures of all
 	// who were on it count once. An end of time says nothing of that kind.
 	tests := []struct {
@@ -480,12 +505,12 @@ func TestTheDefaultClassifierBlamesNoConnectionForAnEndOfTime(t *testing.T) {
 						return next(ctx, call)
 					}
 				}
-				client := newClient(t, core.ClientConfig[string]{Source: &tr.source, Middleware: core.Chain(watch, test.stage)})
+				client := newClient(t, core.ClientConfig[string]{Source: &tr.source, Middleware: core.Compose(watch, test.stage)})
 				ctx, cancel := test.end(t.Context())
 				defer cancel()
 				_, err := core.Do(ctx, client, search, hang)
 				if !slices.Equal(tr.fates, fates{core.Unclean}) || len(tr.guard.ended) != 1 || tr.guard.ended[0].Verdict != test.want {
-					t.Errorf("Do = %v: returned as %v, classes %#v, want Unclean and %v", err, tr.fates, tr.guard.ended, test.want)
+					t.Errorf("Do = %v: returned as %v, outcomes %#v, want Unclean and %v", err, tr.fates, tr.guard.ended, test.want)
 				}
 			})
 		})

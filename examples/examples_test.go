@@ -6,7 +6,9 @@ package examples
 import (
 	"bytes"
 	"context"
+	"go/ast"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"os"
 	"os/exec"
@@ -57,10 +59,84 @@ func TestNofx(t *testing.T) {
 func TestMiddleware(t *testing.T) {
 	const want = `level=WARN msg="attempt failed" op=Ask attempt=1 error="line is noisy"
 answer to everything
-trace > breaker > retry > audit > timeout
+breaker > retry > audit > timeout
 `
 	if out := run(t, "middleware"); out != want {
 		t.Errorf("it printed\n%s\nwant\n%s", out, want)
+	}
+}
+
+// shortPrograms says how many lines of code a whole program may have, as the
+// README promises: all of a file but its imports, comments and blank lines.
+var shortPrograms = map[string]int{
+	"nofx/main.go":       40,
+	"middleware/main.go": 25, // beside the backend and the stage
+}
+
+func TestProgramsAreShort(t *testing.T) {
+	for name, most := range shortPrograms {
+		lines, err := linesOfCode(name)
+		if err != nil {
+			t.Error(err)
+		}
+		if lines == 0 || lines > most {
+			t.Errorf("%s has %d lines of code, want at most %d", name, lines, most)
+		}
+		t.Logf("%s has %d lines of code", name, lines)
+	}
+}
+
+// linesOfCode counts the lines of a file that hold a token of a declaration,
+// without those of imports.
+func linesOfCode(name string) (int, error) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	begin := set.Position(file.Name.End()).Offset
+	for _, decl := range file.Decls {
+		if d, ok := decl.(*ast.GenDecl); ok && d.Tok == token.IMPORT {
+			begin = set.Position(d.End()).Offset
+		}
+	}
+	var s scanner.Scanner
+	source := set.AddFile(name, -1, len(text)-begin)
+	s.Init(source, text[begin:], nil, 0) // without comments
+	lines := map[int]bool{}
+	for {
+		pos, tok, literal := s.Scan()
+		if tok == token.EOF {
+			return len(lines), nil
+		}
+		if tok != token.SEMICOLON || literal == ";" { // the scanner adds others at the ends of lines
+			lines[source.Line(pos)] = true
+		}
+	}
+}
+
+// The README promises a stage in ten lines.
+func TestAStageTakesTenLines(t *testing.T) {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "middleware/audit.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, decl := range file.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && f.Name.Name == "NewAudit" {
+			found = true
+			if lines := set.Position(f.Body.End()).Line - set.Position(f.Body.Pos()).Line - 1; lines > 10 {
+				t.Errorf("NewAudit has %d lines", lines)
+			}
+		}
+	}
+	if !found {
+		t.Error("there is no NewAudit")
 	}
 }
 
@@ -77,8 +153,8 @@ func TestRecipes(t *testing.T) {
 	}
 }
 
-// An example is a program. Package seed is none: its examples are those of the
-// testing package, with the output that they must have.
+// Every folder holds a program, except for seed: its examples are functions that
+// package testing runs and compares with their output.
 func TestExamplesArePrograms(t *testing.T) {
 	files, err := filepath.Glob("*/*.go")
 	if err != nil || len(files) == 0 {

@@ -4,7 +4,6 @@ package fxmodule
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,52 +13,55 @@ import (
 
 	"go.uber.org/fx"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
-	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/pool"
 )
 
-// Backend is what a client should know of the backend behind a pool.Factory.
-// All fields are optional; provide one beside the factory.
-type Backend[C any] struct {
-	// Pool configures the pool.
-	Pool pool.Config
-	// Classifier tells what the errors mean that operations return. Without one
-	// every error, also one of the operation's own such as "not found", counts as
-	// a failure of the backend; see core.Classify.
-	Classifier core.Classifier
-	// Probe returns a probe that asks for a sign of life, past the chain, on a
-	// connection of the pool. It feeds the health gate; see health.Config.Probe.
-	Probe func(*pool.Pool[C]) func(context.Context) error
-	// Telemetry describes the backend in spans and metrics: its system name,
-	// address and so on.
-	Telemetry []otelx.Option
-}
-
-// Client provides a *pool.Pool[C] and a *core.Client[C], made of the
-// pool.Factory[C] in the graph. Both are closed when the application stops.
+// Client provides a *penstock.Client[C], and the *core.Client[C] and *pool.Pool[C]
+// within it. The graph must hold a penstock.Backend[C] or a pool.Factory[C]. It may
+// hold both, if the Backend leaves the Factory out. The client starts and stops
+// with the application, see [StartMode].
+//
+// The client is configured by [Config] alone; a penstock.Config in the graph that
+// no option gives to the client is an error. fx makes only what is asked for, and
+// does not tell of the rest: a Backend, Factory or penstock.Config with a name that
+// no client has is ignored, and so is a Backend or Factory without any client.
 func Client[C any](opts ...Option) fx.Option {
 	if name := Name(opts...); strings.ContainsAny(name, "\"`\\") {
 		return fx.Error(fmt.Errorf("fxmodule: the name %q of a client must be usable in a struct tag", name))
 	}
-	tag := NameTag(opts...)
-	construct := func(d deps, f pool.Factory[C], b Backend[C], own []core.Stage) (*pool.Pool[C], *core.Client[C], error) {
-		return build(d, opts, f, b, own)
+	tag, own := NameTag(opts...), stagesOf(Name(opts...))
+	optional := strings.TrimSpace(tag + ` optional:"true"`)
+	construct := func(d deps, f pool.Factory[C], b penstock.Backend[C], cfg penstock.Config, own []middleware.Stage) (*penstock.Client[C], *core.Client[C], *pool.Pool[C], error) {
+		s := d.in.Shared.resolve(opts)
+		if s.client == nil && !reflect.ValueOf(cfg).IsZero() {
+			return nil, nil, nil, fmt.Errorf("fxmodule: a client of %v does not take the penstock.Config in the graph: make it before the application, and pass it to fxmodule.Config as an option of the client or of Module", reflect.TypeFor[C]())
+		}
+		c, err := build(d, s, f, b, own)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		return c, c.Client, c.Pool(), nil
 	}
-	own := stagesOf(Name(opts...))
 	return fx.Module("penstock.client["+reflect.TypeFor[C]().String()+"]",
 		fx.Provide(newDeps, fx.Private),
 		fx.Provide(fx.Annotate(construct,
-			fx.ParamTags("", tag, tag+` optional:"true"`, own),
-			fx.ResultTags(tag, tag),
+			fx.ParamTags("", optional, optional, optional, own),
+			fx.ResultTags(tag, tag, tag),
 		)),
+		fx.Supply(fx.Annotate(clientName(Name(opts...)), fx.ResultTags(`group:"penstock.clients"`))),
 	)
 }
 
-// deps is what a client takes from the graph besides its own backend. fx wants
-// a struct with optional fields in one constructor, and tags that depend on
-// the client's name in another, so deps carries the former to the latter.
+// clientName is the name of a client of the application.
+type clientName string
+
+// deps is what every client takes from the graph. fx allows optional fields only
+// in a parameter struct, and tags that are made at run time only outside of one.
+// One constructor takes the struct and returns deps, another takes deps and what
+// is tagged with the client's name.
 type deps struct{ in depsIn }
 
 type depsIn struct {
@@ -68,52 +70,51 @@ type depsIn struct {
 	Shared    *shared      `optional:"true"`
 	Logger    *slog.Logger `optional:"true"`
 	Providers providers
-	Stages    []core.Stage `group:"penstock.stages"`
+	Stages    []middleware.Stage `group:"penstock.stages"`
 }
 
 func newDeps(in depsIn) deps { return deps{in} }
 
-func build[C any](d deps, opts []Option, f pool.Factory[C], b Backend[C], own []core.Stage) (*pool.Pool[C], *core.Client[C], error) {
-	if f == nil {
-		return nil, nil, errors.New("fxmodule: the pool.Factory is nil")
+func build[C any](d deps, s settings, f pool.Factory[C], b penstock.Backend[C], own []middleware.Stage) (*penstock.Client[C], error) {
+	conn, named := reflect.TypeFor[C](), ""
+	if s.name != "" {
+		named = fmt.Sprintf(" with the name %q", s.name)
 	}
-	s := d.in.Shared.resolve(opts)
-	// The name must tell this client from the others of the application.
-	b.Pool.Name = cmp.Or(b.Pool.Name, s.name, strings.TrimLeft(reflect.TypeFor[C]().String(), "*"))
-	if s.start > StartLazy {
-		return nil, nil, fmt.Errorf("fxmodule: unknown start mode %d", s.start)
+	switch {
+	case s.start > StartLazy:
+		return nil, fmt.Errorf("fxmodule: unknown start mode %d", s.start)
+	case b.Factory == nil && f == nil:
+		return nil, fmt.Errorf("fxmodule: a client of %v has no factory: provide a pool.Factory[%v] or a penstock.Backend[%v]%s", conn, conn, conn, named)
+	case b.Factory != nil && f != nil:
+		return nil, fmt.Errorf("fxmodule: a client of %v has two factories: leave out the pool.Factory[%v]%s or the Factory of its penstock.Backend", conn, conn, named)
+	case b.Factory == nil:
+		b.Factory = f
 	}
-	tracer, meter, err := d.in.Providers.pick(s)
-	if err != nil {
-		return nil, nil, err
+	// Pool names tell the clients of an application apart.
+	b.Pool.Name = cmp.Or(b.Pool.Name, s.name)
+	var cfg penstock.Config
+	if s.client != nil {
+		cfg = *s.client
 	}
-	telemetry := slices.Concat(
-		[]otelx.Option{otelx.WithTracerProvider(tracer), otelx.WithMeterProvider(meter), otelx.WithPoolName(b.Pool.Name)},
-		b.Telemetry,
-	)
-	observer, observerErr := otelx.NewObserver(telemetry...)
-	cfg := core.ClientConfig[C]{Classifier: b.Classifier, Timeout: s.timeout}
-	if observerErr == nil && observer.Enabled() { // without anybody who listens, the chain is not slowed down
-		cfg.Observer = observer
-		b.Pool.Observer = observer
-		s.chain.Health.Observer = observer
+	if cfg.Logger == nil {
+		cfg.Logger = logger(d.in.Logger)
 	}
-	p, poolErr := pool.New(f, b.Pool)
-	cfg.Source = p
-	if b.Probe != nil && s.chain.Health.Probe == nil {
-		s.chain.Health.Probe = func(ctx context.Context) error { return b.Probe(p)(ctx) }
+	var err error
+	if cfg.Observer == nil {
+		if cfg.TracerProvider, cfg.MeterProvider, err = d.in.Providers.pick(cfg.TracerProvider, cfg.MeterProvider); err != nil {
+			return nil, err
+		}
 	}
-	s.chain.Name = cmp.Or(s.chain.Name, b.Pool.Name)
-	s.chain.Stages = slices.Concat(s.chain.Stages, d.in.Stages, own)
-	client, clientErr := middleware.NewClient(cfg, s.chain)
-	if err := errors.Join(observerErr, poolErr, clientErr); err != nil { // all that is wrong, in one error
-		return nil, nil, err
+	if s.order != nil {
+		cfg.Chain.Order = s.order
 	}
-	// Last, because nobody takes it back if a constructor fails.
-	if err := observer.RegisterPool(p.Name(), p.Stats); err != nil {
-		return nil, nil, err
+	cfg.Chain.Stages = slices.Concat(cfg.Chain.Stages, d.in.Stages, own)
+	cfg.Chain, err = cfg.Chain.Without(s.without...)
+	client, clientErr := penstock.New(b, cfg)
+	if err := errors.Join(err, clientErr); err != nil {
+		return nil, err
 	}
-	l := &lifecycle[C]{mode: s.start, pool: p, client: client, observer: observer, meter: meter, logger: logger(d.in.Logger)}
+	l := &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger}
 	d.in.Lifecycle.Append(fx.StartStopHook(l.start, l.stop))
-	return p, client, nil
+	return client, nil
 }

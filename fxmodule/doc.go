@@ -6,24 +6,29 @@
 //		fxmodule.Module(),
 //		fxmodule.Telemetry(),
 //		fxmodule.Client[*Conn](),
-//		fx.Provide(NewFactory), // of pool.Factory[*Conn]
+//		fx.Supply(penstock.Backend[*Conn]{Factory: Dialer{}, Classifier: classify}),
 //		fxmodule.AsMiddleware(NewAudit, fxmodule.After("retry")),
-//		fx.Invoke(func(client *core.Client[*Conn]) { ... }),
+//		fx.Invoke(func(client *penstock.Client[*Conn]) { ... }),
 //	)
 //
-// [Client] provides a *pool.Pool[C] and a *core.Client[C] for one type of
-// connection; package milvusfx does it for Milvus. [Module] holds what all
-// clients of the application share. [AsMiddleware] adds a stage of one's own.
+// [Client] provides a client, and its pool, of one type of connection; package
+// milvusfx does so for Milvus. [Module] sets what all clients of the application
+// share. [AsMiddleware] adds a stage of the application's own.
 //
-// fx shuffles value groups on purpose, so the order of stages never depends on
-// it: it comes from [Order] and from [Before] and [After] alone.
+// The order of the stages comes from [Order], [Before] and [After] alone: fx
+// shuffles value groups, and Penstock does not rely on their order.
 //
-// Telemetry providers are taken, in this order, from the options
-// [TracerProvider] and [MeterProvider], from the application's graph (as the
-// interface or as the SDK's type), from [Telemetry], and from OpenTelemetry's
-// globals.
+// A client takes its telemetry providers from the first of these that has one: the
+// option [Config], the application's graph (as the
+// interface or as the type of the SDK), [Telemetry], and OpenTelemetry's globals.
 //
-// At start a client dials its pool, or not, as [StartMode] says. At stop each
-// client drains within half of the time that is left, and telemetry is flushed
-// last. Nothing here is needed to use Penstock without fx.
+// [StartMode] says whether a client dials when the application starts. When the
+// application stops, each client drains within half of the remaining time, and
+// telemetry is flushed last.
+//
+// fx wraps the error of a constructor in a description of the graph. dig.RootCause
+// of go.uber.org/dig returns the error itself, which names the client, the fault
+// and the remedy.
+//
+// An application without fx uses package penstock in the same way.
 package fxmodule

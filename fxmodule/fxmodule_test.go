@@ -3,9 +3,11 @@
 package fxmodule_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -19,22 +21,25 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/otelx/sdk"
 	"github.com/penstock-go/penstock/pool"
 )
 
 type conn struct{ from string }
 
-// factory makes conns and writes down what happens to them.
+// factory makes conns and records what happens to them.
 type factory struct {
 	name  string
 	err   error         // of Dial
-	block chan struct{} // Dial waits for it to close, if it is not nil
+	block chan struct{} // Dial waits until it is closed; nil disables it
 	mu    sync.Mutex
 	log   []string
 }
@@ -75,23 +80,29 @@ func provide(f *factory) fx.Option {
 	return fx.Provide(func() pool.Factory[*conn] { return f })
 }
 
-type client = *core.Client[*conn]
+type client = *penstock.Client[*conn]
 
 var op = core.Op{Name: "Get", Safety: core.ReadOnly}
 
-// get returns the name of the factory whose conn the client lends.
+// get returns the name of the factory that made the client's connection.
 func get(ctx context.Context, c client) (string, error) {
 	return core.Do(ctx, c, op, func(_ context.Context, c *conn) (string, error) { return c.from, nil })
 }
 
 func TestAClientIsWiredStartedAndStopped(t *testing.T) {
 	f := &factory{name: "main"}
-	var c client
-	var p *pool.Pool[*conn]
+	var (
+		c   client
+		p   *pool.Pool[*conn]
+		ops *core.Client[*conn]
+	)
 	app := fxtest.New(t,
 		fxmodule.Module(), fxmodule.Telemetry(), fxmodule.Client[*conn](), provide(f),
-		fx.Populate(&c, &p),
+		fx.Populate(&c, &p, &ops),
 	)
+	if p != c.Pool() || ops != c.Client {
+		t.Error("the pool and the core client in the graph are not those of the client")
+	}
 	app.RequireStart()
 	if got := f.notes(); !slices.Equal(got, []string{"dial"}) {
 		t.Errorf("after an eager start: %v, want a dial", got)
@@ -99,8 +110,7 @@ func TestAClientIsWiredStartedAndStopped(t *testing.T) {
 	if got, err := get(t.Context(), c); got != "main" || err != nil {
 		t.Errorf("Do = %q, %v, want main", got, err)
 	}
-	chain, _ := core.Part[*middleware.Chain](c)
-	if got, want := chain.String(), "trace > breaker > retry > timeout"; got != want {
+	if got, want := c.Chain().String(), "breaker > retry > timeout"; got != want {
 		t.Errorf("chain = %q, want %q", got, want)
 	}
 	app.RequireStop()
@@ -125,8 +135,8 @@ func TestTheGraphIsValid(t *testing.T) {
 func pass(next core.Handler) core.Handler { return next }
 
 // stage returns a constructor of a stage that does nothing.
-func stage(name string) func() core.Stage {
-	return func() core.Stage { return core.Stage{Name: name, Middleware: pass} }
+func stage(name string) func() middleware.Stage {
+	return func() middleware.Stage { return middleware.Stage{Name: name, Middleware: pass} }
 }
 
 func names(t *testing.T, opts ...fx.Option) string {
@@ -136,8 +146,7 @@ func names(t *testing.T, opts ...fx.Option) string {
 	if err := app.Err(); err != nil {
 		t.Fatal(err)
 	}
-	chain, _ := core.Part[*middleware.Chain](c)
-	return strings.Join(chain.Names, " ")
+	return strings.Join(c.Chain().Names, " ")
 }
 
 func TestTheOrderOfStagesNeverDependsOnFx(t *testing.T) {
@@ -186,10 +195,10 @@ func TestOptionsShapeTheChain(t *testing.T) {
 
 func TestAWrongConfigurationIsRefusedWithAllItsFaults(t *testing.T) {
 	app := fx.New(fx.NopLogger,
-		fxmodule.Module(fxmodule.Without("retries"), fxmodule.Chain(middleware.Config{
+		fxmodule.Module(fxmodule.Without("retries"), fxmodule.Config(penstock.Config{Chain: middleware.Config{
 			Breaker: breaker.Config{FailureThreshold: -1},
 			Retry:   retry.Config{Interval: time.Minute},
-		})),
+		}})),
 		fxmodule.Client[*conn](), provide(&factory{}),
 		fxmodule.AsMiddleware(stage("lost")),
 		fx.Invoke(func(client) {}),
@@ -198,10 +207,57 @@ func TestAWrongConfigurationIsRefusedWithAllItsFaults(t *testing.T) {
 	if err == nil {
 		t.Fatal("the configuration was accepted")
 	}
-	for _, want := range []string{`"retries"`, "FailureThreshold", "Interval 1m0s is above Cap 20s", `"lost"`} {
+	for _, want := range []string{`"retries"`, "FailureThreshold", "Interval 1m0s is above MaxInterval 20s", `"lost"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not name %s: %v", want, err)
 		}
+	}
+}
+
+// everything is a configuration with a value that the client shows of each kind.
+func everything(o core.Observer, l *slog.Logger) penstock.Config {
+	return penstock.Config{
+		MaxAsync: 1, Observer: o, Logger: l,
+		Chain: middleware.Config{Order: []string{"trace", "retry", "breaker", "timeout"}, Timeout: timeout.Config{Disabled: true}},
+	}
+}
+
+func TestConfigConfiguresTheWholeClient(t *testing.T) {
+	var (
+		recorder         coretest.Recorder
+		own, application bytes.Buffer
+		c                client
+	)
+	tracers, spans := recording(t)
+	app := fxtest.New(t,
+		fxmodule.Module(fxmodule.Config(penstock.Config{MaxAsync: 7})),
+		fxmodule.Client[*conn](
+			fxmodule.Config(everything(&recorder, slog.New(slog.NewTextHandler(&own, nil)))),
+			fxmodule.Order("trace", "breaker", "retry", "timeout"),
+		),
+		provide(&factory{}), fx.Populate(&c),
+		fx.Supply(tracers, slog.New(slog.NewTextHandler(&application, nil))),
+		fx.Supply(penstock.Config{MaxAsync: 9}), // the application's own affair
+	)
+	app.RequireStart()
+	defer app.RequireStop()
+	if got, want := c.Chain().String(), "trace > breaker > retry"; got != want {
+		t.Errorf("chain %q, want %q", got, want)
+	}
+	release := make(chan struct{})
+	first := core.Go(t.Context(), c, op, func(context.Context, *conn) (int, error) { <-release; return 1, nil })
+	if _, err := core.Go(t.Context(), c, op, func(context.Context, *conn) (int, error) { return 2, nil }).Await(t.Context()); !errors.Is(err, core.ErrAsyncLimit) {
+		t.Errorf("the second Go = %v, want %v: MaxAsync is 1", err, core.ErrAsyncLimit)
+	}
+	close(release)
+	if _, err := first.Await(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if lines := recorder.Lines(); len(lines) == 0 || len(spans.Ended()) > 0 {
+		t.Errorf("the observer was told %d things, and there are %d spans; want some, and none", len(lines), len(spans.Ended()))
+	}
+	if !strings.Contains(own.String(), "level=WARN") || strings.Contains(application.String(), "level=WARN") {
+		t.Errorf("the client's logger got\n%s\nthe application's\n%s\nwant the warning in the first", &own, &application)
 	}
 }
 
@@ -209,11 +265,11 @@ func TestAConstructorOfAStageMayHaveDependenciesAndFail(t *testing.T) {
 	broken := errors.New("broken")
 	app := fx.New(fx.NopLogger,
 		fxmodule.Client[*conn](), provide(&factory{}),
-		fxmodule.AsMiddleware(func(f pool.Factory[*conn]) (core.Stage, error) {
+		fxmodule.AsMiddleware(func(f pool.Factory[*conn]) (middleware.Stage, error) {
 			if f == nil {
 				t.Error("the constructor got no factory")
 			}
-			return core.Stage{}, broken
+			return middleware.Stage{}, broken
 		}, fxmodule.Before("retry")),
 		fx.Invoke(func(client) {}),
 	)
@@ -250,18 +306,112 @@ func TestNamedClientsHaveTheirOwnFactoryAndStages(t *testing.T) {
 		if got, err := get(t.Context(), tt.c); got != tt.name || err != nil {
 			t.Errorf("Do = %q, %v, want %s", got, err, tt.name)
 		}
-		chain, _ := core.Part[*middleware.Chain](tt.c)
-		if chain.String() != tt.chain {
+		if chain := tt.c.Chain().String(); chain != tt.chain {
 			t.Errorf("chain of %s = %q, want %q", tt.name, chain, tt.chain)
 		}
 	}
-	p, _ := core.Part[*pool.Pool[*conn]](in.Archive)
-	if p.Name() != "archive" {
-		t.Errorf("the pool of archive is called %q", p.Name())
+	if name := in.Archive.Pool().Name(); name != "archive" {
+		t.Errorf("the pool of archive is called %q", name)
 	}
 }
 
-// recording returns a provider and what is recorded through it.
+func TestABackendAndAFactoryMakeAClient(t *testing.T) {
+	answered := func(error) core.Class { return core.Answered("no_such_key") }
+	for _, row := range []struct {
+		name    string
+		graph   fx.Option
+		breaker uint64 // failures that it counts
+	}{
+		{"a factory", provide(&factory{}), 1},
+		{"a backend", fx.Supply(penstock.Backend[*conn]{Factory: &factory{}, Classifier: answered}), 0},
+		{"a factory, and a backend without one", fx.Options(
+			provide(&factory{}), fx.Supply(penstock.Backend[*conn]{Classifier: answered}),
+		), 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var c client
+			app := fxtest.New(t, fxmodule.Client[*conn](fxmodule.Without("retry")), row.graph, fx.Populate(&c))
+			app.RequireStart()
+			defer app.RequireStop()
+			broken := errors.New("no such key")
+			_, err := core.Do(t.Context(), c, op, func(context.Context, *conn) (int, error) { return 0, broken })
+			if !errors.Is(err, broken) {
+				t.Errorf("Do = %v, want %v", err, broken)
+			}
+			if n := c.Breaker().Snapshot().Counters.TotalFailures; n != row.breaker {
+				t.Errorf("the breaker counts %d failures, want %d", n, row.breaker)
+			}
+		})
+	}
+}
+
+func TestWiringThatCannotWorkSaysWhatToChange(t *testing.T) {
+	archive := fxmodule.Client[*conn](fxmodule.Named("archive"))
+	for _, row := range []struct {
+		name    string
+		graph   fx.Option
+		want    []string
+		unasked bool // nothing asks for the client without a name
+	}{
+		{"no factory", fxmodule.Client[*conn](), []string{
+			"a client of *fxmodule_test.conn has no factory",
+			"provide a pool.Factory[*fxmodule_test.conn] or a penstock.Backend[*fxmodule_test.conn]",
+		}, false},
+		{"a factory with another name", fx.Options(
+			provide(&factory{}), archive, fx.Invoke(fx.Annotate(func(client) {}, fx.ParamTags(`name:"archive"`))),
+		), []string{`has no factory`, `with the name "archive"`}, true},
+		{"two factories", fx.Options(
+			provide(&factory{}), fx.Supply(penstock.Backend[*conn]{Factory: &factory{}}), fxmodule.Client[*conn](),
+		), []string{"has two factories: leave out the pool.Factory[*fxmodule_test.conn] or the Factory of its penstock.Backend"}, false},
+		{"a stage for no client", fx.Options(
+			provide(&factory{}), fxmodule.Client[*conn](), archive,
+			fxmodule.AsMiddleware(stage("mine"), fxmodule.Before("retry"), fxmodule.For("archiv")),
+		), []string{`a stage is For("archiv"), and no client has that name: the names are ["" "archive"]`}, false},
+		{"a stage for a client, and no client", fx.Options(
+			fxmodule.Module(), fxmodule.AsMiddleware(stage("mine"), fxmodule.Before("retry"), fxmodule.For("archive")),
+		), []string{"the application has no client: add fxmodule.Client, or leave the stage out"}, true},
+		{"a stage, and no client", fxmodule.AsMiddleware(stage("mine")), []string{"the application has no client"}, true},
+		{"two stages for no client", fx.Options(
+			provide(&factory{}), archive,
+			fxmodule.AsMiddleware(stage("mine"), fxmodule.For("a")), fxmodule.AsMiddleware(stage("yours"), fxmodule.For("")),
+		), []string{`For("a")`, `For("")`}, true},
+		{"a configuration in the graph", fx.Options(
+			provide(&factory{}), fxmodule.Client[*conn](), fx.Supply(penstock.Config{MaxAsync: 3}),
+		), []string{"does not take the penstock.Config in the graph", "pass it to fxmodule.Config"}, false},
+		{"a configuration with the client's name", fx.Options(
+			fx.Supply(fx.Annotate(penstock.Backend[*conn]{Factory: &factory{}}, fx.ResultTags(`name:"archive"`))), archive,
+			fx.Supply(fx.Annotate(penstock.Config{MaxAsync: 3}, fx.ResultTags(`name:"archive"`))),
+			fx.Invoke(fx.Annotate(func(client) {}, fx.ParamTags(`name:"archive"`))),
+		), []string{"does not take the penstock.Config in the graph"}, true},
+		{"an unknown start mode", fx.Options(
+			provide(&factory{}), fxmodule.Client[*conn](fxmodule.Start(7)),
+		), []string{"unknown start mode 7"}, false},
+		{"a name that is no tag", fxmodule.Client[*conn](fxmodule.Named("a`b")), []string{"must be usable in a struct tag"}, false},
+		{"a name for all", fx.Options(provide(&factory{}), fxmodule.Client[*conn](), fxmodule.Module(fxmodule.Named("a"))),
+			[]string{"Named is for a client, not for Module"}, false},
+		{"a stage that is none", fx.Options(
+			provide(&factory{}), fxmodule.Client[*conn](), fxmodule.AsMiddleware(func() string { return "" }),
+		), []string{"needs a constructor of a middleware.Stage, not a func() string"}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			options := []fx.Option{fx.NopLogger, row.graph}
+			if !row.unasked {
+				options = append(options, fx.Invoke(func(client) {}))
+			}
+			err := fx.New(options...).Err()
+			if err == nil {
+				t.Fatal("the application was built")
+			}
+			for _, want := range row.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error is %v, want %q in it", err, want)
+				}
+			}
+		})
+	}
+}
+
+// recording returns a provider and the recorder of its spans.
 func recording(t *testing.T) (*sdktrace.TracerProvider, *tracetest.SpanRecorder) {
 	r := tracetest.NewSpanRecorder()
 	p := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r))
@@ -279,7 +429,7 @@ func TestProvidersAreTakenInTheirOrder(t *testing.T) {
 	concrete, concreteSpans := recording(t)
 	ours := tracetest.NewSpanRecorder()
 
-	withOption := fxmodule.TracerProvider(option)
+	withOption := fxmodule.Config(penstock.Config{TracerProvider: option})
 	withInterface := fx.Provide(func() trace.TracerProvider { return iface })
 	withConcrete := fx.Supply(concrete)
 	withTelemetry := fx.Options(fxmodule.Telemetry(), fx.Supply(sdk.Config{SpanProcessors: []sdktrace.SpanProcessor{ours}}))
@@ -337,7 +487,7 @@ func TestALazyStartDialsNothing(t *testing.T) {
 	app.RequireStop()
 }
 
-func TestABackgroundStartWaitsForNobody(t *testing.T) {
+func TestABackgroundStartDoesNotWaitForTheDial(t *testing.T) {
 	f := &factory{block: make(chan struct{})}
 	var c client
 	app := fxtest.New(t, fxmodule.Client[*conn](fxmodule.Start(fxmodule.StartBackground)), provide(f), fx.Populate(&c))
@@ -356,7 +506,7 @@ func TestAStopInTheMiddleOfABackgroundStartEndsIt(t *testing.T) {
 	app.RequireStop()
 }
 
-// flushed is a span processor that writes down when it is shut down.
+// flushed is a span processor that records its shutdown.
 type flushed struct {
 	sdktrace.SpanProcessor
 	f *factory
@@ -382,7 +532,7 @@ func TestTheStopDrainsFirstAndFlushesLastEvenIfALeaseIsOut(t *testing.T) {
 	if err := app.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Acquire(t.Context()); err != nil { // and never given back
+	if _, err := p.Acquire(t.Context()); err != nil { // the lease stays out
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -398,8 +548,8 @@ func TestTheStopDrainsFirstAndFlushesLastEvenIfALeaseIsOut(t *testing.T) {
 }
 
 func Example() {
-	audit := func() core.Stage {
-		return core.Stage{Name: "audit", Middleware: func(next core.Handler) core.Handler {
+	audit := func() middleware.Stage {
+		return middleware.Stage{Name: "audit", Middleware: func(next core.Handler) core.Handler {
 			return func(ctx context.Context, call *core.Call) error {
 				err := next(ctx, call)
 				fmt.Println(call.Op.Name, "ended with", err)
@@ -407,7 +557,7 @@ func Example() {
 			}
 		}}
 	}
-	var c *core.Client[*conn]
+	var c *penstock.Client[*conn]
 	app := fx.New(fx.NopLogger,
 		fxmodule.Module(),
 		fxmodule.Client[*conn](),
@@ -422,9 +572,8 @@ func Example() {
 	}
 	defer app.Stop(ctx)
 	from, _ := get(ctx, c)
-	chain, _ := core.Part[*middleware.Chain](c)
 	fmt.Println(from)
-	fmt.Println(chain)
+	fmt.Println(c.Chain())
 	// Output:
 	// Get ended with <nil>
 	// main

@@ -18,12 +18,12 @@ func Module(opts ...Option) fx.Option {
 	return fx.Module("penstock", fx.Supply(&shared{opts}))
 }
 
-// shared are the options given to Module, in a type of their own so that
-// nobody else provides it.
+// shared holds the options of Module, in a type that no other constructor
+// provides.
 type shared struct{ opts []Option }
 
-// resolve returns the settings of a client with opts in an application with
-// these shared options.
+// resolve returns the settings of a client with opts. A nil s has no shared
+// options.
 func (s *shared) resolve(opts []Option) settings {
 	var out settings
 	var all []Option
@@ -33,9 +33,5 @@ func (s *shared) resolve(opts []Option) settings {
 	for _, opt := range append(all, opts...) {
 		opt(&out)
 	}
-	if out.order != nil {
-		out.chain.Order = out.order
-	}
-	out.chain.Without = append(slices.Clone(out.chain.Without), out.without...)
 	return out
 }

@@ -4,79 +4,65 @@ package fxmodule
 
 import (
 	"fmt"
-	"time"
 
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
-
-	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock"
 )
 
-// Option sets how clients are built. Given to [Module] it holds for all
-// clients of the application, given to [Client] for that one. The latter
-// replaces the former, but what they leave [Without] adds up.
+// Option sets how clients are built. An option of [Module] holds for all clients of
+// the application, an option of [Client] for that client. The client's option
+// replaces that of Module, except that the names of [Without] add up.
 type Option func(*settings)
 
 type settings struct {
 	name    string
-	chain   middleware.Config
+	client  *penstock.Config // nil if no option gives it
 	order   []string
 	without []string
-	timeout time.Duration
 	start   StartMode
-	tracer  trace.TracerProvider
-	meter   metric.MeterProvider
 }
 
 // StartMode says what a client does when the application starts.
 type StartMode uint8
 
 const (
-	// StartEager dials the pool's minimum and fails the start of the
-	// application if that fails.
+	// StartEager dials the pool's minimum. If a dial fails, the application does
+	// not start.
 	StartEager StartMode = iota
-	// StartBackground dials the pool's minimum without waiting for it. A failure
-	// is logged, and operations dial again.
+	// StartBackground dials the pool's minimum while the application goes on. A
+	// failure is logged, and operations dial again.
 	StartBackground
-	// StartLazy dials when the first operation asks for a connection.
+	// StartLazy dials for the first operation.
 	StartLazy
 )
 
-// Named gives a client a name: it is provided as name:"name", takes its
-// pool.Factory and [Backend] by that name too, and has the stages that are
-// [For] it. It belongs to Client, not to Module.
+// Named gives a client a name. The client is provided with the tag name:"name",
+// takes its penstock.Backend and pool.Factory with the same tag, and has the stages
+// that are [For] it. Module refuses this option.
 func Named(name string) Option { return func(s *settings) { s.name = name } }
 
-// Chain configures the stages, all of it: a Chain for one client replaces that
-// for all. Stages added with [AsMiddleware] come on top.
-func Chain(cfg middleware.Config) Option { return func(s *settings) { s.chain = cfg } }
+// Config configures a client: its chain, its telemetry, its logger. The Config of
+// Client replaces the Config of Module as a whole. [AsMiddleware] adds stages to
+// the chain. A provider or Logger of cfg wins over the one in the graph; an
+// Observer takes the place of all providers.
+func Config(cfg penstock.Config) Option { return func(s *settings) { s.client = &cfg } }
 
-// Order names the stages, outermost first, in place of the default order.
+// Order names the stages, outermost first. It replaces the order in [Config].
 func Order(names ...string) Option { return func(s *settings) { s.order = names } }
 
-// Without leaves stages out.
+// Without leaves the named stages out. A name that no stage has is an error.
 func Without(names ...string) Option {
 	return func(s *settings) { s.without = append(s.without, names...) }
 }
 
-// OperationTimeout limits each operation with all its attempts.
-func OperationTimeout(d time.Duration) Option { return func(s *settings) { s.timeout = d } }
-
 // Start sets the start mode; the default is StartEager.
 func Start(mode StartMode) Option { return func(s *settings) { s.start = mode } }
 
-// TracerProvider is where spans go, whatever the application provides.
-func TracerProvider(p trace.TracerProvider) Option { return func(s *settings) { s.tracer = p } }
-
-// MeterProvider is where metrics go, whatever the application provides.
-func MeterProvider(p metric.MeterProvider) Option { return func(s *settings) { s.meter = p } }
-
-// Name returns the name that opts give, "" if none. It is for modules that build
-// on [Client].
+// Name returns the name that opts give; "" if they give none. It is for modules
+// that build on [Client].
 func Name(opts ...Option) string { return (*shared)(nil).resolve(opts).name }
 
-// NameTag returns the fx tag of the name that opts give, or "" if they give
-// none. It is for modules that build on [Client].
+// NameTag returns the fx tag of the name that opts give; "" if they give none. It
+// is for modules that build on [Client].
 func NameTag(opts ...Option) string {
 	if name := Name(opts...); name != "" {
 		return fmt.Sprintf(`name:"%s"`, name)

@@ -3,16 +3,18 @@
 package fxmodule
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync/atomic"
 
 	"go.uber.org/fx"
 
-	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/middleware"
 )
 
-// StageOption says where a stage belongs.
+// StageOption says where a stage stands, and in the chain of which clients.
 type StageOption func(*placement)
 
 type placement struct {
@@ -20,60 +22,86 @@ type placement struct {
 	clients       []string
 }
 
-// Before places a stage just outside the one named.
+// Before places a stage just outside of the named stage.
 func Before(stage string) StageOption { return func(p *placement) { p.before = stage } }
 
-// After places a stage just inside the one named.
+// After places a stage just inside of the named stage.
 func After(stage string) StageOption { return func(p *placement) { p.after = stage } }
 
-// For gives a stage to the client of that name only, see [Named], or to those
-// without a name if that is "". It may be given several times. A stage for a
-// name that no client has is not used.
+// For gives a stage to the client of that name alone, see [Named]. The empty name
+// stands for the clients without a name. Several For give a stage to several
+// clients. A name that no client has is an error of the application.
 func For(client string) StageOption {
 	return func(p *placement) { p.clients = append(p.clients, client) }
 }
 
-// AsMiddleware provides the stage that constructor returns, for the chain of
-// every client unless [For] says otherwise. The constructor is any that fx
-// takes whose result is a core.Stage, or a core.Stage and an error. Without
-// Before or After, the stage's own Before and After count, or the Order must
-// name it.
+// AsMiddleware provides the stage that constructor returns for the chain of every
+// client, unless [For] says otherwise. The constructor is a function that fx can
+// call; it returns a middleware.Stage, or a middleware.Stage and an error. If the
+// [Order] names the stage, the stage stands there. Otherwise [Before] or [After]
+// gives the place, or else the stage's own Before or After. An application with a
+// stage and without a client is refused.
 func AsMiddleware(constructor any, opts ...StageOption) fx.Option {
 	var p placement
 	for _, opt := range opts {
 		opt(&p)
 	}
-	if t := reflect.TypeOf(constructor); t == nil || t.Kind() != reflect.Func || t.NumOut() == 0 || t.Out(0) != reflect.TypeFor[core.Stage]() {
-		return fx.Error(fmt.Errorf("fxmodule: AsMiddleware needs a constructor of a core.Stage, not a %T", constructor))
+	if t := reflect.TypeOf(constructor); t == nil || t.Kind() != reflect.Func || t.NumOut() == 0 || t.Out(0) != reflect.TypeFor[middleware.Stage]() {
+		return fx.Error(fmt.Errorf("fxmodule: AsMiddleware needs a constructor of a middleware.Stage, not a %T", constructor))
 	}
+	// Only a second constructor can change what the first one returned, and the
+	// stage needs a name to travel from one to the other.
+	name := fmt.Sprintf(`name:"penstock.stage.%d"`, stageCount.Add(1))
+	options := []fx.Option{fx.Provide(fx.Annotate(constructor, fx.ResultTags(name)))}
 	groups := []string{allStages}
 	if len(p.clients) > 0 {
 		groups = groups[:0]
-		for _, client := range p.clients {
-			groups = append(groups, stagesOf(client))
-		}
 	}
-	// The stage is provided under a name of its own first, because fx lets a
-	// result be changed only by another constructor.
-	name := fmt.Sprintf(`name:"penstock.stage.%d"`, stageCount.Add(1))
-	options := []fx.Option{fx.Provide(fx.Annotate(constructor, fx.ResultTags(name)))}
+	for _, client := range p.clients {
+		groups = append(groups, stagesOf(client))
+		options = append(options, fx.Supply(fx.Annotate(target(client), fx.ResultTags(`group:"penstock.targets"`))))
+	}
 	for _, group := range groups {
 		options = append(options, fx.Provide(fx.Annotate(p.place, fx.ParamTags(name), fx.ResultTags(group))))
 	}
-	return fx.Options(options...)
+	return fx.Options(append(options, fx.Invoke(misplaced))...)
+}
+
+// target is the name of a client that a stage is for.
+type target string
+
+type placesIn struct {
+	fx.In
+	Clients []clientName `group:"penstock.clients"`
+	Targets []target     `group:"penstock.targets"`
+}
+
+// misplaced returns an error that names each stage of the application that no
+// client takes. fx calls it whether or not anything asks for a client.
+func misplaced(in placesIn) error {
+	if len(in.Clients) == 0 {
+		return errors.New("fxmodule: AsMiddleware gives a stage to clients, and the application has no client: add fxmodule.Client, or leave the stage out")
+	}
+	var faults []error
+	for _, t := range in.Targets {
+		if !slices.Contains(in.Clients, clientName(t)) {
+			faults = append(faults, fmt.Errorf("fxmodule: a stage is For(%q), and no client has that name: the names are %q", t, slices.Sorted(slices.Values(in.Clients))))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 var stageCount atomic.Int64
 
-func (p placement) place(s core.Stage) core.Stage {
+func (p placement) place(s middleware.Stage) middleware.Stage {
 	if p.before != "" || p.after != "" {
 		s.Before, s.After = p.before, p.after
 	}
 	return s
 }
 
-// The tags of the value groups that hold the stages of all clients, and of the
-// client with a name. The latter is empty for a client without a name.
+// allStages is the tag of the value group with the stages of every client.
 const allStages = `group:"penstock.stages"`
 
+// stagesOf returns the tag of the value group with the stages for one client.
 func stagesOf(client string) string { return fmt.Sprintf(`group:"penstock.stages.%s"`, client) }

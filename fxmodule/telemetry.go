@@ -19,15 +19,15 @@ import (
 )
 
 // Telemetry provides an *sdk.SDK that is set up from the OTEL_* environment
-// variables and flushed when the application stops. Clients use it where the
-// application itself provides no providers, and it is not set up unless somebody
-// does; with nothing configured it is silent. An sdk.Config in the graph
-// configures it, and a *slog.Logger there is told of export errors.
+// variables, and flushed when the application stops. Clients use it if the
+// application itself provides no telemetry providers. It is set up on first use;
+// with nothing configured it is silent. An sdk.Config in the graph configures it. A
+// *slog.Logger in the graph gets export errors.
 func Telemetry() fx.Option {
 	return fx.Module("penstock.telemetry", fx.Provide(newTelemetry, (*telemetry).setUp))
 }
 
-// telemetry is the SDK before anybody has asked for it.
+// telemetry sets the SDK up on first use.
 type telemetry struct {
 	setUpOnce func() (*sdk.SDK, error)
 	used      atomic.Bool
@@ -61,7 +61,7 @@ func newTelemetry(in telemetryParams) *telemetry {
 		if err == nil {
 			err = s.Shutdown(ctx)
 		}
-		// Lost telemetry must not make a graceful stop fail.
+		// Lost telemetry is no reason for a graceful stop to fail.
 		if err != nil {
 			logger(cfg.Logger).WarnContext(ctx, "penstock: telemetry was not flushed", "error", err)
 		}
@@ -69,7 +69,7 @@ func newTelemetry(in telemetryParams) *telemetry {
 	return t
 }
 
-// providers are the telemetry providers found in the graph.
+// providers holds the telemetry providers in the graph.
 type providers struct {
 	fx.In
 	Tracer    trace.TracerProvider     `optional:"true"`
@@ -79,9 +79,9 @@ type providers struct {
 	Telemetry *telemetry               `optional:"true"`
 }
 
-// pick returns the providers that a client uses.
-func (p providers) pick(s settings) (trace.TracerProvider, metric.MeterProvider, error) {
-	tracer, meter := s.tracer, s.meter
+// pick returns the providers that a client uses: the given ones, if they are not
+// nil, or else those in the graph.
+func (p providers) pick(tracer trace.TracerProvider, meter metric.MeterProvider) (trace.TracerProvider, metric.MeterProvider, error) {
 	switch {
 	case tracer != nil:
 	case p.Tracer != nil:

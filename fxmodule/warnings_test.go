@@ -12,7 +12,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
-	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/middleware"
 )
@@ -23,7 +23,7 @@ func TestWarningsAboutTheChainAreLoggedAtStart(t *testing.T) {
 		want string
 	}{
 		"the defaults":           {nil, ""},
-		"an operation too short": {[]fxmodule.Option{fxmodule.OperationTimeout(time.Second)}, "set Timeout.Attempt"},
+		"an operation too short": {[]fxmodule.Option{fxmodule.Config(penstock.Config{Chain: middleware.Config{OperationTimeout: time.Second}})}, "set Timeout.Attempt"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -34,7 +34,7 @@ func TestWarningsAboutTheChainAreLoggedAtStart(t *testing.T) {
 			)
 			app.RequireStart()
 			app.RequireStop()
-			chain, _ := core.Part[*middleware.Chain](c)
+			chain := c.Chain()
 			if got := strings.Count(log.String(), "level=WARN"); got != len(chain.Warnings) || !strings.Contains(log.String(), row.want) {
 				t.Errorf("warnings %q, logged:\n%s", chain.Warnings, &log)
 			}

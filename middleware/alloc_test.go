@@ -35,14 +35,12 @@ func TestAllocations(t *testing.T) {
 			cfg: middleware.Config{Breaker: breaker.Config{CountAttempts: true, SlowCallRate: 1}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			row.cfg.Health = health.Config{Probe: without(nil)}
-			client, err := middleware.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{Conn: 7}}, row.cfg)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if chain, _ := core.Part[*middleware.Chain](client); len(chain.Names) != 5 {
+			row.cfg.Health = &health.Config{Probe: without(nil)}
+			client, chain := newClient(t, row.cfg, core.ClientConfig[int]{Source: &coretest.Source[int]{Conn: 7}})
+			if len(chain.Names) != 5 {
 				t.Fatalf("chain %q, want all five stages", chain)
 			}
+			var err error
 			var sum int
 			do := func() {
 				_, err = core.Do(row.ctx, client, search, func(_ context.Context, conn int) (int, error) { return conn, nil })
@@ -66,19 +64,15 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// An open breaker refuses without much ado: its error, and the operation's.
+// A refusal of an open breaker costs its error, the operation's error and the
+// operation itself: an operation that failed leaves nothing to be used again.
 func TestARefusalAllocatesLittle(t *testing.T) {
-	client, err := middleware.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}}, middleware.Config{
-		Breaker: breaker.Config{FailureThreshold: 1},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, _ := newClient(t, middleware.Config{Breaker: breaker.Config{FailureThreshold: 1}}, core.ClientConfig[int]{Source: &coretest.Source[int]{}})
 	do := func() {
-		_, err = core.Do(t.Context(), client, core.Op{Name: "Insert"}, func(context.Context, int) (int, error) { return 0, unavailable })
+		_, _ = core.Do(t.Context(), client, core.Op{Name: "Insert"}, func(context.Context, int) (int, error) { return 0, unavailable })
 	}
 	do()
-	if got := testing.AllocsPerRun(200, do); got > 3 {
-		t.Errorf("%v allocations, want 3 at most", got)
+	if got := testing.AllocsPerRun(200, do); got > 4 {
+		t.Errorf("%v allocations, want 4 at most", got)
 	}
 }

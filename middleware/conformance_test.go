@@ -61,7 +61,7 @@ func TestEveryStageKeepsTheContract(t *testing.T) {
 			return must(l.Middleware, err)
 		}},
 		{"the default chain", func() core.Middleware {
-			chain, err := middleware.Build(middleware.Config{Health: health.Config{Probe: ready}})
+			chain, err := middleware.Build(middleware.Config{Health: &health.Config{Probe: ready}})
 			if err != nil {
 				panic(err)
 			}

@@ -26,13 +26,10 @@ import (
 // that follow. It returns what that cost.
 func simulate(t *testing.T, cfg middleware.Config, op core.Op, takes []time.Duration) middleware.WorstCase {
 	t.Helper()
-	client, err := middleware.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}}, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, _ := newClient(t, cfg, core.ClientConfig[int]{Source: &coretest.Source[int]{}})
 	var cost middleware.WorstCase
 	start := time.Now()
-	_, err = core.Do(t.Context(), client, op, func(ctx context.Context, _ int) (int, error) {
+	_, err := core.Do(t.Context(), client, op, func(ctx context.Context, _ int) (int, error) {
 		cost.Attempts++
 		select {
 		case <-time.After(takes[min(cost.Attempts, len(takes))-1]):
@@ -51,7 +48,7 @@ func simulate(t *testing.T, cfg middleware.Config, op core.Op, takes []time.Dura
 func TestTheWorstCaseIsNeverExceededAndReached(t *testing.T) {
 	const hangs = 1000 * time.Hour
 	exact := func(retries int, interval, limit time.Duration, jitter retry.Jitter) retry.Config {
-		return retry.Config{MaxRetries: retries, Interval: interval, Cap: limit, Jitter: jitter}
+		return retry.Config{MaxRetries: retries, Interval: interval, MaxInterval: limit, Jitter: jitter}
 	}
 	half := exact(3, time.Second, 20*time.Second, retry.EqualJitter)
 	steady := exact(3, time.Second, 20*time.Second, retry.NoJitter)
@@ -72,7 +69,7 @@ func TestTheWorstCaseIsNeverExceededAndReached(t *testing.T) {
 			want: middleware.WorstCase{Attempts: 4, Duration: 4*time.Minute + 7*time.Second}},
 		{name: "no retries", cfg: middleware.Config{Retry: retry.Config{MaxRetries: retry.None}},
 			want: middleware.WorstCase{Attempts: 1, Duration: 10 * time.Second}},
-		{name: "without retry", cfg: middleware.Config{Without: []string{"retry"}},
+		{name: "without retry", cfg: leaveOut(middleware.Config{}, "retry"),
 			want: middleware.WorstCase{Attempts: 1, Duration: 10 * time.Second}},
 		{name: "the operation's limit", cfg: middleware.Config{Retry: steady, OperationTimeout: 30 * time.Second},
 			want: middleware.WorstCase{Attempts: 4, Duration: 30 * time.Second}},
@@ -82,12 +79,12 @@ func TestTheWorstCaseIsNeverExceededAndReached(t *testing.T) {
 			want: middleware.WorstCase{Attempts: 3, Duration: 3*time.Second + 1}, takes: []time.Duration{0, 0, hangs}},
 		{name: "the operation's limit, and luck", cfg: middleware.Config{OperationTimeout: 5 * time.Second, Timeout: timeout.Config{Attempt: time.Second}},
 			want: middleware.WorstCase{Attempts: 4, Duration: 5 * time.Second}, luck: true},
-		{name: "only the operation's limit", cfg: middleware.Config{Without: []string{"timeout"}, Retry: steady, OperationTimeout: 8 * time.Second},
+		{name: "only the operation's limit", cfg: leaveOut(middleware.Config{Retry: steady, OperationTimeout: 8 * time.Second}, "timeout"),
 			want: middleware.WorstCase{Attempts: 4, Duration: 8 * time.Second}},
 		{name: "timeout outside", cfg: middleware.Config{Retry: steady, Order: []string{"trace", "breaker", "timeout", "retry"}},
 			want: middleware.WorstCase{Attempts: 4, Duration: 10 * time.Second}},
 		{name: "many retries", cfg: middleware.Config{
-			Retry:   retry.Config{MaxRetries: 200, Interval: time.Second, Cap: time.Second, Jitter: retry.NoJitter, Budget: core.UnlimitedBudget()},
+			Retry:   retry.Config{MaxRetries: 200, Interval: time.Second, MaxInterval: time.Second, Jitter: retry.NoJitter, Budget: unlimited()},
 			Breaker: breaker.Config{Disabled: true}, OperationTimeout: 150 * time.Second, Timeout: timeout.Config{Attempt: time.Second},
 		}, want: middleware.WorstCase{Attempts: 150, Duration: 150 * time.Second}, takes: append(make([]time.Duration, 149), hangs)},
 	} {
@@ -129,7 +126,7 @@ func TestTheWorstCaseIsNeverExceededAndReached(t *testing.T) {
 }
 
 func TestWithoutAnyLimitTheWorstCaseHasNone(t *testing.T) {
-	chain, err := middleware.Build(middleware.Config{Without: []string{"timeout"}})
+	chain, err := middleware.Build(leaveOut(middleware.Config{}, "timeout"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +142,7 @@ func TestAStageOfTheUsersUnderOurNameIsNotTakenForOurs(t *testing.T) {
 	cfg := middleware.Config{
 		Order:  []string{"breaker", "trace", "retry", "timeout"},
 		Retry:  retry.Config{Disabled: true, Jitter: retry.NoJitter},
-		Stages: []core.Stage{{Name: "retry", Middleware: passOn}, {Name: "breaker", Middleware: passOn}},
+		Stages: []middleware.Stage{{Name: "retry", Middleware: passOn}, {Name: "breaker", Middleware: passOn}},
 	}
 	cfg.Breaker.Disabled, cfg.Breaker.RecoveryTimeout = true, time.Second
 	chain, err := middleware.Build(cfg)
@@ -166,8 +163,8 @@ func TestAStageOfTheUsersUnderOurNameIsNotTakenForOurs(t *testing.T) {
 func TestTheWorstCaseDoesNotOverflow(t *testing.T) {
 	const ever = time.Duration(math.MaxInt64)
 	for _, cfg := range []middleware.Config{
-		{Retry: retry.Config{MaxRetries: math.MaxInt - 1, Interval: 1, Cap: 1}},
-		{Retry: retry.Config{MaxRetries: math.MaxInt - 1, Interval: 1, Cap: ever}},
+		{Retry: retry.Config{MaxRetries: math.MaxInt - 1, Interval: 1, MaxInterval: 1}},
+		{Retry: retry.Config{MaxRetries: math.MaxInt - 1, Interval: 1, MaxInterval: ever}},
 		{Retry: retry.Config{MaxRetries: 3}, Timeout: timeout.Config{Attempt: ever}},
 	} {
 		chain, err := middleware.Build(cfg)
@@ -179,7 +176,7 @@ func TestTheWorstCaseDoesNotOverflow(t *testing.T) {
 		}
 	}
 	chain, err := middleware.Build(middleware.Config{
-		Retry:            retry.Config{MaxRetries: math.MaxInt - 1, Interval: 1, Cap: 1, Jitter: retry.NoJitter},
+		Retry:            retry.Config{MaxRetries: math.MaxInt - 1, Interval: 1, MaxInterval: 1, Jitter: retry.NoJitter},
 		OperationTimeout: time.Hour,
 	})
 	if err != nil {
@@ -192,9 +189,9 @@ func TestTheWorstCaseDoesNotOverflow(t *testing.T) {
 
 func ExampleChain_Describe() {
 	chain, err := middleware.Build(middleware.Config{
-		Health: health.Config{Probe: func(context.Context) error { return nil }},
-		Retry:  retry.Config{MaxRetries: 2, Budget: core.UnlimitedBudget()},
-		Stages: []core.Stage{{Name: "audit", Middleware: func(next core.Handler) core.Handler { return next }, After: "retry"}},
+		Health: &health.Config{Probe: func(context.Context) error { return nil }},
+		Retry:  retry.Config{MaxRetries: 2, Budget: unlimited()},
+		Stages: []middleware.Stage{{Name: "audit", Middleware: func(next core.Handler) core.Handler { return next }, After: "retry"}},
 	})
 	if err != nil {
 		panic(err)

@@ -44,7 +44,7 @@ func TestTheEndOfAContextInAUsersStageIsNeutral(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, middleware.Config{Retry: steady(t, time.Second), Timeout: timeout.Config{Attempt: 10 * time.Second},
-					Stages: []core.Stage{{Name: "wait", Middleware: waiting, After: "timeout"}}}, nil)
+					Stages: []middleware.Stage{{Name: "wait", Middleware: waiting, After: "timeout"}}}, nil)
 				ctx, cancel := context.WithCancel(t.Context())
 				switch how {
 				case "cancel":
@@ -64,13 +64,15 @@ func TestTheEndOfAContextInAUsersStageIsNeutral(t *testing.T) {
 
 type strict struct{}
 
-func (strict) Error() string     { return "result refused" }
-func (strict) Class() core.Class { return core.Class{Verdict: core.Neutral, Retryable: true} }
+func (strict) Error() string { return "result refused" }
+func (strict) Class() core.Class {
+	return core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep}
+}
 
 func TestAnUnsafeSuccessThatAStageRefusesIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, middleware.Config{Retry: steady(t, time.Second),
-			Stages: []core.Stage{{Name: "check", After: "timeout", Middleware: func(next core.Handler) core.Handler {
+			Stages: []middleware.Stage{{Name: "check", After: "timeout", Middleware: func(next core.Handler) core.Handler {
 				return func(ctx context.Context, call *core.Call) error {
 					if err := next(ctx, call); err != nil {
 						return err
@@ -90,7 +92,7 @@ func TestNobodyWhoWaitsForAConnectionReachesTheBackendAfterTheOpening(t *testing
 		var opened time.Time
 		sem := make(chan struct{}, 1)
 		r := newRig(t, middleware.Config{
-			Breaker: breaker.Config{OnMove: func(_ string, _, to breaker.State) {
+			Breaker: breaker.Config{OnTransition: func(_ string, _, to breaker.State) {
 				if to == breaker.Open {
 					opened = time.Now()
 				}
@@ -147,7 +149,9 @@ func TestProbesThatNeverEndDoNotKeepTheBreakerHalfOpen(t *testing.T) {
 
 func TestAnOperationTimeoutIsAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, middleware.Config{}, func(cfg *core.ClientConfig[*backend], _ *coretest.Source[*backend]) { cfg.Timeout = time.Second })
+		r := newRig(t, middleware.Config{}, func(cfg *core.ClientConfig[*backend], _ *coretest.Source[*backend]) {
+			cfg.OperationTimeout = time.Second
+		})
 		r.backend.serve = hang
 		err := r.do(t.Context(), core.ReadOnly)
 		if len(r.recorder.Events(core.EventTimeout)) != 1 {
@@ -159,7 +163,7 @@ func TestAnOperationTimeoutIsAnEvent(t *testing.T) {
 func TestAHintBeyondTheCapEndsTheOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, middleware.Config{Retry: steady(t, time.Second)}, nil)
-		r.backend.serve = with(&answer{"limited", core.Class{Verdict: core.Neutral, Retryable: true, RetryAfter: 24 * time.Hour}})
+		r.backend.serve = with(&answer{"limited", core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, RetryAfter: 24 * time.Hour}})
 		start := time.Now()
 		_ = r.do(t.Context(), core.ReadOnly)
 		if took := time.Since(start); took > time.Hour {
@@ -190,7 +194,7 @@ func TestAPanicInALaterAttemptEndsTheRetries(t *testing.T) {
 func TestAnOperationTimeoutInTheBackoffIsATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, middleware.Config{Retry: steady(t, time.Second)}, func(cfg *core.ClientConfig[*backend], _ *coretest.Source[*backend]) {
-			cfg.Timeout = 500 * time.Millisecond
+			cfg.OperationTimeout = 500 * time.Millisecond
 		})
 		r.backend.serve = with(unavailable)
 		err := r.do(t.Context(), core.ReadOnly)
@@ -222,7 +226,7 @@ func TestTimeoutsOnSharedConnectionsAllCount(t *testing.T) {
 }
 
 func TestADisabledStageCanBeReplaced(t *testing.T) {
-	chain, err := middleware.Build(middleware.Config{Breaker: breaker.Config{Disabled: true}, Stages: []core.Stage{{Name: "breaker", Middleware: pass}}})
+	chain, err := middleware.Build(middleware.Config{Breaker: breaker.Config{Disabled: true}, Stages: []middleware.Stage{{Name: "breaker", Middleware: pass}}})
 	if err != nil {
 		t.Errorf("%v %v", chain, err)
 	}
@@ -303,9 +307,9 @@ func TestAStageThatSwallowsErrorsHidesNothingFromTheBreaker(t *testing.T) {
 			}
 		}
 		r := newRig(t, middleware.Config{Retry: retry.Config{MaxRetries: retry.None},
-			Stages: []core.Stage{{Name: "swallow", Middleware: swallow, After: "breaker"}}}, nil)
+			Stages: []middleware.Stage{{Name: "swallow", Middleware: swallow, After: "breaker"}}}, nil)
 		r.backend.serve = with(unavailable)
-		for range breaker.DefaultFailureThreshold {
+		for range threshold {
 			if err := r.do(t.Context(), core.ReadOnly); err == nil {
 				t.Error("an operation without a result succeeded")
 			}
@@ -322,7 +326,7 @@ func TestAnAnswerThatNoBackendGaveIsNoSuccess(t *testing.T) {
 		instead := func(core.Handler) core.Handler {
 			return func(context.Context, *core.Call) error { return nil }
 		}
-		r := newRig(t, middleware.Config{Stages: []core.Stage{{Name: "instead", Middleware: instead, After: "timeout"}}}, nil)
+		r := newRig(t, middleware.Config{Stages: []middleware.Stage{{Name: "instead", Middleware: instead, After: "timeout"}}}, nil)
 		_ = r.do(t.Context(), core.ReadOnly)
 		if got := r.verdicts(); got.neutral != 1 {
 			t.Errorf("counted as %+v, want neutral", got)

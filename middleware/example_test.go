@@ -29,7 +29,7 @@ func ExampleBuild() {
 	}
 	chain, err := middleware.Build(middleware.Config{
 		Retry: retry.Config{Interval: time.Millisecond},
-		Stages: []core.Stage{
+		Stages: []middleware.Stage{
 			{Name: "inner", Middleware: tell("inner"), After: "retry"},
 			{Name: "outer", Middleware: tell("outer"), Before: "retry"},
 		},
@@ -42,7 +42,6 @@ func ExampleBuild() {
 	client, err := core.NewClient(core.ClientConfig[string]{
 		Source:     &coretest.Source[string]{Conn: "a connection"},
 		Middleware: chain.Middleware,
-		Parts:      chain.Parts(),
 	})
 	if err != nil {
 		panic(err)

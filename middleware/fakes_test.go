@@ -5,7 +5,6 @@ package middleware_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +14,15 @@ import (
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/retry"
+)
+
+// Defaults of the stages, as the comments of their fields say them.
+const (
+	threshold         = 5 // failures in a row that open the breaker
+	recovery          = 30 * time.Second
+	halfOpenSuccesses = 3
+	halfOpenProbes    = 2
+	downThreshold     = 3 // probes that shut the health gate
 )
 
 // answer is an error of the fake backend, and what the fake classifier makes of
@@ -28,20 +36,20 @@ func (e *answer) Error() string     { return e.text }
 func (e *answer) ErrorType() string { return e.text }
 
 var (
-	unavailable = &answer{"unavailable", core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Conn: core.Suspect}}
-	unsent      = &answer{"unsent", core.Class{Verdict: core.Failure, Retryable: true, Conn: core.Suspect}}
-	badSchema   = &answer{"bad_schema", core.Class{Verdict: core.Success}}
-	notReady    = &answer{"not_ready", core.Class{Verdict: core.Neutral, Retryable: true, ReadOnlyRetry: true}}
-	rateLimited = &answer{"rate_limited", core.Class{Verdict: core.Neutral, Retryable: true, RetryAfter: 2 * time.Second}}
-	refused     = &answer{"connection_refused", core.Class{Verdict: core.Failure, Retryable: true}}
-	badLogin    = &answer{"unauthenticated", core.Class{Verdict: core.Neutral}}
+	unavailable = &answer{"unavailable", core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect}}
+	unsent      = &answer{"unsent", core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Suspect}}
+	badSchema   = &answer{"bad_schema", core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}}
+	notReady    = &answer{"not_ready", core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep}}
+	rateLimited = &answer{"rate_limited", core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, RetryAfter: 2 * time.Second}}
+	refused     = &answer{"connection_refused", core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep}}
+	badLogin    = &answer{"unauthenticated", core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep}}
 )
 
 func classify(err error) core.Class {
 	if a, ok := errors.AsType[*answer](err); ok {
 		return a.class
 	}
-	return core.Classify(err)
+	return core.Class{}
 }
 
 // backend answers calls as serve says, and writes down when they came.
@@ -83,6 +91,40 @@ func hang(ctx context.Context, _ int) error {
 	return ctx.Err()
 }
 
+// leaveOut returns cfg without the named stages.
+func leaveOut(cfg middleware.Config, names ...string) middleware.Config {
+	cfg, err := cfg.Without(names...)
+	if err != nil {
+		panic(err)
+	}
+	return cfg
+}
+
+// newClient returns a client with a chain of cfg, as package penstock puts it
+// together, and that chain.
+func newClient[C any](t *testing.T, cfg middleware.Config, client core.ClientConfig[C]) (*core.Client[C], *middleware.Chain) {
+	t.Helper()
+	chain, err := middleware.Build(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Middleware, client.OperationTimeout = chain.Middleware, cfg.OperationTimeout
+	c, err := core.NewClient(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, chain
+}
+
+// unlimited returns a budget that grants everything.
+func unlimited() *core.Budget {
+	budget, err := core.NewBudget(core.Unlimited, 0)
+	if err != nil {
+		panic(err)
+	}
+	return budget
+}
+
 // rig is a client with a chain and a fake backend.
 type rig struct {
 	*middleware.Chain
@@ -107,7 +149,6 @@ func newRig(t *testing.T, cfg middleware.Config, adapt func(*core.ClientConfig[*
 		Middleware: chain.Middleware,
 		Observer:   r.recorder,
 		Classifier: classify,
-		Parts:      chain.Parts(),
 	}
 	if adapt != nil {
 		adapt(&clientCfg, r.source)
@@ -150,12 +191,4 @@ func steady(t *testing.T, interval time.Duration) retry.Config {
 		t.Fatal(err)
 	}
 	return retry.Config{Interval: interval, Jitter: retry.NoJitter, Budget: budget}
-}
-
-// oneProcessor runs the test on one processor. The retry loop makes timers of no
-// length, and in a bubble many of them at once crash the race detector, see
-// https://go.dev/issue/78156. Call it outside of the bubble.
-func oneProcessor(t *testing.T) {
-	n := runtime.GOMAXPROCS(1)
-	t.Cleanup(func() { runtime.GOMAXPROCS(n) })
 }

@@ -15,24 +15,25 @@ import (
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/breaker/keyed"
 	"github.com/penstock-go/penstock/middleware/retry"
 )
 
 func TestBuildPlacesTheKeyedBreakers(t *testing.T) {
-	keyed := &breaker.KeyedConfig{}
+	each := &keyed.Config{}
 	for _, row := range []struct {
 		name string
 		cfg  middleware.Config
 		want string
 	}{
-		{"the default", middleware.Config{KeyedBreaker: keyed}, "trace > breaker > keyed_breaker > retry > timeout"},
-		{"in an order that does not name it", middleware.Config{KeyedBreaker: keyed, Order: []string{"trace", "retry", "breaker", "timeout"}},
+		{"the default", middleware.Config{KeyedBreaker: each}, "trace > breaker > keyed_breaker > retry > timeout"},
+		{"in an order that does not name it", middleware.Config{KeyedBreaker: each, Order: []string{"trace", "retry", "breaker", "timeout"}},
 			"trace > retry > breaker > keyed_breaker > timeout"},
-		{"in an order that does", middleware.Config{KeyedBreaker: keyed, Order: []string{"trace", "keyed_breaker", "breaker", "retry", "timeout"}},
+		{"in an order that does", middleware.Config{KeyedBreaker: each, Order: []string{"trace", "keyed_breaker", "breaker", "retry", "timeout"}},
 			"trace > keyed_breaker > breaker > retry > timeout"},
-		{"without the backend's", middleware.Config{KeyedBreaker: keyed, Breaker: breaker.Config{Disabled: true}}, "trace > keyed_breaker > retry > timeout"},
-		{"left out", middleware.Config{KeyedBreaker: keyed, Without: []string{"keyed_breaker"}}, "trace > breaker > retry > timeout"},
-		{"disabled", middleware.Config{KeyedBreaker: &breaker.KeyedConfig{Each: breaker.Config{Disabled: true}}}, "trace > breaker > retry > timeout"},
+		{"without the backend's", middleware.Config{KeyedBreaker: each, Breaker: breaker.Config{Disabled: true}}, "trace > keyed_breaker > retry > timeout"},
+		{"left out", leaveOut(middleware.Config{KeyedBreaker: each}, "keyed_breaker"), "trace > breaker > retry > timeout"},
+		{"disabled", middleware.Config{KeyedBreaker: &keyed.Config{Disabled: true}}, "trace > breaker > retry > timeout"},
 		{"a place for it alone", middleware.Config{Order: []string{"trace", "breaker", "keyed_breaker", "retry", "timeout"}}, "trace > breaker > retry > timeout"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -53,8 +54,8 @@ func TestBuildPlacesTheKeyedBreakers(t *testing.T) {
 		})
 	}
 	for _, bad := range []middleware.Config{
-		{KeyedBreaker: &breaker.KeyedConfig{Max: -1}},
-		{KeyedBreaker: &breaker.KeyedConfig{Max: -1}, Breaker: breaker.Config{FailureThreshold: -1}},
+		{KeyedBreaker: &keyed.Config{Max: -1}},
+		{KeyedBreaker: &keyed.Config{Max: -1}, Breaker: breaker.Config{FailureThreshold: -1}},
 	} {
 		_, err := middleware.Build(bad)
 		if err == nil || !strings.Contains(err.Error(), "Max is negative") || strings.Contains(err.Error(), "no place") ||
@@ -65,16 +66,13 @@ func TestBuildPlacesTheKeyedBreakers(t *testing.T) {
 }
 
 func TestOneBadCollectionOfAHundredLeavesTheOthersAlone(t *testing.T) {
-	oneProcessor(t)
+	coretest.OneProcessor(t)
 	synctest.Test(t, func(t *testing.T) {
-		client, err := middleware.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Classifier: classify}, middleware.Config{
+		client, chain := newClient(t, middleware.Config{
 			Name:         "milvus",
-			KeyedBreaker: &breaker.KeyedConfig{},
+			KeyedBreaker: &keyed.Config{},
 			Retry:        retry.Config{MaxRetries: 1, Interval: time.Millisecond},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		}, core.ClientConfig[int]{Source: &coretest.Source[int]{}, Classifier: classify})
 		const collections, rounds = 100, 100
 		calls := 0 // of the bad one
 		for range rounds {
@@ -95,13 +93,12 @@ func TestOneBadCollectionOfAHundredLeavesTheOthersAlone(t *testing.T) {
 				}
 			}
 		}
-		keyed, _ := core.Part[*breaker.Keyed](client)
-		if b, ok := keyed.Breaker("collection0"); !ok || b.State() != breaker.Open || calls > 2*breaker.DefaultFailureThreshold {
+		if b, ok := chain.KeyedBreaker.Breaker("collection0"); !ok || b.State() != breaker.Open || calls > 2*threshold {
 			t.Errorf("%d calls on the bad collection, want its breaker open after 5 operations", calls)
 		}
-		if b, _ := core.Part[*breaker.Breaker](client); b.State() != breaker.Closed {
-			t.Errorf("the backend's breaker is %v, want closed", b.State())
+		if state := chain.Breaker.State(); state != breaker.Closed {
+			t.Errorf("the backend's breaker is %v, want closed", state)
 		}
-		time.Sleep(breaker.DefaultRecoveryTimeout)
+		time.Sleep(recovery)
 	})
 }

@@ -25,16 +25,16 @@ import (
 )
 
 var (
-	someBulkhead = bulkhead.Config{MaxConcurrent: 8}
-	someLimit    = ratelimit.Config{Rate: 100}
-	someChaos    = chaos.Config{Off: true}
+	someBulkhead = &bulkhead.Config{MaxConcurrent: 8}
+	someLimit    = &ratelimit.Config{Rate: 100}
+	someChaos    = &chaos.Config{StartOff: true}
 )
 
 func TestOptionalStagesAreInTheChainWhenConfigured(t *testing.T) {
 	probe := func(context.Context) error { return nil }
 	own := func(next core.Handler) core.Handler { return next }
 	all := middleware.Config{
-		Health: health.Config{Probe: probe}, Bulkhead: someBulkhead, RateLimit: someLimit, Chaos: someChaos,
+		Health: &health.Config{Probe: probe}, Bulkhead: someBulkhead, RateLimit: someLimit, Chaos: someChaos,
 	}
 	with := func(change func(*middleware.Config)) middleware.Config {
 		cfg := all
@@ -48,21 +48,23 @@ func TestOptionalStagesAreInTheChainWhenConfigured(t *testing.T) {
 		{middleware.Config{}, "trace > breaker > retry > timeout"},
 		{middleware.Config{Order: middleware.DefaultOrder()}, "trace > breaker > retry > timeout"},
 		{all, "trace > breaker > bulkhead > ratelimit > retry > timeout > health > chaos"},
-		{with(func(c *middleware.Config) { c.Without = []string{"bulkhead", "chaos"} }), "trace > breaker > ratelimit > retry > timeout > health"},
+		{leaveOut(all, "bulkhead", "chaos"), "trace > breaker > ratelimit > retry > timeout > health"},
 		{with(func(c *middleware.Config) {
-			c.Bulkhead.Disabled, c.RateLimit.Disabled, c.Chaos.Disabled = true, true, true
+			c.Bulkhead = &bulkhead.Config{MaxConcurrent: 8, Disabled: true}
+			c.RateLimit = &ratelimit.Config{Rate: 100, Disabled: true}
+			c.Chaos = &chaos.Config{StartOff: true, Disabled: true}
 		}),
 			"trace > breaker > retry > timeout > health"},
-		{middleware.Config{Bulkhead: bulkhead.Config{Disabled: true}, RateLimit: ratelimit.Config{Disabled: true}, Chaos: chaos.Config{Disabled: true}},
+		{middleware.Config{Bulkhead: &bulkhead.Config{Disabled: true}, RateLimit: &ratelimit.Config{Disabled: true}, Chaos: &chaos.Config{Disabled: true}},
 			"trace > breaker > retry > timeout"},
 		{with(func(c *middleware.Config) {
 			c.Order = []string{"ratelimit", "trace", "breaker", "retry", "bulkhead", "timeout", "health", "chaos"}
 		}), "ratelimit > trace > breaker > retry > bulkhead > timeout > health > chaos"},
 		// The user's own stages keep their names and places.
-		{middleware.Config{Stages: []core.Stage{{Name: "bulkhead", Middleware: own, Before: "timeout"}}}, "trace > breaker > retry > bulkhead > timeout"},
+		{middleware.Config{Stages: []middleware.Stage{{Name: "bulkhead", Middleware: own, Before: "timeout"}}}, "trace > breaker > retry > bulkhead > timeout"},
 		{middleware.Config{
 			Order:  []string{"trace", "breaker", "retry", "timeout", "chaos", "bulkhead"},
-			Stages: []core.Stage{{Name: "bulkhead", Middleware: own}},
+			Stages: []middleware.Stage{{Name: "bulkhead", Middleware: own}},
 		}, "trace > breaker > retry > timeout > bulkhead"},
 	} {
 		chain, err := middleware.Build(row.cfg)
@@ -86,9 +88,9 @@ func TestOptionalStagesAreInTheChainWhenConfigured(t *testing.T) {
 func TestBadOptionalStagesAreNamedWithAllElse(t *testing.T) {
 	_, err := middleware.Build(middleware.Config{
 		Retry:     retry.Config{Interval: -1},
-		Bulkhead:  bulkhead.Config{MaxWaiting: 1},
-		RateLimit: ratelimit.Config{Burst: 1},
-		Chaos:     chaos.Config{Faults: []chaos.Fault{{Share: 2, Hang: true}}},
+		Bulkhead:  &bulkhead.Config{MaxWaiting: 1},
+		RateLimit: &ratelimit.Config{Burst: 1},
+		Chaos:     &chaos.Config{Faults: []chaos.Fault{{Share: 2, Hang: true}}},
 	})
 	if err == nil {
 		t.Fatal("Build accepted it")
@@ -100,35 +102,18 @@ func TestBadOptionalStagesAreNamedWithAllElse(t *testing.T) {
 	}
 }
 
-// optionalClient is a client with a chain of cfg.
-func optionalClient(t *testing.T, cfg middleware.Config) *core.Client[int] {
+// optionalClient returns a client with a chain of cfg, and that chain.
+func optionalClient(t *testing.T, cfg middleware.Config) (*core.Client[int], *middleware.Chain) {
 	t.Helper()
-	client, err := middleware.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}}, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
-}
-
-func TestOptionalStagesArePartsOfTheClient(t *testing.T) {
-	client := optionalClient(t, middleware.Config{Name: "docs", Bulkhead: someBulkhead, RateLimit: someLimit, Chaos: someChaos})
-	if _, ok := core.Part[*bulkhead.Bulkhead](client); !ok {
-		t.Error("no bulkhead")
-	}
-	if _, ok := core.Part[*ratelimit.Limiter](client); !ok {
-		t.Error("no limiter")
-	}
-	if _, ok := core.Part[*chaos.Chaos](client); !ok {
-		t.Error("no chaos")
-	}
+	return newClient(t, cfg, core.ClientConfig[int]{Source: &coretest.Source[int]{}})
 }
 
 var write = core.Op{Name: "Write"}
 
 func TestRefusalsForWantOfRoomNeverOpenTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := optionalClient(t, middleware.Config{
-			Name: "docs", Bulkhead: bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1, MaxWait: time.Second}, RateLimit: ratelimit.Config{Rate: 1},
+		client, chain := optionalClient(t, middleware.Config{
+			Name: "docs", Bulkhead: &bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1, MaxWait: time.Second}, RateLimit: &ratelimit.Config{Rate: 1},
 		})
 		ok := func(context.Context, int) (int, error) { return 0, nil }
 		refused := map[bool]int{}
@@ -154,7 +139,7 @@ func TestRefusalsForWantOfRoomNeverOpenTheBreaker(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		b, _ := core.Part[*breaker.Breaker](client)
+		b := chain.Breaker
 		if s := b.Snapshot().Counters; b.State() != breaker.Closed || s.TotalFailures != 0 || refused[true] != 49 {
 			t.Errorf("%v with %d failures after %d refusals for the rate, want closed, 0, 49", b.State(), s.TotalFailures, refused[true])
 		}
@@ -165,12 +150,12 @@ func TestRefusalsForWantOfRoomNeverOpenTheBreaker(t *testing.T) {
 // who were let in before and wait for room.
 func TestAnOpenBreakerKeepsWaitersFromTheBackend(t *testing.T) {
 	for name, cfg := range map[string]middleware.Config{
-		"bulkhead":  {Bulkhead: bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 50}},
-		"ratelimit": {RateLimit: ratelimit.Config{Rate: 1, MaxWait: time.Minute}},
+		"bulkhead":  {Bulkhead: &bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 50}},
+		"ratelimit": {RateLimit: &ratelimit.Config{Rate: 1, MaxWait: time.Minute}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client := optionalClient(t, cfg)
+				client, _ := optionalClient(t, cfg)
 				var mu sync.Mutex
 				var reached int
 				var wg sync.WaitGroup
@@ -190,10 +175,10 @@ func TestAnOpenBreakerKeepsWaitersFromTheBackend(t *testing.T) {
 				}
 				wg.Wait()
 				// One may get the slot of the fifth before the breaker has counted that.
-				if n := reached - breaker.DefaultFailureThreshold; n < 0 || n > 1 {
-					t.Errorf("%d calls reached the backend, want %d", reached, breaker.DefaultFailureThreshold)
+				if n := reached - threshold; n < 0 || n > 1 {
+					t.Errorf("%d calls reached the backend, want %d", reached, threshold)
 				}
-				time.Sleep(breaker.DefaultRecoveryTimeout) // its timer ends with the bubble
+				time.Sleep(recovery) // its timer ends with the bubble
 			})
 		})
 	}
@@ -201,13 +186,13 @@ func TestAnOpenBreakerKeepsWaitersFromTheBackend(t *testing.T) {
 
 func TestChaosExercisesTheWholeChain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := optionalClient(t, middleware.Config{
+		client, chain := optionalClient(t, middleware.Config{
 			Timeout: timeout.Config{Attempt: time.Second},
-			Chaos:   chaos.Config{Faults: []chaos.Fault{{Share: 1, Hang: true, Ops: []string{"Write"}}}},
+			Chaos:   &chaos.Config{Faults: []chaos.Fault{{Share: 1, Hang: true, Ops: []string{"Write"}}}},
 		})
 		var calls int
 		ok := func(context.Context, int) (int, error) { calls++; return 0, nil }
-		for range breaker.DefaultFailureThreshold {
+		for range threshold {
 			if _, err := core.Do(t.Context(), client, write, ok); !errors.Is(err, timeout.ErrExceeded) {
 				t.Errorf("Do = %v, want the attempt's timeout", err)
 			}
@@ -215,16 +200,15 @@ func TestChaosExercisesTheWholeChain(t *testing.T) {
 		if _, err := core.Do(t.Context(), client, write, ok); !errors.Is(err, breaker.ErrOpen) || calls != 0 {
 			t.Errorf("Do = %v after %d calls, want an open breaker and none", err, calls)
 		}
-		storm, _ := core.Part[*chaos.Chaos](client)
-		storm.Off()
-		time.Sleep(breaker.DefaultRecoveryTimeout + time.Second)
-		for range breaker.DefaultHalfOpenSuccesses {
+		chain.Chaos.Off()
+		time.Sleep(recovery + time.Second)
+		for range halfOpenSuccesses {
 			if _, err := core.Do(t.Context(), client, write, ok); err != nil {
 				t.Errorf("Do = %v after the storm", err)
 			}
 		}
-		if b, _ := core.Part[*breaker.Breaker](client); b.State() != breaker.Closed {
-			t.Errorf("the breaker is %v, want closed", b.State())
+		if state := chain.Breaker.State(); state != breaker.Closed {
+			t.Errorf("the breaker is %v, want closed", state)
 		}
 	})
 }
@@ -237,15 +221,15 @@ func TestTheWorstCaseHoldsTheWaitForRoom(t *testing.T) {
 	}{
 		{"none", middleware.Config{Bulkhead: someBulkhead, RateLimit: someLimit}, 10 * time.Second},
 		{"both", middleware.Config{
-			Bulkhead:  bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1, MaxWait: time.Second},
-			RateLimit: ratelimit.Config{Rate: 1, MaxWait: 2 * time.Second},
+			Bulkhead:  &bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1, MaxWait: time.Second},
+			RateLimit: &ratelimit.Config{Rate: 1, MaxWait: 2 * time.Second},
 		}, 13 * time.Second},
-		{"without an end", middleware.Config{Bulkhead: bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1}}, 0},
+		{"without an end", middleware.Config{Bulkhead: &bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1}}, 0},
 		{"without an end, but for the operation's", middleware.Config{
-			OperationTimeout: 20 * time.Second, Bulkhead: bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1},
+			OperationTimeout: 20 * time.Second, Bulkhead: &bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1},
 		}, 20 * time.Second},
 		{"cut short", middleware.Config{
-			OperationTimeout: 11 * time.Second, RateLimit: ratelimit.Config{Rate: 1, MaxWait: 2 * time.Second},
+			OperationTimeout: 11 * time.Second, RateLimit: &ratelimit.Config{Rate: 1, MaxWait: 2 * time.Second},
 		}, 11 * time.Second},
 	} {
 		row.cfg.Retry.Disabled = true
@@ -262,9 +246,9 @@ func TestTheWorstCaseHoldsTheWaitForRoom(t *testing.T) {
 
 func TestDescribeKnowsTheOptionalStages(t *testing.T) {
 	chain, err := middleware.Build(middleware.Config{
-		Bulkhead:  bulkhead.Config{MaxConcurrent: 8, MaxWaiting: 16, MaxWait: time.Second},
-		RateLimit: ratelimit.Config{Rate: 2.5},
-		Chaos:     chaos.Config{Faults: []chaos.Fault{{Share: 1, Hang: true}}},
+		Bulkhead:  &bulkhead.Config{MaxConcurrent: 8, MaxWaiting: 16, MaxWait: time.Second},
+		RateLimit: &ratelimit.Config{Rate: 2.5},
+		Chaos:     &chaos.Config{Faults: []chaos.Fault{{Share: 1, Hang: true}}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +268,7 @@ func TestDescribeKnowsTheOptionalStages(t *testing.T) {
 // same.
 func TestAProbeThatWaitedIsMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := optionalClient(t, middleware.Config{Bulkhead: bulkhead.Config{MaxConcurrent: 2, MaxWaiting: 1}, Timeout: timeout.Config{Attempt: time.Hour}})
+		client, _ := optionalClient(t, middleware.Config{Bulkhead: &bulkhead.Config{MaxConcurrent: 2, MaxWaiting: 1}, Timeout: timeout.Config{Attempt: time.Hour}})
 		run := func(takes time.Duration, err error) error {
 			_, got := core.Do(t.Context(), client, write, func(context.Context, int) (int, error) {
 				time.Sleep(takes)
@@ -295,10 +279,10 @@ func TestAProbeThatWaitedIsMade(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = run(time.Minute, nil) })
 		synctest.Wait()
-		for range breaker.DefaultFailureThreshold {
+		for range threshold {
 			_ = run(0, errors.New("down"))
 		}
-		time.Sleep(breaker.DefaultRecoveryTimeout + time.Second)
+		time.Sleep(recovery + time.Second)
 		wg.Go(func() { _ = run(time.Minute, nil) }) // a probe that takes the second slot
 		synctest.Wait()
 		began := time.Now()

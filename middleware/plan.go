@@ -3,200 +3,168 @@
 package middleware
 
 import (
-	"cmp"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/middleware/breaker"
-	"github.com/penstock-go/penstock/middleware/bulkhead"
-	"github.com/penstock-go/penstock/middleware/chaos"
-	"github.com/penstock-go/penstock/middleware/health"
-	"github.com/penstock-go/penstock/middleware/ratelimit"
+	"github.com/penstock-go/penstock/internal/stage"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 )
 
-// plan is what a chain was built to do, with the defaults filled in.
+// plan is what the stages of a chain say of themselves.
 type plan struct {
-	names     []string      // of the stages, outermost first
-	own       []string      // of those that are the user's
-	operation time.Duration // limit of an operation, zero is none
-	attempt   time.Duration // limit of an attempt, zero without the stage
-	breaker   breaker.Config
-	retry     retry.Config
-	health    health.Config
-	bulkhead  bulkhead.Config
-	rate      ratelimit.Config
-	chaos     chaos.Config
-	ops       []core.Op
+	stage.Around
+	names   []string            // of all stages, outermost first
+	inForce map[string]settings // settings of Penstock's stages, by name
+	costs   map[string]stage.Cost
+	backoff func(n int) (shortest, longest time.Duration) // set if Retries is not zero
 }
 
-// newPlan returns the plan of cfg, which was accepted.
-func newPlan(cfg Config, chain []string) plan {
-	p := plan{
-		names: chain, own: names(cfg.Stages), operation: cfg.OperationTimeout, ops: slices.Clone(cfg.Ops),
-		breaker: cfg.Breaker, retry: cfg.Retry, health: cfg.Health,
-		bulkhead: cfg.Bulkhead, rate: cfg.RateLimit, chaos: cfg.Chaos,
+// newPlan returns the plan of a chain. names are its stages, inForce the settings
+// of those that are Penstock's.
+func newPlan(cfg Config, names []string, inForce map[string]settings) plan {
+	p := plan{names: names, inForce: inForce, costs: map[string]stage.Cost{}}
+	for _, name := range names {
+		s, ours := inForce[name]
+		if !ours && find(name) != nil {
+			p.Order = append(p.Order, "your own "+name)
+			continue
+		}
+		p.Order = append(p.Order, name)
+		if s, ok := s.(interface{ Cost() stage.Cost }); ok {
+			p.costs[name] = s.Cost()
+		}
 	}
-	if p.has(timeout.Name) {
-		p.attempt = cmp.Or(cfg.Timeout.Attempt, timeout.DefaultAttempt)
+	p.Operation, p.Ops = cfg.OperationTimeout, slices.Clone(cfg.Ops)
+	for _, cost := range p.costs {
+		p.Attempt = max(p.Attempt, cost.Attempt)
+		p.Recovery = max(p.Recovery, cost.Recovery)
+		if cost.Retries > 0 { // one stage at most
+			p.Retries, p.backoff = cost.Retries, cost.Backoff
+		}
 	}
-	setDefault(&p.breaker.FailureThreshold, breaker.DefaultFailureThreshold)
-	setDefault(&p.breaker.RecoveryTimeout, breaker.DefaultRecoveryTimeout)
-	setDefault(&p.breaker.HalfOpenSuccesses, breaker.DefaultHalfOpenSuccesses)
-	setDefault(&p.breaker.MaxHalfOpenRequests, breaker.DefaultMaxHalfOpenRequests)
-	setDefault(&p.breaker.FairRun, breaker.DefaultFairRun)
-	setDefault(&p.breaker.SlowCallThreshold, breaker.DefaultSlowCallThreshold)
-	setDefault(&p.breaker.SlowCallWindow, breaker.DefaultSlowCallWindow)
-	setDefault(&p.retry.MaxRetries, retry.DefaultMaxRetries)
-	setDefault(&p.retry.Cap, retry.DefaultCap)
-	setDefault(&p.retry.Interval, min(retry.DefaultInterval, p.retry.Cap))
-	if p.retry.Budget == nil {
-		p.retry.Budget = core.DefaultBudget()
-	}
-	setDefault(&p.health.Interval, health.DefaultInterval)
-	setDefault(&p.health.Timeout, min(health.DefaultTimeout, p.health.Interval))
-	setDefault(&p.health.DownThreshold, health.DefaultDownThreshold)
-	setDefault(&p.health.UpThreshold, health.DefaultUpThreshold)
 	return p
 }
 
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
+// warnings returns what is doubtful about the chain: first what each stage says of
+// itself, then what no stage can see alone.
+func (p *plan) warnings() []string {
+	var w stage.Warnings
+	for _, name := range p.names {
+		if s, ours := p.inForce[name]; ours {
+			w = append(w, s.Warnings(p.Around)...)
+		}
 	}
-}
-
-// has reports whether the chain has this stage of ours; the user's own may stand
-// there under the same name.
-func (p *plan) has(name string) bool {
-	return slices.Contains(p.names, name) && !slices.Contains(p.own, name)
-}
-
-// outside reports whether the chain has both stages, the first outside of the
-// second.
-func (p *plan) outside(first, second string) bool {
-	return p.has(first) && p.has(second) && slices.Index(p.names, first) < slices.Index(p.names, second)
-}
-
-// retries returns how many attempts may follow the first.
-func (p *plan) retries() int {
-	if !p.has(retry.Name) {
-		return 0
+	longest, bounded := p.longest(p.Attempt)
+	w.Warn(!bounded, "nothing limits an operation: one that hangs lasts as long as the caller's context; keep the timeout stage, or set OperationTimeout")
+	unbounded := *p
+	unbounded.Operation = 0
+	if all, ok := unbounded.longest(p.Attempt); ok && p.Operation > p.Attempt {
+		w.Warn(all > longest, "the attempts may take %v together, longer than the operation timeout %v: the last of them are cut short or never made", all, p.Operation)
 	}
-	return max(p.retry.MaxRetries, 0)
+	for _, op := range p.Ops {
+		w.Warn(op.Timeout > 0 && !p.Has(timeout.Name),
+			"operation %q has a Timeout of %v, but the chain has no timeout stage to heed it", op.Name, op.Timeout)
+	}
+	return w
 }
 
-// shortest returns the tighter of the limits of an attempt and of an
-// operation, zero if there is none.
-func (p *plan) shortest() time.Duration { return tighter(p.attempt, p.operation) }
+// WorstCase is the most that one operation can cost.
+type WorstCase struct {
+	// Attempts is how many attempts the backend gets.
+	Attempts int
+	// Duration is how long the caller waits. Zero means that nothing limits it.
+	Duration time.Duration
+}
+
+// WorstCase returns the most that one run of op can cost; [Chain.Describe] says
+// under which conditions. It reads op's Timeout only: an unsafe op costs as much if
+// each of its failed attempts provably changed nothing.
+func (c *Chain) WorstCase(op core.Op) WorstCase {
+	p := c.plan
+	if p.Has(timeout.Name) && op.Timeout > 0 {
+		p.Attempt = op.Timeout
+	}
+	d, bounded := p.longest(p.Attempt)
+	room, ends := p.room()
+	switch {
+	case !ends:
+		d = p.Operation
+	case bounded:
+		d = stage.Tighter(sum(d, room), p.Operation)
+	}
+	return WorstCase{Attempts: p.attempts(), Duration: d}
+}
 
 // bound returns the limit of all attempts and waits together, zero if there is
 // none. attempt is the limit of an attempt.
 func (p *plan) bound(attempt time.Duration) time.Duration {
-	if p.outside(timeout.Name, retry.Name) {
-		return tighter(attempt, p.operation)
+	if p.Outside(timeout.Name, retry.Name) {
+		return stage.Tighter(attempt, p.Operation)
 	}
-	return p.operation
+	return p.Operation
 }
 
-// attempts returns how many attempts of one operation the backend may get, with
-// all the luck that jitter and early failures can have.
+// doublings is how often a wait doubles at most: then it is the longest duration.
+const doublings = 63
+
+// attempts returns how many attempts of one operation the backend may get: the
+// attempts fail at once, and jitter makes each wait as short as it can be.
 func (p *plan) attempts() int {
-	bound, waited := p.bound(p.attempt), time.Duration(0)
-	for i := range p.retries() {
-		wait := p.shortestWait(i)
+	bound, waited := p.bound(p.Attempt), time.Duration(0)
+	for i := range p.Retries {
+		wait, _ := p.backoff(i + 1)
 		if bound == 0 || wait == 0 {
-			break // nothing forbids the rest
+			break // no limit ends the retries earlier
 		}
 		if i > doublings { // all waits are the same from here on
-			return 1 + i + min(p.retries()-i, int((bound-1-waited)/wait))
+			return 1 + i + min(p.Retries-i, int((bound-1-waited)/wait))
 		}
 		if waited = sum(waited, wait); waited >= bound {
 			return 1 + i
 		}
 	}
-	return 1 + p.retries()
+	return 1 + p.Retries
 }
 
-// longest returns how long one operation may take whose attempts have the given
-// limit, and whether anything limits it.
+// longest returns how long the attempts of one operation and the waits between them
+// may take, and whether anything limits them. attempt is the limit of an attempt.
 func (p *plan) longest(attempt time.Duration) (d time.Duration, bounded bool) {
 	bound := p.bound(attempt)
 	if attempt == 0 {
 		return bound, bound > 0
 	}
 	d = attempt
-	for i := range p.retries() {
+	for i := range p.Retries {
+		_, wait := p.backoff(i + 1)
 		if i > doublings {
-			rest := time.Duration(p.retries() - i)
-			d = sum(d, times(rest, sum(attempt, p.longestWait(i))))
+			d = sum(d, times(time.Duration(p.Retries-i), sum(attempt, wait)))
 			break
 		}
-		d = sum(d, sum(attempt, p.longestWait(i)))
+		d = sum(d, sum(attempt, wait))
 	}
-	return tighter(d, bound), true
+	return stage.Tighter(d, bound), true
 }
 
-// room returns how long one operation may wait for room in the bulkhead and for
-// the rate limiter, and whether anything limits that. What stands inside of
-// timeout is limited with the attempt.
+// room returns how long one operation may wait for room in stages, and whether
+// anything limits the wait. A wait in a stage inside of timeout is a part of the
+// attempt.
 func (p *plan) room() (d time.Duration, bounded bool) {
 	bounded = true
-	if p.has(bulkhead.Name) && p.bulkhead.MaxWaiting > 0 && !p.outside(timeout.Name, bulkhead.Name) {
-		d = sum(d, times(p.passes(bulkhead.Name), p.bulkhead.MaxWait))
-		bounded = p.bulkhead.MaxWait > 0
-	}
-	if p.has(ratelimit.Name) && !p.outside(timeout.Name, ratelimit.Name) {
-		d = sum(d, times(p.passes(ratelimit.Name), p.rate.MaxWait))
+	for name, cost := range p.costs {
+		if p.Outside(timeout.Name, name) {
+			continue
+		}
+		passes := time.Duration(1)
+		if p.Outside(retry.Name, name) {
+			passes = time.Duration(p.attempts())
+		}
+		d = sum(d, times(passes, cost.Wait))
+		bounded = bounded && !cost.Unbounded
 	}
 	return d, bounded
-}
-
-// passes returns how often one operation may pass the stage.
-func (p *plan) passes(name string) time.Duration {
-	if p.outside(retry.Name, name) {
-		return time.Duration(p.attempts())
-	}
-	return 1
-}
-
-// doublings are enough for any wait to reach any cap.
-const doublings = 63
-
-// longestWait returns the longest wait after the attempt with index i, unless
-// the server asks for more.
-func (p *plan) longestWait(i int) time.Duration {
-	wait := p.retry.Interval
-	for ; i > 0 && wait < p.retry.Cap; i-- {
-		wait = sum(wait, wait)
-	}
-	return min(wait, p.retry.Cap)
-}
-
-// shortestWait returns the shortest wait after the attempt with index i.
-func (p *plan) shortestWait(i int) time.Duration {
-	switch wait := p.longestWait(i); p.retry.Jitter {
-	case retry.NoJitter:
-		return wait
-	case retry.EqualJitter:
-		return wait / 2
-	default:
-		return 0
-	}
-}
-
-// tighter returns the smaller of two limits, of which zero is none.
-func tighter(a, b time.Duration) time.Duration {
-	if a == 0 || b == 0 {
-		return max(a, b)
-	}
-	return min(a, b)
 }
 
 // sum returns a+b, or the longest duration if that is longer.
@@ -213,13 +181,4 @@ func times(n, d time.Duration) time.Duration {
 		return math.MaxInt64
 	}
 	return n * d
-}
-
-// quoted names stages in a sentence.
-func quoted(names []string) string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = strconv.Quote(name)
-	}
-	return strings.Join(out, ", ")
 }

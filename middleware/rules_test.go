@@ -22,7 +22,7 @@ import (
 // The four rules of the default order.
 
 func TestNoAttemptFollowsTheInstantTheBreakerOpens(t *testing.T) {
-	oneProcessor(t)
+	coretest.OneProcessor(t)
 	for _, mode := range []struct {
 		name  string
 		count bool
@@ -35,7 +35,7 @@ func TestNoAttemptFollowsTheInstantTheBreakerOpens(t *testing.T) {
 					Breaker: breaker.Config{
 						FailureThreshold: loops*2 + openers, // two rounds of attempts, where they count
 						CountAttempts:    mode.count,
-						OnMove: func(_ string, _, to breaker.State) {
+						OnTransition: func(_ string, _, to breaker.State) {
 							if to == breaker.Open {
 								opened <- time.Now()
 							}
@@ -83,7 +83,7 @@ func TestNoAttemptFollowsTheInstantTheBreakerOpens(t *testing.T) {
 				if took := time.Since(at); took > 2*time.Second {
 					t.Errorf("the loops ended %v after the opening", took)
 				}
-				time.Sleep(breaker.DefaultRecoveryTimeout)
+				time.Sleep(recovery)
 			})
 		})
 	}
@@ -121,18 +121,18 @@ func TestAHalfOpenProbeIsOneAttempt(t *testing.T) {
 			return n.Load()
 		}
 		for round := range 3 {
-			time.Sleep(breaker.DefaultRecoveryTimeout)
+			time.Sleep(recovery)
 			before := r.backend.calls.Load()
 			probes := burst()
-			if calls := r.backend.calls.Load() - before; calls != probes || probes != breaker.DefaultMaxHalfOpenRequests {
-				t.Errorf("round %d: %d calls by %d probes, want %d and as many", round, calls, probes, breaker.DefaultMaxHalfOpenRequests)
+			if calls := r.backend.calls.Load() - before; calls != probes || probes != halfOpenProbes {
+				t.Errorf("round %d: %d calls by %d probes, want %d and as many", round, calls, probes, halfOpenProbes)
 			}
 			if r.Breaker.State() != breaker.Open {
 				t.Errorf("round %d: breaker %v after failed probes, want open", round, r.Breaker.State())
 			}
 		}
 
-		time.Sleep(breaker.DefaultRecoveryTimeout)
+		time.Sleep(recovery)
 		down.Store(false)
 		before, probes := r.backend.calls.Load(), int64(0)
 		for r.Breaker.State() == breaker.HalfOpen {
@@ -141,7 +141,7 @@ func TestAHalfOpenProbeIsOneAttempt(t *testing.T) {
 		if calls := r.backend.calls.Load() - before; calls != probes {
 			t.Errorf("%d calls by %d probes, want as many", calls, probes)
 		}
-		time.Sleep(breaker.DefaultRecoveryTimeout)
+		time.Sleep(recovery)
 	})
 }
 
@@ -155,7 +155,7 @@ func TestAProbeIsOneAttemptAlsoWhenOthersClosedTheBreakerMeanwhile(t *testing.T)
 			return []error{unavailable, unavailable, nil}[n-1]
 		}
 		_ = r.do(t.Context(), core.Unsafe)
-		time.Sleep(breaker.DefaultRecoveryTimeout)
+		time.Sleep(recovery)
 		synctest.Wait()
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -198,7 +198,7 @@ func TestTheBreakerCountsOperationsUnlessToldToCountAttempts(t *testing.T) {
 			if got := r.verdicts().failure; got != 5 {
 				t.Errorf("CountAttempts %v: %d failures counted, want 5", row.count, got)
 			}
-			time.Sleep(breaker.DefaultRecoveryTimeout)
+			time.Sleep(recovery)
 		})
 	}
 }
@@ -261,7 +261,7 @@ func TestSlowIsTheTimeOfAnAttemptOnItsConnection(t *testing.T) {
 			if state := r.Breaker.State(); state != breaker.Open {
 				t.Errorf("breaker %v after a slow attempt, want open", state)
 			}
-			time.Sleep(breaker.DefaultRecoveryTimeout)
+			time.Sleep(recovery)
 		})
 	})
 }

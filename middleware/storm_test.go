@@ -38,7 +38,7 @@ func TestUnavailableOpensTheBreakerWhenTheBudgetIsSpent(t *testing.T) {
 		}
 		r := newRig(t, middleware.Config{Retry: retry.Config{Budget: budget}}, nil)
 		r.backend.serve = with(unavailable)
-		for n := range breaker.DefaultFailureThreshold {
+		for n := range threshold {
 			if state := r.Breaker.State(); state != breaker.Closed {
 				t.Fatalf("breaker %v after %d operations", state, n)
 			}
@@ -51,7 +51,7 @@ func TestUnavailableOpensTheBreakerWhenTheBudgetIsSpent(t *testing.T) {
 		if state := r.Breaker.State(); state != breaker.Open || r.backend.calls.Load() != 5 {
 			t.Errorf("breaker %v after %d calls, want open after 5", state, r.backend.calls.Load())
 		}
-		time.Sleep(breaker.DefaultRecoveryTimeout)
+		time.Sleep(recovery)
 	})
 }
 
@@ -74,7 +74,7 @@ func TestAnUnsafeOperationIsNotRepeatedOnceARequestMayHaveBeenApplied(t *testing
 					ctx, cancel := context.WithCancel(ctx) // as a client of the backend makes one
 					defer cancel()
 					if row.insert {
-						core.AttemptOf(ctx).MayHaveApplied()
+						core.MarkApplied(ctx)
 					}
 					return rateLimited
 				}
@@ -107,7 +107,7 @@ func TestAHungBackendOpensTheBreakerUnderShortDeadlines(t *testing.T) {
 		if state := r.Breaker.State(); state != breaker.Open {
 			t.Errorf("breaker %v after 5 operations, want open", state)
 		}
-		time.Sleep(breaker.DefaultRecoveryTimeout)
+		time.Sleep(recovery)
 	})
 }
 
@@ -119,7 +119,7 @@ func TestAnOperationIsJudgedByItsLastAttemptThatReachedTheBackend(t *testing.T) 
 				if n++; n == 1 {
 					return nil
 				}
-				return &exhausted{context.DeadlineExceeded}
+				return coretest.Exhausted{Cause: context.DeadlineExceeded}
 			}
 		})
 		r.backend.serve = with(unavailable)
@@ -128,7 +128,7 @@ func TestAnOperationIsJudgedByItsLastAttemptThatReachedTheBackend(t *testing.T) 
 		if !ok || !errors.Is(e.Err, unavailable) || core.ErrorType(err) != "unavailable" || len(e.Attempts) != 4 {
 			t.Errorf("Do = %v, want the backend's error, and the others beside it", err)
 		}
-		if _, ok := errors.AsType[*exhausted](err); !ok {
+		if _, ok := errors.AsType[coretest.Exhausted](err); !ok {
 			t.Errorf("Do = %v, want the pool's error in it too", err)
 		}
 		if got, want := r.verdicts(), (verdicts{failure: 1}); got != want {
@@ -241,7 +241,7 @@ func TestTheDeathOfOneConnectionIsOneFailure(t *testing.T) {
 				if state := chain.Breaker.State(); state != row.state {
 					t.Errorf("breaker %v, want %v", state, row.state)
 				}
-				time.Sleep(breaker.DefaultRecoveryTimeout)
+				time.Sleep(recovery)
 			})
 		})
 	}

@@ -19,22 +19,12 @@ import (
 	"github.com/penstock-go/penstock/middleware/timeout"
 )
 
-// exhausted is how a pool says that no connection came free in time.
-type exhausted struct{ cause error }
-
-func (e *exhausted) Error() string     { return "pool exhausted: " + e.cause.Error() }
-func (e *exhausted) ErrorType() string { return core.TypePoolTimeout }
-func (e *exhausted) Unwrap() error     { return e.cause }
-func (e *exhausted) Class() core.Class {
-	return core.Class{Verdict: core.Neutral, Retryable: true, Code: core.TypePoolTimeout}
-}
-
-var tooManyWaiters = core.Sentinel("too many waiters", core.TypeTooManyWaiters, core.ErrRejected)
+var tooManyWaiters = core.Sentinel("too many waiters", "too_many_waiters", core.ErrRejected)
 
 // noConnection waits in vain.
 func noConnection(ctx context.Context) error {
 	<-ctx.Done()
-	return &exhausted{ctx.Err()}
+	return coretest.Exhausted{Cause: ctx.Err()}
 }
 
 func with(err error) func(context.Context, int) error {
@@ -145,9 +135,9 @@ func TestVerdicts(t *testing.T) {
 				r := newRig(t, middleware.Config{
 					Retry:   steady(t, 100*time.Millisecond),
 					Timeout: timeout.Config{Attempt: 300 * time.Millisecond},
-					Health:  health.Config{Probe: without(nil)},
+					Health:  &health.Config{Probe: without(nil)},
 				}, func(cfg *core.ClientConfig[*backend], s *coretest.Source[*backend]) {
-					cfg.Timeout = row.limit
+					cfg.OperationTimeout = row.limit
 					s.OnAcquire = row.acquire
 				})
 				r.backend.serve = row.serve
@@ -199,8 +189,8 @@ func TestVerdicts(t *testing.T) {
 func TestARefusalSaysNothingAboutTheBackend(t *testing.T) {
 	t.Run("by the health gate", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, middleware.Config{Retry: steady(t, time.Second), Health: health.Config{Probe: without(unavailable)}}, nil)
-			for range health.DefaultDownThreshold {
+			r := newRig(t, middleware.Config{Retry: steady(t, time.Second), Health: &health.Config{Probe: without(unavailable)}}, nil)
+			for range downThreshold {
 				_ = r.Monitor.Check(t.Context())
 			}
 			for range 20 {
@@ -217,20 +207,20 @@ func TestARefusalSaysNothingAboutTheBackend(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, middleware.Config{Retry: steady(t, time.Second)}, nil)
 			r.backend.serve = with(unavailable)
-			for range breaker.DefaultFailureThreshold {
+			for range threshold {
 				_ = r.do(t.Context(), core.Unsafe)
 			}
 			for range 20 {
 				err := r.do(t.Context(), core.ReadOnly)
 				open, ok := errors.AsType[*breaker.OpenError](err)
-				if !ok || open.RetryAfter != breaker.DefaultRecoveryTimeout || !errors.Is(err, core.ErrUnavailable) {
+				if !ok || open.RetryAfter != recovery || !errors.Is(err, core.ErrUnavailable) {
 					t.Fatalf("Do = %v, want an OpenError that says when to come back", err)
 				}
 			}
 			if got, want := r.verdicts(), (verdicts{failure: 5, refused: 20}); got != want || r.acquires.Load() != 5 {
 				t.Errorf("verdicts %+v after %d attempts, want %+v after 5", got, r.acquires.Load(), want)
 			}
-			time.Sleep(breaker.DefaultRecoveryTimeout)
+			time.Sleep(recovery)
 		})
 	})
 }
@@ -239,7 +229,7 @@ func TestAPanicIsAFailureAndGoesOn(t *testing.T) {
 	newPanicRig := func(t *testing.T) *rig {
 		r := newRig(t, middleware.Config{
 			Retry:  steady(t, time.Second),
-			Health: health.Config{Probe: without(nil)},
+			Health: &health.Config{Probe: without(nil)},
 		}, func(_ *core.ClientConfig[*backend], s *coretest.Source[*backend]) {
 			s.OnReturn = func(fate core.ConnFate, reason error) bool {
 				if fate != core.Unclean || !errors.Is(reason, core.ErrPanic) {

@@ -28,11 +28,11 @@ type byHand struct {
 
 func newByHand(h *harness) *byHand {
 	common := []attribute.KeyValue{
-		otelx.AttrSystem.String("milvus"), otelx.AttrOperation.String("Search"), otelx.AttrCollection.String("docs"),
-		otelx.AttrNamespace.String("library"), otelx.AttrAddress.String("milvus.internal"), otelx.AttrPort.Int(19531),
+		attribute.String("db.system.name", "vectordb"), attribute.String("db.operation.name", "Search"), attribute.String("db.collection.name", "docs"),
+		attribute.String("db.namespace", "library"), attribute.String("server.address", "db.internal"), attribute.Int("server.port", 19531),
 	}
 	span := append([]attribute.KeyValue{
-		otelx.AttrPoolName.String("main"), otelx.AttrPeerService.String("milvus"), otelx.AttrPeerName.String("milvus"),
+		attribute.String("db.client.connection.pool.name", "main"), attribute.String("peer.service", "vectordb"), attribute.String("service.peer.name", "vectordb"),
 	}, common...)
 	duration, err := h.mp.Meter("by hand").Float64Histogram("by_hand.duration", metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.001, .005, .01, .05, .1, .5, 1, 5, 10))
@@ -89,7 +89,7 @@ func BenchmarkOperation(b *testing.B) {
 		b.Run(bb.name+"/observer", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				s := core.Scope{Kind: core.KindOperation, Op: search, Attempt: 1, Start: time.Now()}
+				s := core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now()}
 				o.End(o.Begin(bb.ctx, s), s, nil)
 			}
 		})

@@ -11,9 +11,9 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// retry notes that an attempt failed and another one follows. The attempt's
-// error stays off the operation's own attributes, because the operation may
-// yet succeed.
+// retry shows that an attempt failed and another one follows. The error of the
+// attempt is an attribute of the event and not of the operation's span, because
+// the operation may still succeed.
 func (o *Observer) retry(ctx context.Context, e core.Event) {
 	op, counted := o.operation(ctx), o.inst.retries.Enabled(ctx)
 	if op == nil && !counted {
@@ -28,14 +28,15 @@ func (o *Observer) retry(ctx context.Context, e core.Event) {
 		o.inst.retries.Add(ctx, 1, o.inst.retryLabels.of(s.operation, errorType))
 	}
 	if op != nil {
-		op.span.AddEvent(EventRetry, trace.WithAttributes(
-			AttrAttempt.Int(e.Attempt),
-			AttrRetryDelay.Float64(e.Delay.Seconds()),
-			AttrErrorType.String(errorType),
+		op.span.AddEvent(eventRetry, trace.WithAttributes(
+			attrAttempt.Int(e.Attempt),
+			attrRetryDelay.Float64(e.Delay.Seconds()),
+			attrErrorType.String(errorType),
 		))
 	}
 }
 
+// retryEnd shows how an operation ended in which an attempt failed.
 func (o *Observer) retryEnd(ctx context.Context, e core.Event) {
 	if o.inst.outcomes.Enabled(ctx) {
 		o.inst.outcomes.Add(ctx, 1, o.inst.outcomeLabels.of(e.Outcome))
@@ -44,15 +45,15 @@ func (o *Observer) retryEnd(ctx context.Context, e core.Event) {
 	if op == nil {
 		return
 	}
-	kvs := []attribute.KeyValue{AttrRetryOutcome.String(e.Outcome)}
+	kvs := []attribute.KeyValue{attrRetryOutcome.String(e.Outcome)}
 	if e.Attempt > 1 {
-		kvs = append(kvs, AttrRetryAttempts.Int(e.Attempt))
+		kvs = append(kvs, attrRetryAttempts.Int(e.Attempt))
 	}
 	op.span.SetAttributes(kvs...)
 }
 
-// reject adds what the error alone does not say: in which state the breaker
-// was, when to come back, and which operation opened it.
+// reject shows what the error of a rejection does not say: the state of the
+// breaker, when to come back, and which operation opened the breaker.
 func (o *Observer) reject(ctx context.Context, e core.Event) {
 	op := o.operation(ctx)
 	if op == nil {
@@ -60,52 +61,55 @@ func (o *Observer) reject(ctx context.Context, e core.Event) {
 	}
 	var kvs []attribute.KeyValue
 	if e.From != "" {
-		kvs = append(kvs, AttrBreakerState.String(e.From))
+		kvs = append(kvs, attrBreakerState.String(e.From))
 	}
 	if e.Delay > 0 {
-		kvs = append(kvs, AttrRetryAfter.Float64(e.Delay.Seconds()))
+		kvs = append(kvs, attrRetryAfter.Float64(e.Delay.Seconds()))
 	}
 	op.span.SetAttributes(kvs...)
 	if cause, ok := e.Ref.(Ref); ok && cause != refTo(op.span.SpanContext()) {
-		op.span.AddLink(cause.link(LinkOpenedBy))
+		op.span.AddLink(cause.link(linkOpenedBy))
 	}
 }
 
-// move may happen outside of any operation: when a breaker has waited long
-// enough, say.
-func (o *Observer) move(ctx context.Context, e core.Event) {
+// transition shows a transition of a circuit breaker. There may be no operation:
+// for example, an open breaker becomes half-open when its time is up.
+func (o *Observer) transition(ctx context.Context, e core.Event) {
 	if o.inst.transitions.Enabled(ctx) {
-		o.inst.transitions.Add(ctx, 1, o.inst.transitionLabels.of(e.Source, e.From, e.To))
+		o.inst.transitions.Add(ctx, 1, o.inst.transitionLabels.of(e.Name, e.From, e.To))
 	}
 	if op := o.operation(ctx); op != nil {
-		op.span.AddEvent(EventTransition, trace.WithAttributes(
-			AttrBreakerName.String(e.Source),
-			AttrBreakerFrom.String(e.From),
-			AttrBreakerTo.String(e.To),
+		op.span.AddEvent(eventTransition, trace.WithAttributes(
+			attrBreakerName.String(e.Name),
+			attrBreakerFrom.String(e.From),
+			attrBreakerTo.String(e.To),
 		))
 	}
 }
 
+// health shows a transition of a health gate.
 func (o *Observer) health(ctx context.Context, e core.Event) {
 	if o.inst.health.Enabled(ctx) {
 		o.inst.health.Add(ctx, 1, o.inst.healthLabels.of(e.From, e.To))
 	}
 	if op := o.operation(ctx); op != nil {
-		op.span.AddEvent(EventHealth, trace.WithAttributes(
-			AttrHealthFrom.String(e.From),
-			AttrHealthTo.String(e.To),
+		op.span.AddEvent(eventHealth, trace.WithAttributes(
+			attrHealthFrom.String(e.From),
+			attrHealthTo.String(e.To),
 		))
 	}
 }
 
+// timeout shows that a limit of the client's own ended an attempt or the
+// operation.
 func (o *Observer) timeout(ctx context.Context, e core.Event) {
 	if o.inst.timeouts.Enabled(ctx) {
 		o.inst.timeouts.Add(ctx, 1, o.inst.timeoutLabels.of(e.Outcome))
 	}
 	if op := o.operation(ctx); op != nil {
 		op.span.SetAttributes(
-			AttrTimeoutScope.String(e.Outcome),
-			AttrTimeoutDuration.Float64(e.Limit.Seconds()),
+			attrTimeoutScope.String(e.Outcome),
+			attrTimeoutDuration.Float64(e.Limit.Seconds()),
 		)
 	}
 }

@@ -20,7 +20,7 @@ func TestRetriesAreEventsOfTheOperationFromAnywhereWithin(t *testing.T) {
 	e := core.Event{Kind: core.EventRetry, Op: search, Attempt: 1, Delay: 500 * time.Millisecond, Err: errBackend}
 	h.operation(t.Context(), search, func(ctx context.Context) error {
 		h.Event(ctx, e)
-		h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: search, Attempt: 2}, func(ctx context.Context) error {
+		h.within(ctx, core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2}, func(ctx context.Context) error {
 			h.Event(ctx, e)
 			ctx, user := h.tp.Tracer("user").Start(ctx, "stage")
 			defer user.End()
@@ -35,13 +35,13 @@ func TestRetriesAreEventsOfTheOperationFromAnywhereWithin(t *testing.T) {
 		t.Fatalf("%d events on the operation, want all 3", len(events))
 	}
 	want := attrs{"penstock.attempt": int64(1), "penstock.retry.delay": 0.5, "error.type": "65535"}
-	if got := asMap(events[0].Attributes); events[0].Name != otelx.EventRetry || !reflect.DeepEqual(got, want) {
+	if got := asMap(events[0].Attributes); events[0].Name != "penstock.retry" || !reflect.DeepEqual(got, want) {
 		t.Errorf("event %q %v, want %v", events[0].Name, got, want)
 	}
-	points := h.sum(otelx.MetricRetries)
+	points := h.sum("penstock.retries")
 	want = attrs{"db.client.connection.pool.name": "main", "db.operation.name": "Search", "error.type": "65535"}
 	if len(points) != 1 || points[0].Value != 3 || !reflect.DeepEqual(asMap(points[0].Attributes.ToSlice()), want) {
-		t.Errorf("%s = %v", otelx.MetricRetries, points)
+		t.Errorf("penstock.retries = %v", points)
 	}
 }
 
@@ -58,14 +58,14 @@ func TestEndOfRetriesSaysHowAndAfterHowMany(t *testing.T) {
 	}
 	spans := h.spans.Ended()
 	first, second := asMap(spans[0].Attributes()), asMap(spans[1].Attributes())
-	if first[otelx.AttrRetryOutcome] != "recovered" || first[otelx.AttrRetryAttempts] != int64(3) {
+	if first["penstock.retry.outcome"] != "recovered" || first["penstock.retry.attempts"] != int64(3) {
 		t.Errorf("after three attempts: %v", first)
 	}
-	if _, ok := second[otelx.AttrRetryAttempts]; ok || second[otelx.AttrRetryOutcome] != "not_retryable" {
+	if _, ok := second["penstock.retry.attempts"]; ok || second["penstock.retry.outcome"] != "not_retryable" {
 		t.Errorf("after one attempt: %v", second)
 	}
-	if points := h.sum(otelx.MetricRetryOutcomes); len(points) != 2 {
-		t.Errorf("%s = %v, want two series", otelx.MetricRetryOutcomes, points)
+	if points := h.sum("penstock.retry.outcomes"); len(points) != 2 {
+		t.Errorf("penstock.retry.outcomes = %v, want two series", points)
 	}
 }
 
@@ -74,12 +74,12 @@ func TestRejectionLinksToTheOperationThatOpenedTheBreaker(t *testing.T) {
 	var opener any
 	h.operation(t.Context(), core.Op{Name: "Insert"}, func(ctx context.Context) error {
 		opener = h.Ref(ctx)
-		h.Event(ctx, core.Event{Kind: core.EventReject, Source: "breaker", From: "open", Ref: opener}) // its own: no link
+		h.Event(ctx, core.Event{Kind: core.EventReject, Name: "breaker", From: "open", Ref: opener}) // its own: no link
 		return nil
 	})
 	open := typedError{errorType: "circuit_open", text: "circuit breaker open"}
 	h.operation(t.Context(), search, func(ctx context.Context) error {
-		h.Event(ctx, core.Event{Kind: core.EventReject, Source: "breaker", From: "open", Delay: 30 * time.Second, Ref: opener, Err: open})
+		h.Event(ctx, core.Event{Kind: core.EventReject, Name: "breaker", From: "open", Delay: 30 * time.Second, Ref: opener, Err: open})
 		return open
 	})
 
@@ -88,11 +88,11 @@ func TestRejectionLinksToTheOperationThatOpenedTheBreaker(t *testing.T) {
 		t.Errorf("links to itself: %v", links)
 	}
 	links := span.Links()
-	if len(links) != 1 || !links[0].SpanContext.Equal(first.SpanContext()) || asMap(links[0].Attributes)[otelx.AttrLink] != otelx.LinkOpenedBy {
+	if len(links) != 1 || !links[0].SpanContext.Equal(first.SpanContext()) || asMap(links[0].Attributes)["penstock.link"] != "opened_by" {
 		t.Errorf("links = %v, want one to %v", links, first.SpanContext())
 	}
 	got := asMap(span.Attributes())
-	if got["error.type"] != "circuit_open" || got[otelx.AttrBreakerState] != "open" || got[otelx.AttrRetryAfter] != 30.0 {
+	if got["error.type"] != "circuit_open" || got["penstock.circuit_breaker.state"] != "open" || got["penstock.retry_after"] != 30.0 {
 		t.Errorf("attributes = %v", got)
 	}
 }
@@ -100,7 +100,7 @@ func TestRejectionLinksToTheOperationThatOpenedTheBreaker(t *testing.T) {
 func TestRejectionByOtherStagesAddsNothingToTheError(t *testing.T) {
 	h := newHarness(t)
 	h.operation(t.Context(), search, func(ctx context.Context) error {
-		h.Event(ctx, core.Event{Kind: core.EventReject, Source: "health", Ref: 1})
+		h.Event(ctx, core.Event{Kind: core.EventReject, Name: "health", Ref: 1})
 		return nil
 	})
 	span := h.span("Search docs")
@@ -111,24 +111,24 @@ func TestRejectionByOtherStagesAddsNothingToTheError(t *testing.T) {
 
 func TestMovesAreCountedEvenOutsideOfOperations(t *testing.T) {
 	h := newHarness(t, standard()...)
-	h.Event(t.Context(), core.Event{Kind: core.EventMove, Source: "breaker", From: "open", To: "half_open"})
+	h.Event(t.Context(), core.Event{Kind: core.EventTransition, Name: "breaker", From: "open", To: "half_open"})
 	h.operation(t.Context(), search, func(ctx context.Context) error {
-		h.Event(ctx, core.Event{Kind: core.EventMove, Source: "breaker", From: "half_open", To: "closed"})
+		h.Event(ctx, core.Event{Kind: core.EventTransition, Name: "breaker", From: "half_open", To: "closed"})
 		return nil
 	})
 
 	events := h.span("Search docs").Events()
 	want := attrs{"penstock.circuit_breaker.name": "breaker", "penstock.circuit_breaker.from": "half_open", "penstock.circuit_breaker.to": "closed"}
-	if len(events) != 1 || events[0].Name != otelx.EventTransition || !reflect.DeepEqual(asMap(events[0].Attributes), want) {
+	if len(events) != 1 || events[0].Name != "penstock.circuit_breaker.transition" || !reflect.DeepEqual(asMap(events[0].Attributes), want) {
 		t.Errorf("events = %v", events)
 	}
-	points := h.sum(otelx.MetricTransitions)
+	points := h.sum("penstock.circuit_breaker.transitions")
 	if len(points) != 2 {
-		t.Fatalf("%s = %v, want two series", otelx.MetricTransitions, points)
+		t.Fatalf("penstock.circuit_breaker.transitions = %v, want two series", points)
 	}
 	for _, p := range points {
 		got := asMap(p.Attributes.ToSlice())
-		if p.Value != 1 || got[otelx.AttrBreakerName] != "breaker" || got[otelx.AttrPoolName] != "main" {
+		if p.Value != 1 || got["penstock.circuit_breaker.name"] != "breaker" || got["db.client.connection.pool.name"] != "main" {
 			t.Errorf("%v = %d", got, p.Value)
 		}
 	}
@@ -136,17 +136,17 @@ func TestMovesAreCountedEvenOutsideOfOperations(t *testing.T) {
 
 func TestTimeoutSaysWhichLimitAndHowLong(t *testing.T) {
 	h := newHarness(t, standard()...)
-	timeout := &core.TimeoutError{Scope: core.ScopeAttempt, Limit: 10 * time.Second}
+	timeout := &core.TimeoutError{Limit: 10 * time.Second}
 	h.operation(t.Context(), search, func(ctx context.Context) error {
 		h.Event(ctx, core.Event{Kind: core.EventTimeout, Outcome: "attempt", Limit: 10 * time.Second})
 		return timeout
 	})
 	got := asMap(h.span("Search docs").Attributes())
-	if got["error.type"] != "timeout" || got[otelx.AttrTimeoutScope] != "attempt" || got[otelx.AttrTimeoutDuration] != 10.0 {
+	if got["error.type"] != "timeout" || got["penstock.timeout.scope"] != "attempt" || got["penstock.timeout.duration"] != 10.0 {
 		t.Errorf("attributes = %v", got)
 	}
-	if points := h.sum(otelx.MetricTimeouts); len(points) != 1 || points[0].Value != 1 || asMap(points[0].Attributes.ToSlice())[otelx.AttrTimeoutScope] != "attempt" {
-		t.Errorf("%s = %v", otelx.MetricTimeouts, points)
+	if points := h.sum("penstock.timeouts"); len(points) != 1 || points[0].Value != 1 || asMap(points[0].Attributes.ToSlice())["penstock.timeout.scope"] != "attempt" {
+		t.Errorf("penstock.timeouts = %v", points)
 	}
 }
 
@@ -179,7 +179,7 @@ func TestEventsOfNestedOperationsLandOnTheirOwnSpan(t *testing.T) {
 			h := newSampledHarness(t, tt.sampler)
 			h.operation(t.Context(), search, func(ctx context.Context) error {
 				o := tt.observer(h)
-				s := core.Scope{Kind: core.KindOperation, Op: inner, Attempt: 1, Start: time.Now()}
+				s := core.Scope{Kind: core.ScopeOperation, Op: inner, Attempt: 1, Start: time.Now()}
 				ctx = o.Begin(ctx, s)
 				o.Event(ctx, core.Event{Kind: core.EventRetry, Op: inner, Attempt: 1, Err: errPlain})
 				o.End(ctx, s, errPlain)

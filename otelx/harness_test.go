@@ -31,12 +31,12 @@ type harness struct {
 	reader *sdkmetric.ManualReader
 }
 
-// standard are the options of a client of Milvus.
+// standard are the options that an adapter gives.
 func standard() []otelx.Option {
 	return []otelx.Option{
-		otelx.WithSystem("milvus"),
+		otelx.WithSystem("vectordb"),
 		otelx.WithNamespace("library"),
-		otelx.WithServer("milvus.internal", 19531),
+		otelx.WithServer("db.internal", 19531),
 		otelx.WithPoolName("main"),
 	}
 }
@@ -70,7 +70,7 @@ func (h *harness) within(ctx context.Context, s core.Scope, f func(context.Conte
 
 // operation runs f in the scope of an operation.
 func (h *harness) operation(ctx context.Context, op core.Op, f func(context.Context) error) {
-	h.within(ctx, core.Scope{Kind: core.KindOperation, Op: op, Attempt: 1}, f)
+	h.within(ctx, core.Scope{Kind: core.ScopeOperation, Op: op, Attempt: 1}, f)
 }
 
 // span returns the only span that ended under name.

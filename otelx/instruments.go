@@ -10,14 +10,15 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 )
 
-// The semantic conventions give buckets for the duration of operations, and
-// none for connections, which may take much less.
+// The buckets for operations are those of the semantic conventions. There the
+// times of connections have no buckets; ours begin lower, because an acquire may
+// take microseconds.
 var (
 	operationBuckets  = []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10}
 	connectionBuckets = []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10}
 )
 
-// instruments are what the observer measures with, each with its attributes.
+// instruments has every instrument of the observer, with its attributes.
 type instruments struct {
 	duration   metric.Float64Histogram
 	createTime metric.Float64Histogram
@@ -40,7 +41,7 @@ type instruments struct {
 	pool poolInstruments
 }
 
-// poolInstruments are read from a pool's Stats when metrics are collected.
+// poolInstruments are observed from a pool's Stats when metrics are collected.
 type poolInstruments struct {
 	count, idleMax, idleMin, max, pending metric.Int64ObservableUpDownCounter
 	timeouts, closed                      metric.Int64ObservableCounter
@@ -50,8 +51,8 @@ func (p *poolInstruments) all() []metric.Observable {
 	return []metric.Observable{p.count, p.idleMax, p.idleMin, p.max, p.pending, p.timeouts, p.closed}
 }
 
-// newInstruments makes the instruments. Names, units and descriptions of those
-// that begin with "db." come from dbconv.
+// newInstruments makes the instruments. Package dbconv has the names, units and
+// descriptions of the instruments that begin with "db.".
 func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	var faults []error
 	fault := func(err error) {
@@ -85,13 +86,13 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	fault(err)
 	timeouts, err := dbconv.NewClientConnectionTimeoutsObservable(m)
 	fault(err)
-	closed, err := m.Int64ObservableCounter(MetricConnClosed, metric.WithUnit("{connection}"),
+	closed, err := m.Int64ObservableCounter(metricConnClosed, metric.WithUnit("{connection}"),
 		metric.WithDescription("The number of connections closed, by reason."))
 	fault(err)
 
 	var pool []attribute.KeyValue
 	if poolName != "" {
-		pool = append(pool, AttrPoolName.String(poolName))
+		pool = append(pool, attrPoolName.String(poolName))
 	}
 	i := &instruments{
 		duration:   duration.Inst(),
@@ -99,18 +100,18 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		waitTime:   waitTime.Inst(),
 		useTime:    useTime.Inst(),
 
-		retries:     counter(MetricRetries, "{retry}", "The number of attempts made after a failed one."),
-		outcomes:    counter(MetricRetryOutcomes, "{operation}", "The number of operations in which an attempt failed, by how they ended."),
-		transitions: counter(MetricTransitions, "{transition}", "The number of moves of a circuit breaker from one state to another."),
-		health:      counter(MetricHealth, "{transition}", "The number of moves of a health gate from one state to another."),
-		timeouts:    counter(MetricTimeouts, "{timeout}", "The number of attempts and operations ended by a limit of the client's own."),
+		retries:     counter(metricRetries, "{retry}", "The number of attempts made after a failed one."),
+		outcomes:    counter(metricRetryOutcomes, "{operation}", "The number of operations in which an attempt failed, by how they ended."),
+		transitions: counter(metricTransitions, "{transition}", "The number of transitions of a circuit breaker from one state to another."),
+		health:      counter(metricHealth, "{transition}", "The number of transitions of a health gate from one state to another."),
+		timeouts:    counter(metricTimeouts, "{timeout}", "The number of attempts and operations ended by a limit of the client's own."),
 
-		connLabels:       newLabels(nil, AttrPoolName, AttrErrorType),
-		retryLabels:      newLabels(pool, AttrOperation, AttrErrorType),
-		outcomeLabels:    newLabels(pool, AttrRetryOutcome),
-		transitionLabels: newLabels(pool, AttrBreakerName, AttrBreakerFrom, AttrBreakerTo),
-		healthLabels:     newLabels(pool, AttrHealthFrom, AttrHealthTo),
-		timeoutLabels:    newLabels(pool, AttrTimeoutScope),
+		connLabels:       newLabels(nil, attrPoolName, attrErrorType),
+		retryLabels:      newLabels(pool, attrOperation, attrErrorType),
+		outcomeLabels:    newLabels(pool, attrRetryOutcome),
+		transitionLabels: newLabels(pool, attrBreakerName, attrBreakerFrom, attrBreakerTo),
+		healthLabels:     newLabels(pool, attrHealthFrom, attrHealthTo),
+		timeoutLabels:    newLabels(pool, attrTimeoutScope),
 
 		pool: poolInstruments{
 			count: count.Inst(), idleMax: idleMax.Inst(), idleMin: idleMin.Inst(), max: limit.Inst(), pending: pending.Inst(),

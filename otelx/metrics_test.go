@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -30,18 +32,18 @@ func TestOneHistogramHoldsSuccessesAndFailures(t *testing.T) {
 	h.operation(t.Context(), core.Op{Name: "Flush"}, failWith(context.DeadlineExceeded))
 
 	base := attrs{
-		"db.system.name": "milvus", "db.operation.name": "Search", "db.collection.name": "docs", "db.namespace": "library",
-		"server.address": "milvus.internal", "server.port": int64(19531),
+		"db.system.name": "vectordb", "db.operation.name": "Search", "db.collection.name": "docs", "db.namespace": "library",
+		"server.address": "db.internal", "server.port": int64(19531),
 	}
 	failed := attrs{"error.type": "65535", "db.response.status_code": "65535"}
 	for k, v := range base {
 		failed[k] = v
 	}
 	flush := attrs{
-		"db.system.name": "milvus", "db.operation.name": "Flush", "db.namespace": "library",
-		"server.address": "milvus.internal", "server.port": int64(19531), "error.type": "deadline_exceeded",
+		"db.system.name": "vectordb", "db.operation.name": "Flush", "db.namespace": "library",
+		"server.address": "db.internal", "server.port": int64(19531), "error.type": "deadline_exceeded",
 	}
-	points := h.histogram(otelx.MetricOperationDuration)
+	points := h.histogram("db.client.operation.duration")
 	if len(points) != 3 {
 		t.Fatalf("%d series, want 3", len(points))
 	}
@@ -63,16 +65,16 @@ func TestCollectionsBeyondTheLimitShareOneSeries(t *testing.T) {
 	for i := range n {
 		h.operation(t.Context(), core.Op{Name: "Search", Target: fmt.Sprintf("tenant_%d", i)}, succeed)
 	}
-	points := h.histogram(otelx.MetricOperationDuration)
+	points := h.histogram("db.client.operation.duration")
 	if len(points) != 101 {
 		t.Errorf("%d series, want 101", len(points))
 	}
 	for _, p := range points {
-		if v, _ := p.Attributes.Value(otelx.AttrCollection); v.AsString() == "_OTHER" && p.Count != n-100 {
+		if v, _ := p.Attributes.Value("db.collection.name"); v.AsString() == "_OTHER" && p.Count != n-100 {
 			t.Errorf("_OTHER has %d measurements, want %d", p.Count, n-100)
 		}
 	}
-	if last := h.spans.Ended()[n-1]; asMap(last.Attributes())[otelx.AttrCollection] != fmt.Sprintf("tenant_%d", n-1) {
+	if last := h.spans.Ended()[n-1]; asMap(last.Attributes())["db.collection.name"] != fmt.Sprintf("tenant_%d", n-1) {
 		t.Errorf("span %q has not its own collection: %v", last.Name(), last.Attributes())
 	}
 }
@@ -82,7 +84,7 @@ func TestOperationNamesBeyondTheLimitShareOneSeries(t *testing.T) {
 	for i := range 150 {
 		h.operation(t.Context(), core.Op{Name: fmt.Sprintf("Op%d", i)}, succeed)
 	}
-	if points := h.histogram(otelx.MetricOperationDuration); len(points) != 101 {
+	if points := h.histogram("db.client.operation.duration"); len(points) != 101 {
 		t.Errorf("%d series, want 101", len(points))
 	}
 }
@@ -97,13 +99,13 @@ func TestErrorTypesBeyondTheLimitShareOneSeries(t *testing.T) {
 			return err
 		})
 	}
-	if points := h.histogram(otelx.MetricOperationDuration); len(points) != 65 {
+	if points := h.histogram("db.client.operation.duration"); len(points) != 65 {
 		t.Errorf("%d series, want 65", len(points))
 	}
-	if points := h.sum(otelx.MetricRetries); len(points) != 65 {
+	if points := h.sum("penstock.retries"); len(points) != 65 {
 		t.Errorf("%d series of retries, want 65", len(points))
 	}
-	if got := asMap(h.spans.Ended()[199].Attributes())[otelx.AttrErrorType]; got != "_OTHER" {
+	if got := asMap(h.spans.Ended()[199].Attributes())["error.type"]; got != "_OTHER" {
 		t.Errorf("error.type of the span is %v, not what the series says", got)
 	}
 }
@@ -111,9 +113,9 @@ func TestErrorTypesBeyondTheLimitShareOneSeries(t *testing.T) {
 func TestOtherLabelsAreBoundedToo(t *testing.T) {
 	h := newHarness(t, standard()...)
 	for i := range 1000 {
-		h.Event(t.Context(), core.Event{Kind: core.EventMove, Source: fmt.Sprint(i), From: "closed", To: "open"})
+		h.Event(t.Context(), core.Event{Kind: core.EventTransition, Name: fmt.Sprint(i), From: "closed", To: "open"})
 	}
-	if points := h.sum(otelx.MetricTransitions); len(points) != 501 {
+	if points := h.sum("penstock.circuit_breaker.transitions"); len(points) != 501 {
 		t.Errorf("%d series, want 501", len(points))
 	}
 }
@@ -129,19 +131,19 @@ func TestPoolIsReadWhenCollectedUntilClose(t *testing.T) {
 	}
 	got := h.metrics()
 
-	name := otelx.AttrPoolName.String("pool-1")
+	name := attribute.String("db.client.connection.pool.name", "pool-1")
 	point := func(v int64, kvs ...attribute.KeyValue) metricdata.DataPoint[int64] {
 		return metricdata.DataPoint[int64]{Attributes: attribute.NewSet(append(kvs, name)...), Value: v}
 	}
 	want := map[string]metricdata.Sum[int64]{
-		otelx.MetricConnCount:    {DataPoints: []metricdata.DataPoint[int64]{point(3, otelx.AttrPoolState.String("idle")), point(4, otelx.AttrPoolState.String("used"))}},
-		otelx.MetricConnIdleMax:  {DataPoints: []metricdata.DataPoint[int64]{point(10)}},
-		otelx.MetricConnIdleMin:  {DataPoints: []metricdata.DataPoint[int64]{point(2)}},
-		otelx.MetricConnMax:      {DataPoints: []metricdata.DataPoint[int64]{point(10)}},
-		otelx.MetricConnPending:  {DataPoints: []metricdata.DataPoint[int64]{point(5)}},
-		otelx.MetricConnTimeouts: {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{point(6)}},
-		otelx.MetricConnClosed: {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{
-			point(7, otelx.AttrCloseReason.String("dead")), point(8, otelx.AttrCloseReason.String("shutdown"))}},
+		"db.client.connection.count":            {DataPoints: []metricdata.DataPoint[int64]{point(3, attribute.String("db.client.connection.state", "idle")), point(4, attribute.String("db.client.connection.state", "used"))}},
+		"db.client.connection.idle.max":         {DataPoints: []metricdata.DataPoint[int64]{point(10)}},
+		"db.client.connection.idle.min":         {DataPoints: []metricdata.DataPoint[int64]{point(2)}},
+		"db.client.connection.max":              {DataPoints: []metricdata.DataPoint[int64]{point(10)}},
+		"db.client.connection.pending_requests": {DataPoints: []metricdata.DataPoint[int64]{point(5)}},
+		"db.client.connection.timeouts":         {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{point(6)}},
+		"penstock.pool.connections.closed": {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{
+			point(7, attribute.String("penstock.close.reason", "dead")), point(8, attribute.String("penstock.close.reason", "shutdown"))}},
 	}
 	if len(got) != len(want) {
 		t.Errorf("%d metrics, want %d", len(got), len(want))
@@ -181,13 +183,51 @@ func TestPoolCannotBeRegisteredTwiceNorLate(t *testing.T) {
 	}
 }
 
+func TestTwoObserversOfOneProviderCannotRegisterOneName(t *testing.T) {
+	stats := func() pool.Stats { return pool.Stats{} }
+	mp, other := sdkmetric.NewMeterProvider(), sdkmetric.NewMeterProvider()
+	observer := func(meters metric.MeterProvider) *otelx.Observer {
+		o, err := otelx.NewObserver(otelx.WithMeterProvider(meters))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	first, second := observer(mp), observer(mp)
+	if err := first.RegisterPool("p", stats); err != nil {
+		t.Fatal(err)
+	}
+	const want = `otelx: pool "p" is registered already with this meter provider: give each client's pool a name of its own (pool.Config.Name), or close the other client first`
+	if err := second.RegisterPool("p", stats); err == nil || err.Error() != want {
+		t.Errorf("RegisterPool = %v, want %s", err, want)
+	}
+	if err := second.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := observer(mp).RegisterPool("p", stats); err == nil {
+		t.Error("the close of one observer took away the name of another")
+	}
+	if err := observer(other).RegisterPool("p", stats); err != nil {
+		t.Errorf("RegisterPool with another provider = %v", err)
+	}
+	if err := observer(nil).RegisterPool("p", stats); err != nil {
+		t.Errorf("RegisterPool without a provider = %v", err)
+	}
+	if err := first.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := observer(mp).RegisterPool("p", stats); err != nil {
+		t.Errorf("RegisterPool after the close of the other = %v", err)
+	}
+}
+
 func TestSuccessIsMeasuredWithoutAllocation(t *testing.T) {
 	h := newSampledHarness(t, sdktrace.NeverSample(), standard()...)
 	metricsOnly, err := otelx.NewObserver(append(standard(), otelx.WithMeterProvider(h.mp))...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, s := t.Context(), core.Scope{Kind: core.KindOperation, Op: search, Attempt: 1, Start: time.Now()}
+	ctx, s := t.Context(), core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now()}
 	measure := func(err error) float64 {
 		return testing.AllocsPerRun(1000, func() {
 			metricsOnly.End(metricsOnly.Begin(ctx, s), s, err)
@@ -204,7 +244,7 @@ func TestSuccessIsMeasuredWithoutAllocation(t *testing.T) {
 func TestSpanCostsOneAllocationMoreThanByHand(t *testing.T) {
 	h := newHarness(t, standard()...)
 	b := newByHand(h)
-	ctx, s := t.Context(), core.Scope{Kind: core.KindOperation, Op: search, Attempt: 1, Start: time.Now()}
+	ctx, s := t.Context(), core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now()}
 	hand := testing.AllocsPerRun(200, func() { b.run(ctx) })
 	ours := testing.AllocsPerRun(200, func() { h.End(h.Begin(ctx, s), s, nil) })
 	if ours > hand+1 {
@@ -222,8 +262,8 @@ func TestObserverIsSafeForConcurrentUse(t *testing.T) {
 				err := typedError{errorType: fmt.Sprint(i % 100)}
 				h.operation(context.Background(), op, func(ctx context.Context) error {
 					h.Event(ctx, core.Event{Kind: core.EventRetry, Op: op, Err: err})
-					h.Event(ctx, core.Event{Kind: core.EventMove, Source: fmt.Sprint(g), Ref: h.Ref(ctx)})
-					h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: op, Attempt: 2}, failWith(err))
+					h.Event(ctx, core.Event{Kind: core.EventTransition, Name: fmt.Sprint(g), Ref: h.Ref(ctx)})
+					h.within(ctx, core.Scope{Kind: core.ScopeAttempt, Op: op, Attempt: 2}, failWith(err))
 					return err
 				})
 			}

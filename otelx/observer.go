@@ -18,7 +18,7 @@ import (
 )
 
 // Observer is a [core.Observer] made of spans and metrics. It is safe for
-// concurrent use. One Observer serves one client and the pools under it.
+// concurrent use. One Observer serves one client and the pools of that client.
 type Observer struct {
 	settings *settings
 	tracer   trace.Tracer // nil: no spans
@@ -26,15 +26,15 @@ type Observer struct {
 	ops      *descriptions
 	inst     *instruments
 
-	mu     sync.Mutex // guards the rest
+	mu     sync.Mutex // guards the fields below
 	pools  map[string]metric.Registration
 	closed bool
 }
 
 var _ core.Observer = (*Observer)(nil)
 
-// NewObserver returns an Observer. Without options it observes nothing, see
-// [Observer.Enabled].
+// NewObserver returns an Observer. Without a provider it emits nothing, see
+// [Observer.Enabled]. The error names all bad options; a nil option is skipped.
 func NewObserver(opts ...Option) (*Observer, error) {
 	s := &settings{}
 	for _, opt := range opts {
@@ -62,57 +62,57 @@ func NewObserver(opts ...Option) (*Observer, error) {
 	return o, nil
 }
 
-// Enabled reports whether anything may be listening. If not, a client is better
-// off without an Observer.
+// Enabled reports whether there is a provider that is not a no-op. A client
+// without one should get no Observer at all: that costs less.
 func (o *Observer) Enabled() bool { return o.settings.tracers != nil || o.settings.meters != nil }
 
-// Close takes the pools off the meter, so that they are no longer reported.
-// Calls after the first do nothing.
+// Close unregisters the pools from the meter: their metrics are not reported any
+// more. It does not use its context, and calls after the first do nothing.
 func (o *Observer) Close(context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
 	var errs []error
-	for _, r := range o.pools {
+	for name, r := range o.pools {
 		errs = append(errs, r.Unregister())
+		registry.remove(o.registered(name))
 	}
 	clear(o.pools)
 	return errors.Join(errs...)
 }
 
-// Begin starts the span of s, where s has one.
+// Begin starts the span of s, if s has one.
 func (o *Observer) Begin(ctx context.Context, s core.Scope) context.Context {
 	if o.tracer == nil {
 		return ctx
 	}
 	switch s.Kind {
-	case core.KindOperation:
+	case core.ScopeOperation:
 		return o.beginOperation(ctx, s)
-	case core.KindAttempt:
+	case core.ScopeAttempt:
 		return o.beginAttempt(ctx, s)
-	case core.KindConnect:
+	case core.ScopeConnect:
 		return o.beginConnect(ctx, s)
-	default: // a wait gets its span at its end; probes have none
+	default: // endAcquire makes the span of a wait; a probe has none
 		return ctx
 	}
 }
 
-// End ends the span of s, and measures how long s took.
+// End ends the span of s, and records how long s took.
 func (o *Observer) End(ctx context.Context, s core.Scope, err error) {
 	switch s.Kind {
-	case core.KindOperation:
+	case core.ScopeOperation:
 		o.endOperation(ctx, s, err)
-	case core.KindAttempt:
+	case core.ScopeAttempt:
 		o.endAttempt(ctx, s, err)
-	case core.KindAcquire:
+	case core.ScopeAcquire:
 		o.endAcquire(ctx, s, err)
-	case core.KindConnect:
+	case core.ScopeConnect:
 		o.endConnect(ctx, s, err)
 	}
 }
 
-// Event counts e, and notes it on the span of the operation that ctx belongs
-// to.
+// Event counts e, and shows it on the span of the operation that ctx belongs to.
 func (o *Observer) Event(ctx context.Context, e core.Event) {
 	switch e.Kind {
 	case core.EventRetry:
@@ -121,8 +121,8 @@ func (o *Observer) Event(ctx context.Context, e core.Event) {
 		o.retryEnd(ctx, e)
 	case core.EventReject:
 		o.reject(ctx, e)
-	case core.EventMove:
-		o.move(ctx, e)
+	case core.EventTransition:
+		o.transition(ctx, e)
 	case core.EventTimeout:
 		o.timeout(ctx, e)
 	case core.EventHealth:
@@ -130,8 +130,8 @@ func (o *Observer) Event(ctx context.Context, e core.Event) {
 	}
 }
 
-// version returns the version of this module that the program was built with,
-// "" if that is not known.
+// version returns the version of this module in the running program, "" if it is
+// not known.
 func version() string {
 	const module = "github.com/penstock-go/penstock"
 	info, ok := debug.ReadBuildInfo()

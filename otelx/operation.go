@@ -11,10 +11,10 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// operation is the context of an operation. It makes the span of the operation
-// findable where another span, of an attempt or of the user's own, is the
-// current one. Its key is its observer, so that of two clients, one used
-// within the other, each finds its own.
+// operation is the context of an operation. It finds the span of the operation
+// while another span, of an attempt or of the user, is the current one. Its key
+// is its observer: where one client is used within an operation of another client,
+// each observer finds its own operation.
 type operation struct {
 	context.Context
 	observer *Observer
@@ -29,8 +29,8 @@ func (op *operation) Value(key any) any {
 	return op.Context.Value(key)
 }
 
-// operation returns the operation that ctx belongs to, nil if there is none or
-// it has no span.
+// operation returns the operation that ctx belongs to, nil if there is none or if
+// the operation has no span.
 func (o *Observer) operation(ctx context.Context) *operation {
 	op, _ := ctx.Value(o).(*operation)
 	if op == nil || op.span == nil {
@@ -53,8 +53,9 @@ func (o *Observer) beginOperation(ctx context.Context, s core.Scope) context.Con
 	return &operation{Context: ctx, observer: o, span: span, description: d}
 }
 
-// hide returns a context in which an operation without a span has begun. If it
-// runs within another one, its events must not land on that one's span.
+// hide returns the context of an operation without a span. Within an operation
+// that has a span it hides that span, so that the events of the inner operation
+// do not land there.
 func (o *Observer) hide(ctx context.Context) context.Context {
 	if o.operation(ctx) == nil {
 		return ctx
@@ -86,7 +87,7 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 		}
 	}
 	if measured {
-		// With the operation's own context, so that an exemplar points at its span.
+		// ctx is the operation's own, so that an exemplar points at its span.
 		o.inst.duration.Record(ctx, time.Since(s.Start).Seconds(), record...)
 	}
 	if span != nil {

@@ -41,9 +41,9 @@ func TestSuccessfulOperationIsOneClientSpanWithoutStatus(t *testing.T) {
 		t.Errorf("status = %v, want unset", got)
 	}
 	want := attrs{
-		"db.system.name": "milvus", "db.operation.name": "Search", "db.collection.name": "docs", "db.namespace": "library",
-		"server.address": "milvus.internal", "server.port": int64(19531), "db.client.connection.pool.name": "main",
-		"peer.service": "milvus", "service.peer.name": "milvus", "team": "search",
+		"db.system.name": "vectordb", "db.operation.name": "Search", "db.collection.name": "docs", "db.namespace": "library",
+		"server.address": "db.internal", "server.port": int64(19531), "db.client.connection.pool.name": "main",
+		"peer.service": "vectordb", "service.peer.name": "vectordb", "team": "search",
 	}
 	if got := asMap(span.Attributes()); !reflect.DeepEqual(got, want) {
 		t.Errorf("attributes = %v, want %v", got, want)
@@ -61,7 +61,7 @@ func TestAttributesAreThereWhenTheSamplerDecides(t *testing.T) {
 		return sdktrace.RecordAndSample
 	}), standard()...)
 	h.operation(t.Context(), search, succeed)
-	for _, key := range []attribute.Key{otelx.AttrSystem, otelx.AttrOperation, otelx.AttrCollection, otelx.AttrNamespace, otelx.AttrAddress, otelx.AttrPort} {
+	for _, key := range []attribute.Key{"db.system.name", "db.operation.name", "db.collection.name", "db.namespace", "server.address", "server.port"} {
 		if _, ok := asMap(seen)[key]; !ok {
 			t.Errorf("the sampler did not see %s", key)
 		}
@@ -122,7 +122,7 @@ func TestSpanNameFallsBackToWhatIsKnown(t *testing.T) {
 		{core.Op{Name: "Flush"}, []otelx.Option{otelx.WithServer("db", 0)}, "Flush db"},
 		{core.Op{Name: "Flush"}, nil, "Flush"},
 		{core.Op{Target: "docs"}, nil, "docs"},
-		{core.Op{}, []otelx.Option{otelx.WithSystem("milvus")}, "milvus"},
+		{core.Op{}, []otelx.Option{otelx.WithSystem("vectordb")}, "vectordb"},
 	}
 	for _, tt := range tests {
 		h := newHarness(t, tt.opts...)
@@ -134,22 +134,23 @@ func TestSpanNameFallsBackToWhatIsKnown(t *testing.T) {
 }
 
 func TestOptionsShapeTheAttributes(t *testing.T) {
-	milvus := otelx.WithSystem("milvus")
+	system := otelx.WithSystem("vectordb")
 	tests := []struct {
 		name   string
 		opts   []otelx.Option
 		want   attrs
 		absent []attribute.Key
 	}{
-		{"default port of a known system", []otelx.Option{milvus, otelx.WithServer("db", 19530)}, attrs{"server.address": "db"}, []attribute.Key{"server.port"}},
-		{"default port by option", []otelx.Option{milvus, otelx.WithServer("db", 19530), otelx.WithDefaultPort(1)}, attrs{"server.port": int64(19530)}, nil},
-		{"unknown system's port", []otelx.Option{otelx.WithServer("db", 19530)}, attrs{"server.port": int64(19530)}, nil},
-		{"pool name by default", []otelx.Option{otelx.WithServer("db", 19530), otelx.WithNamespace("library")}, attrs{"db.client.connection.pool.name": "db:19530/library"}, nil},
+		{"default port", []otelx.Option{otelx.WithServer("db", 5432), otelx.WithDefaultPort(5432)}, attrs{"server.address": "db"}, []attribute.Key{"server.port"}},
+		{"other than the default port", []otelx.Option{otelx.WithServer("db", 5433), otelx.WithDefaultPort(5432)}, attrs{"server.port": int64(5433)}, nil},
+		{"no default port", []otelx.Option{otelx.WithServer("db", 5432)}, attrs{"server.port": int64(5432)}, nil},
+		{"pool name by default", []otelx.Option{otelx.WithServer("db", 5432), otelx.WithDefaultPort(5432), otelx.WithNamespace("library")},
+			attrs{"db.client.connection.pool.name": "db:5432/library"}, nil},
 		{"no pool name", nil, nil, []attribute.Key{"db.client.connection.pool.name", "server.address"}},
-		{"peer by name", []otelx.Option{milvus, otelx.WithPeerService("vectors")}, attrs{"peer.service": "vectors", "service.peer.name": "vectors"}, nil},
-		{"peer left out", []otelx.Option{milvus, otelx.WithPeerService("-")}, nil, []attribute.Key{"peer.service", "service.peer.name"}},
+		{"peer by name", []otelx.Option{system, otelx.WithPeerService("vectors")}, attrs{"peer.service": "vectors", "service.peer.name": "vectors"}, nil},
+		{"peer left out", []otelx.Option{system, otelx.WithPeerService("-")}, nil, []attribute.Key{"peer.service", "service.peer.name"}},
 		{"peer of no system", nil, attrs{"db.system.name": "_OTHER"}, []attribute.Key{"peer.service", "service.peer.name"}},
-		{"ours win over the user's", []otelx.Option{milvus, otelx.WithAttributes(attribute.String("db.system.name", "x"))}, attrs{"db.system.name": "milvus"}, nil},
+		{"ours win over the user's", []otelx.Option{system, otelx.WithAttributes(attribute.String("db.system.name", "x"))}, attrs{"db.system.name": "vectordb"}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -190,8 +191,8 @@ func TestDurationOfSpanAndMeasurementAgree(t *testing.T) {
 		if got := span.EndTime().Sub(span.StartTime()); got != 250*time.Millisecond {
 			t.Errorf("span took %v", got)
 		}
-		if got := h.histogram(otelx.MetricOperationDuration); len(got) != 1 || got[0].Sum != 0.25 || got[0].Count != 1 {
-			t.Errorf("%s = %v", otelx.MetricOperationDuration, got)
+		if got := h.histogram("db.client.operation.duration"); len(got) != 1 || got[0].Sum != 0.25 || got[0].Count != 1 {
+			t.Errorf("db.client.operation.duration = %v", got)
 		}
 	})
 }
@@ -219,7 +220,7 @@ func TestOperationUnderUnsampledParentIsMeasuredButNotStarted(t *testing.T) {
 	if asked != 0 || len(h.names()) != 0 {
 		t.Errorf("the sampler was asked %d times, spans = %q", asked, h.names())
 	}
-	if got := h.histogram(otelx.MetricOperationDuration); len(got) != 1 || got[0].Count != 1 {
+	if got := h.histogram("db.client.operation.duration"); len(got) != 1 || got[0].Count != 1 {
 		t.Errorf("measurements = %v, want one", got)
 	}
 
@@ -233,7 +234,7 @@ func TestOperationUnderUnsampledParentIsMeasuredButNotStarted(t *testing.T) {
 func TestMeasurementCarriesAnExemplarOfTheSpan(t *testing.T) {
 	h := newHarness(t)
 	h.operation(t.Context(), search, succeed)
-	points := h.histogram(otelx.MetricOperationDuration)
+	points := h.histogram("db.client.operation.duration")
 	if len(points) != 1 || len(points[0].Exemplars) != 1 {
 		t.Fatalf("points = %v, want one with one exemplar", points)
 	}

@@ -3,9 +3,8 @@
 package otelx
 
 import (
-	"errors"
-	"fmt"
 	"net"
+	"reflect"
 	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -13,6 +12,8 @@ import (
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
 // Option sets one property of an [Observer].
@@ -32,72 +33,79 @@ type settings struct {
 	startUnsampled bool
 }
 
-// defaultPorts are those that the systems we know listen on.
-var defaultPorts = map[string]int{"milvus": 19530}
-
-// WithTracerProvider sets where spans go. The default, and nil, is nowhere.
+// WithTracerProvider sets the provider of spans. Without it, or with nil, there
+// are no spans. A nil pointer to a provider is an error.
 func WithTracerProvider(tp trace.TracerProvider) Option {
 	return func(s *settings) { s.tracers = tp }
 }
 
-// WithMeterProvider sets where metrics go. The default, and nil, is nowhere.
+// WithMeterProvider sets the provider of metrics. Without it, or with nil, there
+// are no metrics. A nil pointer to a provider is an error.
 func WithMeterProvider(mp metric.MeterProvider) Option {
 	return func(s *settings) { s.meters = mp }
 }
 
-// WithSystem sets db.system.name, such as "milvus". The default is "_OTHER".
+// WithSystem sets db.system.name, such as "postgresql". The default is "_OTHER".
 func WithSystem(name string) Option { return func(s *settings) { s.system = name } }
 
 // WithNamespace sets db.namespace, the database within the system.
 func WithNamespace(db string) Option { return func(s *settings) { s.namespace = db } }
 
-// WithServer sets server.address and server.port. A port of zero is not known.
-// The port is left out of telemetry where it is the system's default.
+// WithServer sets server.address and server.port. Port zero means that the port
+// is not known. Telemetry leaves server.port out if it is the default port, see
+// [WithDefaultPort].
 func WithServer(address string, port int) Option {
 	return func(s *settings) { s.address, s.port = address, port }
 }
 
-// WithDefaultPort says on which port the system listens by default. That of
-// Milvus is known.
+// WithDefaultPort says on which port servers of the system listen by default. The
+// adapter of a backend sets it. Zero, the default, means that there is none.
 func WithDefaultPort(port int) Option { return func(s *settings) { s.defaultPort = port } }
 
 // WithPoolName sets db.client.connection.pool.name, which must be unique in the
-// application. The default is "address:port/namespace".
+// application. The default is "address:port/namespace", as far as they are known.
 func WithPoolName(name string) Option { return func(s *settings) { s.poolName = name } }
 
-// WithAttributes adds attributes to the span of every operation.
+// WithAttributes adds attributes to the span of every operation. An attribute of
+// this package wins over one with the same key.
 func WithAttributes(kv ...attribute.KeyValue) Option {
 	return func(s *settings) { s.attributes = append(s.attributes, kv...) }
 }
 
-// WithPeerService sets peer.service and service.peer.name, by which Jaeger
-// draws an arrow to a backend that sends no spans. The default is the name of
-// the system; "-" leaves both out.
+// WithPeerService sets peer.service and service.peer.name. From them Jaeger draws
+// an arrow to a backend that sends no spans. The default is the name of the
+// system; "-" leaves both attributes out.
 func WithPeerService(name string) Option { return func(s *settings) { s.peer = name } }
 
-// WithStartUnsampled says whether an operation within a span that is not
-// sampled asks the sampler all the same. The default is false: the samplers
-// that follow the parent's decision, as the SDK's default does, would say no,
-// and asking costs more than the rest. A sampler that overrules the parent
+// WithStartUnsampled says whether an operation asks the sampler although its
+// parent span is not sampled. The default is false: a sampler that follows the
+// parent's decision, like the SDK's default, says no, and the question costs more
+// than the rest of the operation's telemetry. A sampler that overrules the parent
 // needs true.
 func WithStartUnsampled(start bool) Option { return func(s *settings) { s.startUnsampled = start } }
 
-// resolve fills in the defaults and returns what is wrong.
+// resolve fills in the defaults. It returns all faults in one error.
 func (s *settings) resolve() error {
-	var faults []error
+	var faults fault.List
+	if isNilPointer(s.tracers) {
+		faults.Add("WithTracerProvider: the provider is a nil %T: make one, or leave the provider out", s.tracers)
+	}
+	if isNilPointer(s.meters) {
+		faults.Add("WithMeterProvider: the provider is a nil %T: make one, or leave the provider out", s.meters)
+	}
 	if s.port < 0 || s.port > 65535 {
-		faults = append(faults, fmt.Errorf("WithServer: no such port: %d", s.port))
+		faults.Add("WithServer: no such port: %d", s.port)
 	}
 	if s.defaultPort < 0 || s.defaultPort > 65535 {
-		faults = append(faults, fmt.Errorf("WithDefaultPort: no such port: %d", s.defaultPort))
+		faults.Add("WithDefaultPort: no such port: %d", s.defaultPort)
 	}
 	for _, kv := range s.attributes {
 		if !kv.Valid() {
-			faults = append(faults, fmt.Errorf("WithAttributes: not a valid attribute: %q", kv.Key))
+			faults.Add("WithAttributes: not a valid attribute: %q", kv.Key)
 		}
 	}
-	if len(faults) > 0 {
-		return fmt.Errorf("otelx: bad options: %w", errors.Join(faults...))
+	if err := faults.Err("otelx"); err != nil {
+		return err
 	}
 
 	switch s.peer {
@@ -108,9 +116,6 @@ func (s *settings) resolve() error {
 	}
 	if s.system == "" {
 		s.system = other
-	}
-	if s.defaultPort == 0 {
-		s.defaultPort = defaultPorts[s.system]
 	}
 	if s.poolName == "" && s.address != "" {
 		s.poolName = s.hostPort()
@@ -127,6 +132,13 @@ func (s *settings) resolve() error {
 	return nil
 }
 
+// isNilPointer reports whether the provider is not nil itself, and the pointer in
+// it is.
+func isNilPointer(provider any) bool {
+	v := reflect.ValueOf(provider)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
 func (s *settings) hostPort() string {
 	if s.port == 0 {
 		return s.address
@@ -138,9 +150,9 @@ func (s *settings) hostPort() string {
 func (s *settings) server() []attribute.KeyValue {
 	var kvs []attribute.KeyValue
 	if s.address != "" {
-		kvs = append(kvs, AttrAddress.String(s.address))
+		kvs = append(kvs, attrAddress.String(s.address))
 		if s.port != 0 && s.port != s.defaultPort {
-			kvs = append(kvs, AttrPort.Int(s.port))
+			kvs = append(kvs, attrPort.Int(s.port))
 		}
 	}
 	return kvs

@@ -14,15 +14,15 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// States of a connection, the values of [AttrPoolState].
+// States of a connection, the values of attrPoolState.
 const (
 	stateIdle = "idle"
 	stateUsed = "used"
 )
 
-// RecordUse measures how long a connection of the pool of that name was lent.
-// It costs a measurement for each loan, so it is not made by itself: have a pool
-// call it by pool.Config.OnUse.
+// RecordUse records that a lease of the pool called name lasted d. It is safe for
+// concurrent use. A pool calls it only if pool.Config.OnUse makes it do so, because
+// it costs one measurement for each lease.
 func (o *Observer) RecordUse(name string, d time.Duration) {
 	ctx := context.Background()
 	if o.inst.useTime.Enabled(ctx) {
@@ -30,9 +30,10 @@ func (o *Observer) RecordUse(name string, d time.Duration) {
 	}
 }
 
-// RegisterPool makes the metrics of the pool called name read stats whenever
+// RegisterPool makes the metrics of the pool called name read stats each time
 // they are collected, until [Observer.Close]. stats must be safe for concurrent
-// use. Each name can be registered once.
+// use. An empty name, a nil stats, a name that is registered already with the same
+// meter provider, by this Observer or by another, and a closed Observer are errors.
 func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	switch {
 	case name == "":
@@ -45,16 +46,17 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	if o.closed {
 		return fmt.Errorf("otelx: pool %q registered after Close", name)
 	}
-	if _, ok := o.pools[name]; ok {
-		return fmt.Errorf("otelx: pool %q is registered already", name)
+	key := o.registered(name)
+	if !registry.add(key) {
+		return fmt.Errorf("otelx: pool %q is registered already with this meter provider: give each client's pool a name of its own (pool.Config.Name), or close the other client first", name)
 	}
 
 	var (
 		i       = &o.inst.pool
-		pool    = []attribute.KeyValue{AttrPoolName.String(name)}
+		pool    = []attribute.KeyValue{attrPoolName.String(name)}
 		self    = newLabels(pool).of()
-		states  = newLabels(pool, AttrPoolState)
-		reasons = newLabels(pool, AttrCloseReason)
+		states  = newLabels(pool, attrPoolState)
+		reasons = newLabels(pool, attrCloseReason)
 		idle    = states.of(stateIdle)
 		used    = states.of(stateUsed)
 	)
@@ -62,7 +64,7 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 		now := stats()
 		to.ObserveInt64(i.count, int64(now.Idle), idle)
 		to.ObserveInt64(i.count, int64(now.InUse), used)
-		// A pool has no limit of its own for idle connections.
+		// A pool has no separate limit for idle connections.
 		to.ObserveInt64(i.idleMax, int64(now.Max), self)
 		to.ObserveInt64(i.idleMin, int64(now.Min), self)
 		to.ObserveInt64(i.max, int64(now.Max), self)
@@ -74,6 +76,7 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 		return nil
 	}, i.all()...)
 	if err != nil {
+		registry.remove(key)
 		return fmt.Errorf("otelx: cannot register pool %q: %w", name, err)
 	}
 	o.pools[name] = registration

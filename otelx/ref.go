@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Ref is what [Observer.Ref] returns: a sampled span to link to. Unlike a
-// [trace.SpanContext] it can be compared.
+// Ref is what [Observer.Ref] returns: a sampled span that another span can link
+// to. Unlike a [trace.SpanContext] it can be compared with ==.
 type Ref struct {
 	TraceID trace.TraceID
 	SpanID  trace.SpanID
@@ -19,8 +19,9 @@ type Ref struct {
 // String returns both ids in hexadecimal, with a hyphen between them.
 func (r Ref) String() string { return r.TraceID.String() + "-" + r.SpanID.String() }
 
-// Ref returns the [Ref] of the operation that ctx belongs to, or of the span
-// around if there is no operation; nil if that is not sampled.
+// Ref returns the [Ref] of the operation that ctx belongs to, or else of the
+// current span of ctx. It returns nil if that span is not sampled, or if there is
+// none.
 func (o *Observer) Ref(ctx context.Context) any {
 	sc := trace.SpanContextFromContext(ctx)
 	if op := o.operation(ctx); op != nil {
@@ -34,11 +35,10 @@ func (o *Observer) Ref(ctx context.Context) any {
 
 func refTo(sc trace.SpanContext) Ref { return Ref{sc.TraceID(), sc.SpanID()} }
 
-// link makes a link to r, which says what r has to do with the span that gets
-// it.
+// link returns a link to r. why is the value of its attribute penstock.link.
 func (r Ref) link(why string) trace.Link {
 	return trace.Link{
 		SpanContext: trace.NewSpanContext(trace.SpanContextConfig{TraceID: r.TraceID, SpanID: r.SpanID, TraceFlags: trace.FlagsSampled}),
-		Attributes:  []attribute.KeyValue{AttrLink.String(why)},
+		Attributes:  []attribute.KeyValue{attrLink.String(why)},
 	}
 }

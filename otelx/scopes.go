@@ -12,19 +12,20 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// minAcquireSpan is how long a wait for a connection takes before it is worth a
-// span of its own.
+// minAcquireSpan is the shortest wait for a connection that gets a span of its
+// own.
 const minAcquireSpan = time.Millisecond
 
-// scope is the context of a scope within, or beside, an operation. End knows by
-// it that the span is ours to end.
+// scope is the context of a scope that has a span and is not an operation. The
+// type tells End that Begin started the span, and not the user.
 type scope struct {
 	context.Context
 	observer *Observer
 	span     trace.Span
 }
 
-// ownSpan returns the span that was begun with ctx, nil if there is none.
+// ownSpan returns the span that Begin started and returned in ctx, nil if there
+// is none.
 func (o *Observer) ownSpan(ctx context.Context) trace.Span {
 	if s, ok := ctx.(*scope); ok && s.observer == o {
 		return s.span
@@ -34,15 +35,15 @@ func (o *Observer) ownSpan(ctx context.Context) trace.Span {
 
 // poolName returns the name of the pool that s belongs to.
 func (o *Observer) poolName(s core.Scope) string {
-	if s.Source != "" {
-		return s.Source
+	if s.Name != "" {
+		return s.Name
 	}
 	return o.settings.poolName
 }
 
 func (o *Observer) poolAttributes(s core.Scope) []attribute.KeyValue {
 	if name := o.poolName(s); name != "" {
-		return []attribute.KeyValue{AttrPoolName.String(name)}
+		return []attribute.KeyValue{attrPoolName.String(name)}
 	}
 	return nil
 }
@@ -52,7 +53,7 @@ func (o *Observer) beginAttempt(ctx context.Context, s core.Scope) context.Conte
 	if op == nil {
 		return ctx
 	}
-	kvs := append(o.poolAttributes(s), AttrAttempt.Int(s.Attempt), AttrRetryDelay.Float64(s.Delay.Seconds()))
+	kvs := append(o.poolAttributes(s), attrAttempt.Int(s.Attempt), attrRetryDelay.Float64(s.Delay.Seconds()))
 	ctx, span := o.tracer.Start(ctx, op.attemptName, trace.WithAttributes(kvs...))
 	return &scope{ctx, o, span}
 }
@@ -68,8 +69,8 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 	span.End()
 }
 
-// endAcquire makes the span of a wait afterwards, when it is known whether it
-// is worth one.
+// endAcquire makes the span of a wait after the wait, because only then is it
+// known whether the wait gets a span.
 func (o *Observer) endAcquire(ctx context.Context, s core.Scope, err error) {
 	traced := o.tracer != nil && trace.SpanContextFromContext(ctx).IsSampled()
 	measured := o.inst.waitTime.Enabled(ctx)
@@ -83,24 +84,24 @@ func (o *Observer) endAcquire(ctx context.Context, s core.Scope, err error) {
 	if !traced || (err == nil && waited < minAcquireSpan) {
 		return
 	}
-	_, span := o.tracer.Start(ctx, SpanAcquire, trace.WithTimestamp(s.Start), trace.WithAttributes(o.poolAttributes(s)...))
+	_, span := o.tracer.Start(ctx, spanAcquire, trace.WithTimestamp(s.Start), trace.WithAttributes(o.poolAttributes(s)...))
 	if err != nil {
 		failureOf(err).mark(span, err)
 	}
 	span.End()
 }
 
-// beginConnect starts a trace of its own: a connection outlives the operation
-// that needed it, and serves others.
+// beginConnect starts a new trace: a connection outlives the operation that
+// needed it, and serves other operations.
 func (o *Observer) beginConnect(ctx context.Context, s core.Scope) context.Context {
 	opts := []trace.SpanStartOption{
 		trace.WithNewRoot(),
 		trace.WithAttributes(append(o.poolAttributes(s), o.settings.server()...)...),
 	}
 	if cause, ok := s.Ref.(Ref); ok {
-		opts = append(opts, trace.WithLinks(cause.link(LinkNeededBy)))
+		opts = append(opts, trace.WithLinks(cause.link(linkNeededBy)))
 	}
-	ctx, span := o.tracer.Start(ctx, SpanConnect, opts...)
+	ctx, span := o.tracer.Start(ctx, spanConnect, opts...)
 	return &scope{ctx, o, span}
 }
 

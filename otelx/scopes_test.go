@@ -21,7 +21,7 @@ import (
 func TestFurtherAttemptIsAnInternalSpanWithin(t *testing.T) {
 	h := newHarness(t, standard()...)
 	h.operation(t.Context(), search, func(ctx context.Context) error {
-		h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: search, Attempt: 2, Delay: 1500 * time.Millisecond}, failWith(errBackend))
+		h.within(ctx, core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2, Delay: 1500 * time.Millisecond}, failWith(errBackend))
 		return nil
 	})
 
@@ -45,7 +45,7 @@ func TestFurtherAttemptIsAnInternalSpanWithin(t *testing.T) {
 	if got := op.Status().Code; got != codes.Unset {
 		t.Errorf("status of the operation = %v, want unset", got)
 	}
-	if _, ok := asMap(op.Attributes())[otelx.AttrErrorType]; ok {
+	if _, ok := asMap(op.Attributes())["error.type"]; ok {
 		t.Error("an operation that recovered has an error.type")
 	}
 }
@@ -53,11 +53,11 @@ func TestFurtherAttemptIsAnInternalSpanWithin(t *testing.T) {
 func TestSuccessfulAttemptHasNoErrorType(t *testing.T) {
 	h := newHarness(t)
 	h.operation(t.Context(), search, func(ctx context.Context) error {
-		h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: search, Attempt: 2}, succeed)
+		h.within(ctx, core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2}, succeed)
 		return nil
 	})
 	span := h.span("Search attempt")
-	if _, ok := asMap(span.Attributes())[otelx.AttrErrorType]; ok || span.Status() != (sdktrace.Status{}) {
+	if _, ok := asMap(span.Attributes())["error.type"]; ok || span.Status() != (sdktrace.Status{}) {
 		t.Errorf("attributes = %v, status = %v", span.Attributes(), span.Status())
 	}
 }
@@ -71,8 +71,8 @@ func TestAttemptOfOperationWithoutSpanEndsNobodysSpan(t *testing.T) {
 	}))
 	ctx, user := h.tp.Tracer("user").Start(t.Context(), "request")
 	h.operation(ctx, search, func(ctx context.Context) error {
-		h.within(ctx, core.Scope{Kind: core.KindAttempt, Op: search, Attempt: 2}, succeed)
-		h.within(ctx, core.Scope{Kind: core.KindProbe}, succeed)
+		h.within(ctx, core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2}, succeed)
+		h.within(ctx, core.Scope{Kind: core.ScopeProbe}, succeed)
 		return nil
 	})
 	if got := h.names(); len(got) != 0 || !user.IsRecording() {
@@ -98,7 +98,7 @@ func TestAcquireSpanOnlyIfItTookTimeOrFailed(t *testing.T) {
 				h := newHarness(t, standard()...)
 				start := time.Now()
 				h.operation(t.Context(), search, func(ctx context.Context) error {
-					h.within(ctx, core.Scope{Kind: core.KindAcquire, Op: search, Source: "pool-1"}, func(context.Context) error {
+					h.within(ctx, core.Scope{Kind: core.ScopeAcquire, Op: search, Name: "pool-1"}, func(context.Context) error {
 						time.Sleep(tt.took)
 						return tt.err
 					})
@@ -109,9 +109,9 @@ func TestAcquireSpanOnlyIfItTookTimeOrFailed(t *testing.T) {
 				if tt.err != nil {
 					want["error.type"] = "pool_timeout"
 				}
-				points := h.histogram(otelx.MetricConnWaitTime)
+				points := h.histogram("db.client.connection.wait_time")
 				if len(points) != 1 || points[0].Sum != tt.took.Seconds() || !reflect.DeepEqual(asMap(points[0].Attributes.ToSlice()), want) {
-					t.Errorf("%s = %v", otelx.MetricConnWaitTime, points)
+					t.Errorf("db.client.connection.wait_time = %v", points)
 				}
 				if !tt.want {
 					if got := h.names(); len(got) != 1 {
@@ -119,7 +119,7 @@ func TestAcquireSpanOnlyIfItTookTimeOrFailed(t *testing.T) {
 					}
 					return
 				}
-				span := h.span(otelx.SpanAcquire)
+				span := h.span("pool.acquire")
 				if span.Parent().SpanID() != h.span("Search docs").SpanContext().SpanID() {
 					t.Error("the wait is not a child of its operation")
 				}
@@ -139,11 +139,11 @@ func TestAcquireSpanOnlyIfItTookTimeOrFailed(t *testing.T) {
 
 func TestWaitOutsideOfAnyTraceStartsNone(t *testing.T) {
 	h := newHarness(t)
-	h.within(t.Context(), core.Scope{Kind: core.KindAcquire, Source: "p"}, failWith(errPlain))
+	h.within(t.Context(), core.Scope{Kind: core.ScopeAcquire, Name: "p"}, failWith(errPlain))
 	if got := h.names(); len(got) != 0 {
 		t.Errorf("spans = %q, want none", got)
 	}
-	if got := h.histogram(otelx.MetricConnWaitTime); len(got) != 1 {
+	if got := h.histogram("db.client.connection.wait_time"); len(got) != 1 {
 		t.Errorf("measurements = %v, want one", got)
 	}
 }
@@ -153,7 +153,7 @@ func TestConnectIsATraceOfItsOwnLinkedToWhoNeededIt(t *testing.T) {
 	var cause any
 	h.operation(t.Context(), search, func(ctx context.Context) error {
 		cause = h.Ref(ctx)
-		h.within(ctx, core.Scope{Kind: core.KindConnect, Source: "pool-1", Ref: cause}, func(ctx context.Context) error {
+		h.within(ctx, core.Scope{Kind: core.ScopeConnect, Name: "pool-1", Ref: cause}, func(ctx context.Context) error {
 			_, inner := h.tp.Tracer("driver").Start(ctx, "handshake")
 			inner.End()
 			return nil
@@ -161,7 +161,7 @@ func TestConnectIsATraceOfItsOwnLinkedToWhoNeededIt(t *testing.T) {
 		return nil
 	})
 
-	op, connect := h.span("Search docs"), h.span(otelx.SpanConnect)
+	op, connect := h.span("Search docs"), h.span("pool.connect")
 	if want := (otelx.Ref{TraceID: op.SpanContext().TraceID(), SpanID: op.SpanContext().SpanID()}); cause != any(want) {
 		t.Errorf("Ref = %v, want %v", cause, want)
 	}
@@ -169,10 +169,10 @@ func TestConnectIsATraceOfItsOwnLinkedToWhoNeededIt(t *testing.T) {
 		t.Error("the dial is part of the operation's trace")
 	}
 	links := connect.Links()
-	if len(links) != 1 || !links[0].SpanContext.Equal(op.SpanContext()) || asMap(links[0].Attributes)[otelx.AttrLink] != otelx.LinkNeededBy {
+	if len(links) != 1 || !links[0].SpanContext.Equal(op.SpanContext()) || asMap(links[0].Attributes)["penstock.link"] != "needed_by" {
 		t.Errorf("links = %v, want one to %v", links, op.SpanContext())
 	}
-	want := attrs{"server.address": "milvus.internal", "server.port": int64(19531), "db.client.connection.pool.name": "pool-1"}
+	want := attrs{"server.address": "db.internal", "server.port": int64(19531), "db.client.connection.pool.name": "pool-1"}
 	if got := asMap(connect.Attributes()); !reflect.DeepEqual(got, want) {
 		t.Errorf("attributes = %v, want %v", got, want)
 	}
@@ -186,7 +186,7 @@ func TestFailedConnectIsMarkedAndMeasured(t *testing.T) {
 		h := newHarness(t, standard()...)
 		refused := typedError{errorType: "connect_error", text: "connection refused"}
 		for _, err := range []error{nil, refused} {
-			h.within(t.Context(), core.Scope{Kind: core.KindConnect, Source: "pool-1", Ref: "not ours"}, func(context.Context) error {
+			h.within(t.Context(), core.Scope{Kind: core.ScopeConnect, Name: "pool-1", Ref: "not ours"}, func(context.Context) error {
 				time.Sleep(2 * time.Second)
 				return err
 			})
@@ -195,7 +195,7 @@ func TestFailedConnectIsMarkedAndMeasured(t *testing.T) {
 		if failed.Status() != (sdktrace.Status{Code: codes.Error, Description: "connection refused"}) || asMap(failed.Attributes())["error.type"] != "connect_error" {
 			t.Errorf("status = %v, attributes = %v", failed.Status(), failed.Attributes())
 		}
-		points := h.histogram(otelx.MetricConnCreateTime)
+		points := h.histogram("db.client.connection.create_time")
 		if len(points) != 2 {
 			t.Fatalf("%d series, want 2", len(points))
 		}
@@ -209,7 +209,7 @@ func TestFailedConnectIsMarkedAndMeasured(t *testing.T) {
 
 func TestProbesHaveNoSpan(t *testing.T) {
 	h := newHarness(t, standard()...)
-	h.within(t.Context(), core.Scope{Kind: core.KindProbe}, failWith(errors.New("down")))
+	h.within(t.Context(), core.Scope{Kind: core.ScopeProbe}, failWith(errors.New("down")))
 	if got := h.names(); len(got) != 0 {
 		t.Errorf("spans = %q, want none", got)
 	}
@@ -220,7 +220,7 @@ func TestEveryScopePairsWhateverTheTrace(t *testing.T) {
 	for name, sampler := range map[string]sdktrace.Sampler{"always": sdktrace.AlwaysSample(), "never": sdktrace.NeverSample()} {
 		t.Run(name, func(t *testing.T) {
 			h := newSampledHarness(t, sampler, standard()...)
-			kinds := []core.Kind{core.KindOperation, core.KindAttempt, core.KindAcquire, core.KindConnect, core.KindProbe}
+			kinds := []core.ScopeKind{core.ScopeOperation, core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe}
 			for _, outer := range kinds {
 				h.within(t.Context(), core.Scope{Kind: outer, Op: search, Attempt: 1}, func(ctx context.Context) error {
 					for _, inner := range kinds {

@@ -13,15 +13,15 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// other stands for every value beyond the limit of an attribute.
+// other replaces every value of an attribute beyond the limit.
 const other = core.TypeOther
 
-// table is a map that is read all the time and grows seldom, up to a limit.
-// Reads take no lock and do not allocate.
+// table is a map for many reads and few additions, with a limit on its size. A
+// read takes no lock and does not allocate; an addition copies the map.
 type table[K comparable, V any] struct {
 	limit   int
 	entries atomic.Pointer[map[K]V]
-	mu      sync.Mutex // held by those who add
+	mu      sync.Mutex // held while an entry is added
 }
 
 // get returns the value of key.
@@ -32,8 +32,8 @@ func (t *table[K, V]) get(key K) (v V, ok bool) {
 	return v, ok
 }
 
-// add returns the value of key, made with create if there is none yet; ok is
-// false if there is none and the table is full.
+// add returns the value of key, and makes it with create if there is none. ok is
+// false if the table is full and has no value of key.
 func (t *table[K, V]) add(key K, create func() V) (v V, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -53,8 +53,8 @@ func (t *table[K, V]) add(key K, create func() V) (v V, ok bool) {
 	return v, true
 }
 
-// values bounds the distinct values of one attribute: the first ones keep
-// their name, the others become one.
+// values bounds the distinct values of one attribute: the first ones stay as they
+// are, and every later one becomes _OTHER.
 type values struct{ table[string, struct{}] }
 
 func (v *values) bound(value string) string {
@@ -67,16 +67,16 @@ func (v *values) bound(value string) string {
 	return other
 }
 
-// labels are the attributes of an instrument off the hot path: a few keys,
-// whose values come with each measurement. A value of "" is left out. The
-// combinations are bounded; those beyond the limit are all _OTHER.
+// labels makes the attributes of an instrument off the hot path: a few keys,
+// whose values come with each measurement. A value of "" is left out. The number
+// of combinations is bounded; beyond the limit every value is _OTHER.
 type labels struct {
-	keys  [3]attribute.Key // "" is none
-	fixed []attribute.KeyValue
+	keys  [3]attribute.Key     // "" is none
+	fixed []attribute.KeyValue // the same in each measurement
 	sets  table[[3]string, metric.MeasurementOption]
 }
 
-// maxLabels bounds the combinations of values of one instrument.
+// maxLabels is how many combinations of values one instrument has at most.
 const maxLabels = 500
 
 func newLabels(fixed []attribute.KeyValue, keys ...attribute.Key) *labels {
@@ -86,6 +86,7 @@ func newLabels(fixed []attribute.KeyValue, keys ...attribute.Key) *labels {
 	return l
 }
 
+// of returns the attributes with the given values, in the order of the keys.
 func (l *labels) of(vs ...string) metric.MeasurementOption {
 	var key [3]string
 	copy(key[:], vs)

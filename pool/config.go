@@ -86,8 +86,9 @@ type Config struct {
 	// chooses at random for each connection, so that connections of the same age
 	// do not end together. Default a tenth of MaxLifetime; NoJitter is none.
 	LifetimeJitter time.Duration
-	// IdleTimeout is how long the pool keeps a connection without a caller, and up
-	// to a quarter more. The pool keeps MinSize connections. A shared pool also
+	// IdleTimeout is how long the pool keeps a connection without a caller. The pool
+	// closes the connection up to a quarter of that time later, and never keeps fewer
+	// than MinSize connections. A shared pool also
 	// removes a connection when, for IdleTimeout, the rest could have carried all
 	// callers at half of TargetSharing each. Zero is no limit.
 	IdleTimeout time.Duration
@@ -136,12 +137,14 @@ type faults []error
 
 func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
 
-// err returns all faults in one error, nil if there is none.
+// err returns all faults in one error, nil if there is none. Each line of it names
+// the package: it may be joined with errors of other packages.
 func (f faults) err() error {
-	if len(f) == 0 {
-		return nil
+	lines := make([]error, len(f))
+	for i, fault := range f {
+		lines[i] = fmt.Errorf("pool: bad configuration: %w", fault)
 	}
-	return fmt.Errorf("pool: bad configuration: %w", errors.Join(f...))
+	return errors.Join(lines...)
 }
 
 // complete returns cfg with its defaults filled in, and its faults.

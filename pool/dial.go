@@ -89,7 +89,7 @@ func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 // dial calls the factory, tells the observer, and hands over the result.
 func (p *Pool[C]) dial(ctx context.Context, d *dial[C]) {
 	defer d.cancel()
-	scope := core.Scope{Kind: core.KindConnect, Start: time.Now(), Source: p.cfg.Name, Ref: d.ref}
+	scope := core.Scope{Kind: core.ScopeConnect, Start: time.Now(), Name: p.cfg.Name, Ref: d.ref}
 	if p.cfg.Observer != nil {
 		ctx = p.cfg.Observer.Begin(ctx, scope)
 	}

@@ -14,22 +14,22 @@ import (
 var (
 	// ErrClosed is returned after Drain or Close was called. It matches
 	// core.ErrRejected and core.ErrConnection.
-	ErrClosed = core.Sentinel("pool closed", core.TypePoolClosed, core.ErrRejected, core.ErrConnection)
+	ErrClosed = core.Sentinel("pool closed", "pool_closed", core.ErrRejected, core.ErrConnection)
 
 	// ErrExhausted is matched by every [*AcquireError]: a wait ended without a
 	// connection. It matches core.ErrConnection.
-	ErrExhausted = core.Sentinel("pool exhausted", core.TypePoolTimeout, core.ErrConnection)
+	ErrExhausted = core.Sentinel("pool exhausted", "pool_timeout", core.ErrConnection)
 
 	// ErrTooManyWaiters is returned while Config.MaxWaiters callers wait. It
 	// matches core.ErrRejected and core.ErrConnection.
-	ErrTooManyWaiters = core.Sentinel("too many callers wait for a connection", core.TypeTooManyWaiters, core.ErrRejected, core.ErrConnection)
+	ErrTooManyWaiters = core.Sentinel("too many callers wait for a connection", "too_many_waiters", core.ErrRejected, core.ErrConnection)
 
 	// ErrDial is matched by every [*DialError]. It matches core.ErrConnection.
-	ErrDial = core.Sentinel("dial failed", core.TypeConnect, core.ErrConnection)
+	ErrDial = core.Sentinel("dial failed", "connect_error", core.ErrConnection)
 
 	// ErrDialTimeout is matched by the [*DialError] of a dial that
 	// Config.DialTimeout ended. It matches ErrDial.
-	ErrDialTimeout = core.Sentinel("dial timed out", core.TypeConnect, ErrDial)
+	ErrDialTimeout = core.Sentinel("dial timed out", "connect_error", ErrDial)
 
 	// ErrStart is matched by every error of Start. It matches core.ErrConnection.
 	ErrStart = core.Sentinel("pool cannot start", "", core.ErrConnection)
@@ -85,12 +85,12 @@ func (e *AcquireError) Unwrap() []error {
 }
 
 // ErrorType returns "pool_timeout".
-func (e *AcquireError) ErrorType() string { return core.TypePoolTimeout }
+func (e *AcquireError) ErrorType() string { return "pool_timeout" }
 
 // Class says that the backend is not to blame, and that another attempt may find a
 // connection.
 func (e *AcquireError) Class() core.Class {
-	return core.Class{Verdict: core.Neutral, Retryable: true, Code: core.TypePoolTimeout}
+	return core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "pool_timeout"}
 }
 
 // DialError says that a dial failed. It matches [ErrDial], [ErrDialTimeout] if
@@ -129,7 +129,7 @@ func (e *DialError) ErrorType() string {
 	if core.ErrorType(e.Err) == core.TypeUnauthenticated {
 		return core.TypeUnauthenticated
 	}
-	return core.TypeConnect
+	return "connect_error"
 }
 
 // startError is the error of Start.

@@ -79,7 +79,7 @@ func TestEveryErrorMatchesWhatItShould(t *testing.T) {
 }
 
 func TestExhaustionIsNeutralAndMayBeRetried(t *testing.T) {
-	want := core.Class{Verdict: core.Neutral, Retryable: true, Code: "pool_timeout"}
+	want := core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "pool_timeout"}
 	if got := (&pool.AcquireError{}).Class(); got != want {
 		t.Errorf("Class = %+v, want %+v", got, want)
 	}

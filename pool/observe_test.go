@@ -131,7 +131,7 @@ func TestADialPointsAtWhoeverNeededIt(t *testing.T) {
 		p := open(t, &factory{}, pool.Config{Name: "docs", Mode: pool.Shared, TargetSharing: 2, Observer: &s})
 		// The recorder numbers the operations; the pool must pass the number on.
 		op := func() context.Context {
-			return s.Begin(t.Context(), core.Scope{Kind: core.KindOperation})
+			return s.Begin(t.Context(), core.Scope{Kind: core.ScopeOperation})
 		}
 		start := op()
 		wait := op()
@@ -146,10 +146,10 @@ func TestADialPointsAtWhoeverNeededIt(t *testing.T) {
 			synctest.Wait()
 			dials := 0
 			for _, scope := range s.take() {
-				if scope.Source != "docs" || scope.Start.IsZero() {
+				if scope.Name != "docs" || scope.Start.IsZero() {
 					t.Errorf("%s: scope = %+v, want source and start", what, scope)
 				}
-				if scope.Kind == core.KindConnect {
+				if scope.Kind == core.ScopeConnect {
 					dials++
 					if scope.Ref != ref {
 						t.Errorf("%s: Ref = %v, want %v", what, scope.Ref, ref)

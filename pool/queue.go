@@ -112,8 +112,8 @@ func (p *Pool[C]) first() *waiter[C] {
 	return nil
 }
 
-// ended is ctx.Err() != nil without the lock that Err takes once there is an
-// error. Thousands of waiters may share one context, and so that lock.
+// ended reports whether ctx has ended. It does not call ctx.Err, which takes a lock
+// of the context: thousands of waiters may share one context, and that lock.
 func ended(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():

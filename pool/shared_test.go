@@ -439,7 +439,7 @@ func verdicts(t *testing.T) core.Middleware {
 			err := next(ctx, call)
 			outcomes.mu.Lock()
 			defer outcomes.mu.Unlock()
-			outcomes.all = append(outcomes.all, call.Outcome(mark, err).Verdict)
+			outcomes.all = append(outcomes.all, call.Since(mark, err).Verdict)
 			return err
 		}
 	}
@@ -452,7 +452,7 @@ func TestAFailedDialReachesTheClassifier(t *testing.T) {
 		var asked error
 		client, err := core.NewClient(core.ClientConfig[*conn]{Source: p, Classifier: func(err error) core.Class {
 			asked = err
-			return core.Class{Verdict: core.Failure}
+			return core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Keep}
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -461,8 +461,8 @@ func TestAFailedDialReachesTheClassifier(t *testing.T) {
 		if _, ok := errors.AsType[*pool.DialError](asked); !ok {
 			t.Errorf("the classifier was asked about %v, want a DialError", asked)
 		}
-		if got := core.ErrorType(err); got != core.TypeConnect {
-			t.Errorf("ErrorType = %q, want %q", got, core.TypeConnect)
+		if got := core.ErrorType(err); got != "connect_error" {
+			t.Errorf("ErrorType = %q, want %q", got, "connect_error")
 		}
 	})
 }

@@ -86,7 +86,7 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 	if e == nil {
 		return core.Lease[C]{}, err
 	}
-	return e.lease(token).After(p.now() - since), nil
+	return e.lease(token).WithWait(p.now() - since), nil
 }
 
 // park puts w into the queue, unless the wait is over: then it returns the seat
@@ -154,7 +154,7 @@ func (p *Pool[C]) wait(w *waiter[C]) (e *entry[C], token uint64, err error) {
 // waitObserved is wait with an observer. It is a function of its own to keep the
 // frames of wait small, so that the stack of a waiting goroutine need not grow.
 func (p *Pool[C]) waitObserved(w *waiter[C]) (e *entry[C], token uint64, err error) {
-	scope := core.Scope{Kind: core.KindAcquire, Start: p.epoch.Add(w.since), Source: p.cfg.Name}
+	scope := core.Scope{Kind: core.ScopeAcquire, Start: p.epoch.Add(w.since), Name: p.cfg.Name}
 	ctx := p.cfg.Observer.Begin(w.ctx, scope)
 	defer func() { p.cfg.Observer.End(ctx, scope, err) }()
 	return p.wait(w)

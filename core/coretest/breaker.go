@@ -40,8 +40,8 @@ const (
 	breakerSuccesses = 3
 
 	// How often an operation starts while the breaker should recover. No
-	// multiple of it is a recovery time: what falls on the very instant at which
-	// a breaker moves is a matter of luck.
+	// multiple of it is a recovery time: what falls on the very instant of a
+	// transition is a matter of luck.
 	breakerBeat = 1007 * time.Millisecond
 )
 
@@ -58,7 +58,7 @@ type BreakerResult struct {
 	// Err is nil if the breaker survived it, else it says what went wrong.
 	Err error
 	// Transcript is what happened, a line each with its time. It is the same in
-	// every run, unless the breaker throws dice.
+	// every run, unless the breaker uses random numbers.
 	Transcript string
 }
 

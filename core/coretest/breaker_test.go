@@ -21,12 +21,12 @@ type toy struct {
 	mu        sync.Mutex
 	open      bool
 	until     time.Time
-	era       int // a new one with each move
+	era       int // a new one with each transition
 	failures  int
 	successes int
 	probes    int
 	entered   time.Time // when the last probe did
-	lost      int       // places that nobody will give back
+	lost      int       // places that are never given back
 }
 
 func newToy(fault string) func(coretest.BreakerConfig) coretest.BreakerFunc {
@@ -40,7 +40,7 @@ var errOpen = errors.New("open")
 func (b *toy) do(ctx context.Context, work func(context.Context) error) error {
 	b.mu.Lock()
 	if b.open && b.probes >= b.cfg.Probes && time.Since(b.entered) >= b.cfg.Recovery && b.fault != "hang" {
-		b.move(true) // those that are under way may never end
+		b.transition(true) // those that are under way may never end
 	}
 	if b.open && (time.Now().Before(b.until) || b.probes+b.lost >= b.cfg.Probes && b.fault != "burst") {
 		b.mu.Unlock()
@@ -106,7 +106,7 @@ func (b *toy) leave(era int, probe, returned bool, err error) {
 	case err == nil || canceled:
 		b.failures = 0
 		if b.successes++; probing && b.successes >= b.cfg.Successes {
-			b.move(false)
+			b.transition(false)
 		}
 	default:
 		b.failed(probing)
@@ -115,12 +115,12 @@ func (b *toy) leave(era int, probe, returned bool, err error) {
 
 func (b *toy) failed(probing bool) {
 	if b.failures++; probing || b.failures >= b.cfg.Failures {
-		b.move(true)
+		b.transition(true)
 		b.until = time.Now().Add(b.cfg.Recovery)
 	}
 }
 
-func (b *toy) move(open bool) {
+func (b *toy) transition(open bool) {
 	b.open, b.failures, b.successes = open, 0, 0
 	b.era++
 	b.probes = 0

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -72,9 +71,7 @@ var middlewareChecks = []struct {
 }
 
 func runMiddlewareCheck(t *testing.T, check func(*bench) error, newMiddleware func() core.Middleware) (err error) {
-	// Many timers of no length at once, as of retries, crash the race detector
-	// in a bubble: https://go.dev/issue/78156.
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	OneProcessor(t)
 	synctest.Test(t, func(*testing.T) {
 		b := newBench(newMiddleware())
 		err = calmly(func() error { return check(b) })
@@ -87,7 +84,6 @@ func runMiddlewareCheck(t *testing.T, check func(*bench) error, newMiddleware fu
 // bench runs operations through a middleware and watches both of its sides.
 type bench struct {
 	client *core.Client[struct{}]
-	runs   sync.Map // from *core.Call to *passage
 
 	mu    sync.Mutex
 	found []error // guarded by mu
@@ -95,33 +91,78 @@ type bench struct {
 
 // passage is what is seen of one operation.
 type passage struct {
+	core.NopGuard
 	limit  int // of runs; zero is none
 	forbid bool
 	check  func(ctx context.Context) error // of what next gets; may be nil
 
-	runs   atomic.Int64 // of next
-	inside atomic.Int64
-	over   atomic.Bool
-	last   error // of the last run
+	runs atomic.Int64 // of next
+	last error        // of the last run
+
+	mu     sync.Mutex
+	call   *core.Call    // nil before the operation and after it; guarded by mu
+	inside int           // runs that have not returned; guarded by mu
+	idle   chan struct{} // closed when the last of them returns, if leave waits; guarded by mu
 }
 
-// Its methods make a passage a guard, which may forbid more attempts.
-func (p *passage) Allow(*core.Call) error {
+// enter begins a run of next with call, and returns how many are under way. It
+// returns zero if call is not the operation's.
+func (p *passage) enter(call *core.Call) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.call != call {
+		return 0
+	}
+	p.inside++
+	return p.inside
+}
+
+// exit ends a run of next.
+func (p *passage) exit() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.inside--; p.inside == 0 && p.idle != nil {
+		close(p.idle)
+	}
+}
+
+// busy reports whether a run of next is under way.
+func (p *passage) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.inside > 0
+}
+
+// leave ends the operation. A middleware may have returned before next did: its call
+// must not serve another operation before that, so leave waits.
+func (p *passage) leave() {
+	p.mu.Lock()
+	p.call = nil
+	if p.inside > 0 {
+		p.idle = make(chan struct{})
+	}
+	idle := p.idle
+	p.mu.Unlock()
+	if idle != nil {
+		<-idle
+	}
+}
+
+// BeforeAttempt makes a passage a guard, which may forbid more attempts.
+func (p *passage) BeforeAttempt(*core.Call) error {
 	if p.forbid {
 		return errForbidden
 	}
 	return nil
 }
-func (p *passage) Begin(*core.Call) error                      { return nil }
-func (p *passage) Ended(*core.Call, time.Duration, core.Class) {}
 
-var errForbidden = errors.New("no further attempt")
+var errForbidden = fmt.Errorf("no further attempt: %w", core.ErrRejected)
 
 func newBench(m core.Middleware) *bench {
 	b := &bench{}
 	var err error
 	b.client, err = core.NewClient(core.ClientConfig[struct{}]{
-		Source: &Source[struct{}]{}, Middleware: core.Chain(b.outside, m, b.within),
+		Source: &Source[struct{}]{}, Middleware: core.Compose(b.outside, m, b.within),
 	})
 	if err != nil {
 		panic(err) // there is a source
@@ -135,13 +176,14 @@ type passageKey struct{}
 func (b *bench) outside(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
 		p := ctx.Value(passageKey{}).(*passage)
-		b.runs.Store(call, p)
+		p.mu.Lock()
+		p.call = call
+		p.mu.Unlock()
 		defer func() {
-			p.over.Store(true)
-			b.runs.Delete(call)
-			if p.inside.Load() > 0 {
+			if p.busy() {
 				b.fault("it returned while next was running")
 			}
+			p.leave()
 		}()
 		call.Attach(p)
 		if p.limit > 0 {
@@ -154,7 +196,7 @@ func (b *bench) outside(next core.Handler) core.Handler {
 }
 
 func (b *bench) judge(ctx context.Context, p *passage, err error) {
-	if p.inside.Load() > 0 {
+	if p.busy() {
 		return // which is a fault of its own
 	}
 	runs := p.runs.Load()
@@ -173,16 +215,20 @@ func (b *bench) judge(ctx context.Context, p *passage, err error) {
 // within is the stage that the middleware has for next.
 func (b *bench) within(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
-		found, ok := b.runs.Load(call)
+		p, ok := ctx.Value(passageKey{}).(*passage)
 		if !ok {
-			b.fault("next got another call than the middleware, or after that had returned")
+			b.fault("next got a context that is not made of the middleware's")
 			return errForbidden
 		}
-		p := found.(*passage)
-		if p.inside.Add(1) > 1 {
+		switch p.enter(call) {
+		case 0:
+			b.fault("next got another call than the middleware, or after that had returned")
+			return errForbidden
+		case 1:
+		default:
 			b.fault("next runs twice at once")
 		}
-		defer p.inside.Add(-1)
+		defer p.exit()
 		if run := p.runs.Add(1); int64(call.Attempt()) != run {
 			b.fault("run %d of next is attempt %d", run, call.Attempt())
 		}

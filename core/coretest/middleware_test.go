@@ -42,12 +42,12 @@ func slots(full error, giveBack func(release func(), run func() error) error) co
 	})
 }
 
-// again repeats what failed, as check allows.
-func again(number, ask bool, wait time.Duration) core.Middleware {
+// again repeats what failed, if the limit (count) and the guards (ask) allow it.
+func again(number, count, ask bool, wait time.Duration) core.Middleware {
 	return wrap(func(ctx context.Context, call *core.Call, next core.Handler) error {
 		err := next(ctx, call)
 		for n := 0; n < 3 && err != nil && ctx.Err() == nil; n++ {
-			if ask && call.AllowAttempt() != nil {
+			if count && call.AttemptsLeft() == 0 || ask && call.BeforeAttempt() != nil {
 				return err
 			}
 			time.Sleep(wait)
@@ -71,7 +71,7 @@ func deferred(release func(), run func() error) error {
 func TestGoodMiddlewareIsNotFaulted(t *testing.T) {
 	for name, m := range map[string]func() core.Middleware{
 		"slots":   func() core.Middleware { return slots(core.ErrRejected, deferred) },
-		"repeats": func() core.Middleware { return again(true, true, 0) },
+		"repeats": func() core.Middleware { return again(true, true, true, 0) },
 	} {
 		t.Run(name, func(t *testing.T) { coretest.TestMiddleware(t, m) })
 	}
@@ -149,9 +149,10 @@ func TestABadMiddlewareIsFound(t *testing.T) {
 				return nil
 			})
 		}, returned},
-		{"does not ask", func() core.Middleware { return again(true, false, 0) }, limits},
-		{"does not number its attempts", func() core.Middleware { return again(false, true, 0) }, limits},
-		{"sleeps on", func() core.Middleware { return again(true, true, time.Hour) }, inTime},
+		{"does not look at the limit", func() core.Middleware { return again(true, false, true, 0) }, limits},
+		{"does not ask the guards", func() core.Middleware { return again(true, true, false, 0) }, limits},
+		{"does not number its attempts", func() core.Middleware { return again(false, true, true, 0) }, limits},
+		{"sleeps on", func() core.Middleware { return again(true, true, true, time.Hour) }, inTime},
 		{"returns before next does", func() core.Middleware {
 			return wrap(func(ctx context.Context, call *core.Call, next core.Handler) error {
 				done := make(chan error, 1)

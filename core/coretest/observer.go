@@ -43,8 +43,8 @@ var observerChecks = []struct {
 }
 
 var (
-	scopeKinds = []core.Kind{core.KindOperation, core.KindAttempt, core.KindAcquire, core.KindConnect, core.KindProbe}
-	eventKinds = []core.EventKind{core.EventRetry, core.EventRetryEnd, core.EventReject, core.EventMove, core.EventTimeout, core.EventHealth}
+	scopeKinds = []core.ScopeKind{core.ScopeOperation, core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe}
+	eventKinds = []core.EventKind{core.EventRetry, core.EventRetryEnd, core.EventReject, core.EventTransition, core.EventTimeout, core.EventHealth}
 	outcomes   = []error{
 		nil, errors.New("unknown"), core.ErrPanic, core.ErrUnavailable, context.Canceled,
 		&core.TimeoutError{Limit: time.Second}, &core.Error{Op: "Search", Attempts: 2, Err: core.ErrRejected},
@@ -52,16 +52,16 @@ var (
 )
 
 // scopes returns an empty scope of the kind, and a full one.
-func scopes(kind core.Kind) []core.Scope {
+func scopes(kind core.ScopeKind) []core.Scope {
 	return []core.Scope{{Kind: kind}, {
 		Kind: kind, Op: core.Op{Name: "Search", Target: "docs", Safety: core.ReadOnly}, Attempt: 2,
-		Start: time.Now(), Delay: time.Second, Source: "main",
+		Start: time.Now(), Delay: time.Second, Name: "main",
 	}}
 }
 
 func events(kind core.EventKind, ref any) []core.Event {
 	return []core.Event{{Kind: kind}, {
-		Kind: kind, Source: "main", Op: core.Op{Name: "Search", Target: "docs"}, Attempt: 2, Delay: time.Second,
+		Kind: kind, Name: "main", Op: core.Op{Name: "Search", Target: "docs"}, Attempt: 2, Delay: time.Second,
 		Limit: time.Minute, From: "closed", To: "open", Outcome: "attempt", Err: core.ErrUnavailable, Ref: ref,
 	}}
 }
@@ -145,7 +145,7 @@ func checkEnd(o core.Observer) error {
 
 func checkEvent(o core.Observer) error {
 	var faults []error
-	operation := core.Scope{Kind: core.KindOperation, Op: core.Op{Name: "Search"}, Start: time.Now()}
+	operation := core.Scope{Kind: core.ScopeOperation, Op: core.Op{Name: "Search"}, Start: time.Now()}
 	inside := o.Begin(context.Background(), operation)
 	for where, ctx := range map[string]context.Context{"outside of a scope": context.Background(), "in an operation": inside} {
 		for _, kind := range eventKinds {
@@ -193,7 +193,7 @@ func checkConcurrently(o core.Observer) error {
 		mu    sync.Mutex
 		first error
 	)
-	operation := core.Scope{Kind: core.KindOperation, Op: core.Op{Name: "Search"}, Attempt: 1, Start: time.Now()}
+	operation := core.Scope{Kind: core.ScopeOperation, Op: core.Op{Name: "Search"}, Attempt: 1, Start: time.Now()}
 	shared := o.Begin(context.Background(), operation)
 	for range callers {
 		wg.Go(func() {

@@ -25,10 +25,10 @@ type Recorder struct {
 }
 
 type scopeKey struct {
-	kind    core.Kind
+	kind    core.ScopeKind
 	op      string
 	attempt int
-	source  string
+	name    string
 }
 
 type (
@@ -36,7 +36,7 @@ type (
 	beginKey struct{} // holds the scopeKey of the scope that the context belongs to
 )
 
-func key(s core.Scope) scopeKey { return scopeKey{s.Kind, s.Op.Name, s.Attempt, s.Source} }
+func key(s core.Scope) scopeKey { return scopeKey{s.Kind, s.Op.Name, s.Attempt, s.Name} }
 
 // Begin writes "begin KIND OP [#ATTEMPT]".
 func (r *Recorder) Begin(ctx context.Context, s core.Scope) context.Context {
@@ -47,7 +47,7 @@ func (r *Recorder) Begin(ctx context.Context, s core.Scope) context.Context {
 	}
 	r.open[key(s)]++
 	r.lines = append(r.lines, "begin "+describe(s))
-	if s.Kind == core.KindOperation {
+	if s.Kind == core.ScopeOperation {
 		r.refs++
 		ctx = context.WithValue(ctx, refKey{}, r.refs)
 	}

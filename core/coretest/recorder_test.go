@@ -4,7 +4,6 @@ package coretest_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -13,17 +12,17 @@ import (
 	"github.com/penstock-go/penstock/core/coretest"
 )
 
-var operation = core.Scope{Kind: core.KindOperation, Op: core.Op{Name: "Search"}, Attempt: 1}
+var operation = core.Scope{Kind: core.ScopeOperation, Op: core.Op{Name: "Search"}, Attempt: 1}
 
 func TestTheRecorderWritesDownWhatItIsTold(t *testing.T) {
 	r := new(coretest.Recorder)
 	ctx := r.Begin(t.Context(), operation)
 	r.Event(ctx, core.Event{Kind: core.EventRetry, Attempt: 1, Err: core.ErrTimeout})
-	attempt := core.Scope{Kind: core.KindAttempt, Op: operation.Op, Attempt: 2}
+	attempt := core.Scope{Kind: core.ScopeAttempt, Op: operation.Op, Attempt: 2}
 	r.End(r.Begin(ctx, attempt), attempt, core.ErrTimeout)
-	probe := core.Scope{Kind: core.KindProbe}
+	probe := core.Scope{Kind: core.ScopeProbe}
 	r.End(r.Begin(t.Context(), probe), probe, nil)
-	r.Event(t.Context(), core.Event{Kind: core.EventMove, From: "closed", To: "open"})
+	r.Event(t.Context(), core.Event{Kind: core.EventTransition, From: "closed", To: "open"})
 	r.Event(ctx, core.Event{Kind: core.EventRetryEnd, Outcome: "exhausted"})
 	r.End(ctx, operation, core.ErrPanic)
 	want := []string{
@@ -33,15 +32,15 @@ func TestTheRecorderWritesDownWhatItIsTold(t *testing.T) {
 		"end attempt Search #2 timeout",
 		"begin probe",
 		"end probe",
-		"move closed>open",
+		"transition closed>open",
 		"retry_end exhausted",
 		"end operation Search panic",
 	}
 	if got := r.Lines(); !slices.Equal(got, want) {
 		t.Errorf("Lines = %q\nwant %q", got, want)
 	}
-	if got := r.Events(core.EventMove); len(got) != 1 || got[0].To != "open" {
-		t.Errorf("Events(move) = %+v, want one", got)
+	if got := r.Events(core.EventTransition); len(got) != 1 || got[0].To != "open" {
+		t.Errorf("Events(transition) = %+v, want one", got)
 	}
 	if err := r.Check(); err != nil {
 		t.Errorf("Check = %v, want nil", err)
@@ -51,7 +50,7 @@ func TestTheRecorderWritesDownWhatItIsTold(t *testing.T) {
 func TestTheRecorderRefersToOperations(t *testing.T) {
 	r := new(coretest.Recorder)
 	first, second := r.Begin(t.Context(), operation), r.Begin(t.Context(), operation)
-	inner := r.Begin(first, core.Scope{Kind: core.KindAttempt, Attempt: 2})
+	inner := r.Begin(first, core.Scope{Kind: core.ScopeAttempt, Attempt: 2})
 	for ctx, want := range map[context.Context]any{t.Context(): nil, first: 1, second: 2, inner: 1} {
 		if got := r.Ref(ctx); got != want {
 			t.Errorf("Ref = %v, want %v", got, want)
@@ -60,7 +59,7 @@ func TestTheRecorderRefersToOperations(t *testing.T) {
 }
 
 func TestTheRecorderFindsScopesThatDoNotPair(t *testing.T) {
-	attempt := core.Scope{Kind: core.KindAttempt, Op: operation.Op, Attempt: 2}
+	attempt := core.Scope{Kind: core.ScopeAttempt, Op: operation.Op, Attempt: 2}
 	tests := []struct {
 		name string
 		do   func(r *coretest.Recorder, ctx context.Context)
@@ -83,7 +82,7 @@ func TestTheRecorderFindsScopesThatDoNotPair(t *testing.T) {
 			r.End(ctx, operation, nil)
 		}, "end without begin: operation Search"},
 		{"ended as another attempt", func(r *coretest.Recorder, ctx context.Context) {
-			r.End(r.Begin(ctx, attempt), core.Scope{Kind: core.KindAttempt, Op: operation.Op, Attempt: 3}, nil)
+			r.End(r.Begin(ctx, attempt), core.Scope{Kind: core.ScopeAttempt, Op: operation.Op, Attempt: 3}, nil)
 		}, "1 of attempt Search not ended; end without begin: attempt Search #3"},
 		{"ended in the context from before", func(r *coretest.Recorder, ctx context.Context) {
 			r.Begin(ctx, operation)
@@ -105,38 +104,5 @@ func TestTheRecorderFindsScopesThatDoNotPair(t *testing.T) {
 				t.Errorf("Check = %v, want %q", err, test.want)
 			}
 		})
-	}
-}
-
-func TestTheSourceLendsAndCounts(t *testing.T) {
-	refusal := errors.New("no")
-	var refuse bool
-	var returned []core.ConnFate
-	s := &coretest.Source[string]{
-		Conn: "conn",
-		OnAcquire: func(context.Context) error {
-			if refuse {
-				return refusal
-			}
-			return nil
-		},
-		OnReturn: func(fate core.ConnFate, _ error) bool {
-			returned = append(returned, fate)
-			return false
-		},
-	}
-	lease, err := s.Acquire(t.Context())
-	if err != nil || lease.Conn() != "conn" || s.Out() != 1 || s.Loans() != 1 {
-		t.Errorf("Acquire = %q, %v (%d out, %d loans), want conn, 1 out, 1 loan", lease.Conn(), err, s.Out(), s.Loans())
-	}
-	if lease.Return(core.Broken, refusal) || s.Out() != 0 || !slices.Equal(returned, []core.ConnFate{core.Broken}) {
-		t.Errorf("%d out, returned %v, want none out and Broken", s.Out(), returned)
-	}
-	refuse = true
-	if _, err := s.Acquire(t.Context()); err != refusal || s.Out() != 0 || s.Loans() != 1 {
-		t.Errorf("Acquire = %v (%d out, %d loans), want the refusal and no loan", err, s.Out(), s.Loans())
-	}
-	if !(&coretest.Source[string]{}).Return(0, core.Keep, nil) {
-		t.Error("Return = false without OnReturn, want news")
 	}
 }

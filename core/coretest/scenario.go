@@ -36,8 +36,8 @@ type Phase struct {
 // made and used in a bubble of [testing/synctest]. Its methods are safe for
 // concurrent use.
 //
-// As long as what is tested throws no dice, its transcript is the same in every
-// run: [Scenario.Run] sees to it that no two operations start at the same
+// As long as what is tested uses no random numbers, its transcript is the same in
+// every run: [Scenario.Run] sees to it that no two operations start at the same
 // instant, or an even time apart.
 type Scenario struct {
 	start  time.Time

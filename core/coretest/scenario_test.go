@@ -89,7 +89,7 @@ func TestRequestsBeyondTheCapacityWaitAlsoForThoseThatHaveGone(t *testing.T) {
 			}
 		}
 		if wasted := s.Steps()[2].Wasted + s.Steps()[3].Wasted; wasted != 2 {
-			t.Errorf("%d requests were done for nobody, want 2\n%s", wasted, s.Transcript())
+			t.Errorf("%d requests were done for a caller that had gone, want 2\n%s", wasted, s.Transcript())
 		}
 	})
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // App is the smallest fx application with Penstock: it lists the collections of
-// a Milvus server. MILVUS_ADDRESS says where that is (localhost:19530), and
-// OTEL_EXPORTER_OTLP_ENDPOINT where to send the trace.
+// the Milvus server at MILVUS_ADDRESS (localhost:19530), and sends its trace to
+// OTEL_EXPORTER_OTLP_ENDPOINT.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	"go.uber.org/fx"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/fxmodule/milvusfx"
@@ -31,7 +32,7 @@ func main() {
 
 var listCollections = core.Op{Name: "ListCollections", Safety: core.ReadOnly}
 
-func list(lifecycle fx.Lifecycle, stop fx.Shutdowner, client *core.Client[*milvus.Conn]) {
+func list(lifecycle fx.Lifecycle, stop fx.Shutdowner, client *penstock.Client[*milvus.Conn]) {
 	lifecycle.Append(fx.StartHook(func(ctx context.Context) error {
 		collections, err := core.Do(ctx, client, listCollections, func(ctx context.Context, conn *milvus.Conn) ([]*entity.Collection, error) {
 			return conn.ListCollections(ctx)

@@ -11,16 +11,16 @@ import (
 	"strconv"
 )
 
-// The data set: see data/README.md for its source and licence.
+// digitsFile is the data set; data/README.md has its source and licence.
 //
 //go:embed data/digits.csv.gz
 var digitsFile []byte
 
 const (
 	dim      = 64  // pixels of an image
-	queries  = 297 // rows kept back
-	keepEach = 6   // one row in so many is kept back
-	keepRest = 5   // the one with this remainder
+	queries  = 297 // number of rows kept back
+	keepEach = 6   // one row in keepEach is kept back
+	keepRest = 5   // index of that row, modulo keepEach
 )
 
 // digit is an image of a handwritten digit.
@@ -29,8 +29,8 @@ type digit struct {
 	label  int64
 }
 
-// readDigits returns the rows to store and those kept back: the first queries
-// rows whose index i has i mod keepEach = keepRest.
+// readDigits returns the rows to store and the rows to keep back. It keeps the
+// first rows whose index i has i mod keepEach = keepRest, up to queries of them.
 func readDigits() (stored, kept []digit, err error) {
 	unzipped, err := gzip.NewReader(bytes.NewReader(digitsFile))
 	if err != nil {

@@ -18,20 +18,20 @@ import (
 	"github.com/penstock-go/penstock/middleware/breaker"
 )
 
-// What the drill runs with.
+// The settings and limits of the drill.
 const (
 	recoveryTimeout = time.Second
 	retryInterval   = 50 * time.Millisecond
 	outage          = 2 * time.Second
-	settle          = 500 * time.Millisecond // load before the outage
-	pace            = 20 * time.Millisecond  // of each worker
+	settle          = 500 * time.Millisecond // time under load before the outage
+	pace            = 20 * time.Millisecond  // interval of each worker's operations
 	patience        = 2 * time.Second        // deadline of each operation
-	recoveryLimit   = 10 * time.Second       // the drill has failed after that
+	recoveryLimit   = 10 * time.Second       // limit of the recovery
 	steady          = 100                    // successes in a row that count as recovered
-	atOnce          = 20 * time.Millisecond  // the median refusal must be faster
+	atOnce          = 20 * time.Millisecond  // limit of the median refusal
 )
 
-// tally counts outcomes of the operations that the workers run.
+// tally counts the outcomes of operations.
 type tally struct {
 	mu                          sync.Mutex
 	succeeded, failed, rejected int
@@ -65,15 +65,11 @@ func (t *tally) recovered() (bool, time.Time) {
 	return t.row >= steady, t.steadyAt
 }
 
-// drill lets the backend fail for a while under load, and prints what became
-// of the operations. It returns an error that names everything that did not
-// hold.
+// drill takes the backend away for a while under load, and prints the outcomes of
+// the operations. The error names every promise that did not hold.
 func drill(ctx context.Context, w io.Writer, c client, p *proxy, digits []digit) error {
-	b, ok := core.Part[*breaker.Breaker](c)
-	if !ok {
-		return errors.New("the chain has no breaker")
-	}
 	var (
+		b       = c.Breaker()
 		t       tally
 		wg      sync.WaitGroup
 		stopped = make(chan struct{})
@@ -117,7 +113,7 @@ func drill(ctx context.Context, w io.Writer, c client, p *proxy, digits []digit)
 
 	snapshot := b.Snapshot()
 	slices.Sort(t.refusals)
-	fmt.Fprintf(w, "  succeeded %d, failed %d, rejected %d (breaker: %s, %d moves)\n",
+	fmt.Fprintf(w, "  succeeded %d, failed %d, rejected %d (breaker: %s, %d transitions)\n",
 		t.succeeded, t.failed, t.rejected, snapshot.State, snapshot.Counters.StateChangeCount)
 	var faults []error
 	if t.rejected == 0 {
@@ -153,8 +149,8 @@ func normal(ctx context.Context, c client, r *recorder, d digit) (sdktrace.ReadO
 	return span, nil
 }
 
-// retried runs a search whose connection dies while the backend works on it,
-// and returns its span.
+// retried runs a search, cuts its connection while the backend works on it, and
+// returns its span.
 func retried(ctx context.Context, c client, p *proxy, r *recorder, d digit) (sdktrace.ReadOnlySpan, error) {
 	before := r.len()
 	arrived := p.holdNext()
@@ -174,9 +170,9 @@ func retried(ctx context.Context, c client, p *proxy, r *recorder, d digit) (sdk
 	return span, nil
 }
 
-// rejected returns the span of the first search that the open breaker refused.
+// rejected returns the span of the first search that the open breaker rejected.
 func rejected(r *recorder) (sdktrace.ReadOnlySpan, error) {
-	span := r.find(0, func(s sdktrace.ReadOnlySpan) bool { return attr(s, "error.type") == core.TypeCircuitOpen })
+	span := r.find(0, func(s sdktrace.ReadOnlySpan) bool { return attr(s, "error.type") == "circuit_open" })
 	if span == nil {
 		return nil, errors.New("no search was rejected")
 	}

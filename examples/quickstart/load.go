@@ -12,7 +12,7 @@ import (
 
 const workers = 16
 
-// classified is the outcome of classifying all kept digits.
+// classified is the result of classifying all kept digits.
 type classified struct {
 	correct, total int
 	took           time.Duration
@@ -22,14 +22,13 @@ type classified struct {
 func (c classified) accuracy() float64   { return float64(c.correct) / float64(c.total) }
 func (c classified) throughput() float64 { return float64(c.total) / c.took.Seconds() }
 
-// quantile returns the latency that the given share of searches did not
-// exceed.
+// quantile returns the latency that the share q of the searches did not exceed.
 func (c classified) quantile(q float64) time.Duration {
 	return c.latencies[min(int(q*float64(len(c.latencies))), len(c.latencies)-1)]
 }
 
-// classify searches for the neighbours of each digit, some at a time, and lets
-// them vote.
+// classify searches for the neighbours of each digit, with several workers, and
+// lets the neighbours vote.
 func classify(ctx context.Context, c client, digits []digit) (classified, error) {
 	out := classified{total: len(digits), latencies: make([]time.Duration, len(digits))}
 	var (

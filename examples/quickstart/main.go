@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Quickstart classifies handwritten digits with a vector search in Milvus, and
-// then takes the backend away for two seconds, to show what Penstock does about
-// it and what that looks like in traces.
+// Quickstart classifies handwritten digits with a vector search in Milvus. Then it
+// takes the backend away for two seconds, and shows what Penstock does and what the
+// traces look like.
 //
 //	go run ./examples/quickstart
 //
 // needs nothing but Go: it starts an in-process server that speaks Milvus'
 // protocol. Environment variables make it use real servers:
 //
-//	MILVUS_ADDRESS               host:port of a Milvus to use instead
+//	MILVUS_ADDRESS               host:port of a Milvus
 //	OTEL_EXPORTER_OTLP_ENDPOINT  where to send the traces, such as
 //	                             http://localhost:4318 for a local Jaeger
-//	JAEGER_UI                    where its pages are, for the links that are
-//	                             printed (http://localhost:16686)
+//	JAEGER_UI                    base URL of the links that are printed
+//	                             (http://localhost:16686)
 //
-// It exits with 0 if everything that it promises held, 2 if the server has a
-// collection named digits that is not its own (which it leaves alone), 130 if
-// it was interrupted, and 1 otherwise. It drops its own collection in any case.
+// The exit status is 0 if every promise held, 2 if the server has a collection
+// digits that this program did not make, 130 after an interrupt, and 1 otherwise.
+// The program drops its own collection at every exit, and never another one.
 package main
 
 import (
@@ -36,6 +36,7 @@ import (
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/fxmodule/milvusfx"
@@ -50,9 +51,9 @@ import (
 )
 
 const (
-	limit       = 24 * time.Second // of the run
-	cleanup     = 3 * time.Second  // of dropping the collection, after that
-	stopping    = 2 * time.Second  // of stopping the app, after that
+	limit       = 24 * time.Second // limit of the run
+	cleanup     = 3 * time.Second  // limit of dropping the collection afterwards
+	stopping    = 2 * time.Second  // limit of stopping the app afterwards
 	minAccuracy = 0.97
 )
 
@@ -81,13 +82,14 @@ func exitCode(err error) int {
 
 var errInterrupted = errors.New("interrupted")
 
-// dropError says that the collection is still there.
+// dropError says that the collection was not dropped.
 type dropError struct{ err error }
 
 func (e *dropError) Error() string { return "the collection was not dropped: " + e.err.Error() }
 func (e *dropError) Unwrap() error { return e.err }
 
-// notDropped returns the only fault that still matters after an interrupt.
+// notDropped returns the dropError in err, the only fault to report after an
+// interrupt.
 func notDropped(err error) error {
 	if e, ok := errors.AsType[*dropError](err); ok {
 		return e
@@ -120,7 +122,7 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 		address, server = fake.Addr(), "the in-process server"
 	}
 	if err := reach(ctx, address); err != nil {
-		return err
+		return fmt.Errorf("cannot reach %s (MILVUS_ADDRESS names another): %w", server, err)
 	}
 	p, err := startProxy(address)
 	if err != nil {
@@ -135,13 +137,12 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopApp(app)) }()
 
-	chain, _ := core.Part[*middleware.Chain](c)
-	fmt.Fprintf(w, "Penstock quickstart, on %s\nchain: %s > [acquire > work]\n\n", server, chain)
+	fmt.Fprintf(w, "Penstock quickstart, on %s\nchain: %s > [acquire > work]\n\n", server, c.Chain())
 	if err := claim(ctx, c); err != nil {
 		return err
 	}
 	defer func() {
-		// Also after an interrupt, when the context of the run is over.
+		// After an interrupt the context of the run has ended.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 		defer cancel()
 		if dropErr := tidyUp(ctx, c, p); dropErr != nil {
@@ -151,10 +152,10 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 	return show(ctx, w, c, p, spans, stored, kept)
 }
 
-// errNoSpans says that the environment forbids what the example is to show.
+// errNoSpans says that the environment turns traces off.
 var errNoSpans = errors.New("OTEL_SDK_DISABLED or OTEL_TRACES_SAMPLER leaves no spans to show; run it without them")
 
-// show does what the example is there for.
+// show classifies the digits, runs the drill, and prints three traces.
 func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *recorder, stored, kept []digit) error {
 	if err := create(ctx, c); err != nil {
 		return err
@@ -213,12 +214,10 @@ func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *recorder,
 	return errors.Join(faults...)
 }
 
-// tidyUp drops the collection, also in the middle of the outage.
+// tidyUp ends the outage, if there is one, and drops the collection.
 func tidyUp(ctx context.Context, c client, p *proxy) error {
 	p.restore()
-	if b, ok := core.Part[*breaker.Breaker](c); ok {
-		b.Reset()
-	}
+	c.Breaker().Reset()
 	for {
 		err := claim(ctx, c)
 		if !errors.Is(err, core.ErrUnavailable) || ctx.Err() != nil {
@@ -228,7 +227,7 @@ func tidyUp(ctx context.Context, c client, p *proxy) error {
 	}
 }
 
-// reach connects once, without the proxy that would hide why that fails.
+// reach connects once without the proxy, which would hide the cause of a failure.
 func reach(ctx context.Context, address string) error {
 	factory, err := milvus.NewFactory(milvus.Config{Address: address})
 	if err != nil {
@@ -246,19 +245,20 @@ func reach(ctx context.Context, address string) error {
 // start wires the application and starts it.
 func start(ctx context.Context, address string, spans *recorder) (*fx.App, client, error) {
 	if exporting() {
-		// Jaeger takes traces only, and people watch.
+		// Jaeger takes no metrics. A short delay shows spans soon.
 		setDefault("OTEL_METRICS_EXPORTER", "none")
 		setDefault("OTEL_BSP_SCHEDULE_DELAY", "500")
 	}
 	var c client
 	app := fx.New(
-		fxmodule.Module(fxmodule.Chain(middleware.Config{
+		fxmodule.Module(fxmodule.Config(penstock.Config{Chain: middleware.Config{
 			Breaker: breaker.Config{RecoveryTimeout: recoveryTimeout},
 			Retry:   retry.Config{Interval: retryInterval},
-			// Both go with a recovery that short; see the Timeout of other operations.
+			// A short recovery needs short attempts and probes. Slow operations have
+			// a Timeout of their own.
 			Timeout: timeout.Config{Attempt: recoveryTimeout},
-			Health:  health.Config{Interval: recoveryTimeout, DownThreshold: 5},
-		})),
+			Health:  &health.Config{Interval: recoveryTimeout, DownThreshold: 5},
+		}})),
 		fxmodule.Telemetry(),
 		milvusfx.Module(),
 		fx.Supply(
@@ -280,7 +280,7 @@ func stopApp(app *fx.App) error {
 	return app.Stop(ctx)
 }
 
-// exporting reports whether traces are sent to where they can be looked at.
+// exporting reports whether the environment makes the SDK export traces.
 func exporting() bool {
 	switch os.Getenv("OTEL_TRACES_EXPORTER") {
 	case "otlp":
@@ -294,6 +294,6 @@ func exporting() bool {
 
 func setDefault(key, value string) {
 	if os.Getenv(key) == "" {
-		_ = os.Setenv(key, value) // fails for keys that are not keys
+		_ = os.Setenv(key, value) // fails only for an invalid key
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
@@ -79,14 +80,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// program is a run of the quickstart.
+// program is a running quickstart.
 type program struct {
 	cmd         *exec.Cmd
 	out, errors bytes.Buffer
 }
 
-// launch starts the quickstart with nothing in its environment that would lead
-// it to a server, but env.
+// launch starts the quickstart. Only env names servers in its environment.
 func launch(t *testing.T, env ...string) *program {
 	t.Helper()
 	path, err := build()
@@ -109,11 +109,10 @@ func launch(t *testing.T, env ...string) *program {
 	return p
 }
 
-// finish waits for the end of p, and fails the test if its exit code is
-// another than want.
+// finish waits for the end of p, and fails the test if the exit code is not want.
 func (p *program) finish(t *testing.T, want int) (stdout, stderr string) {
 	t.Helper()
-	_ = p.cmd.Wait() // the exit code tells
+	_ = p.cmd.Wait() // the exit code is checked below
 	if got := p.cmd.ProcessState.ExitCode(); got != want {
 		t.Fatalf("exit code %d, want %d\n%s%s", got, want, &p.out, &p.errors)
 	}
@@ -139,7 +138,7 @@ func accuracy(t *testing.T, stdout string) float64 {
 	return a
 }
 
-// want fails the test for each of the texts that is not in stdout.
+// want fails the test for each text that is not in stdout.
 func want(t *testing.T, stdout string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -175,10 +174,10 @@ func TestQuickstartNeedsNothing(t *testing.T) {
 	}
 }
 
-// openClient returns a client of a server, closed with the test.
+// openClient returns a client of a server. The end of the test closes it.
 func openClient(t *testing.T, address string) client {
 	t.Helper()
-	c, err := milvus.Open(t.Context(), milvus.ClientConfig{Config: milvus.Config{Address: address}})
+	c, err := milvus.Open(t.Context(), milvus.Config{Address: address}, penstock.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,8 +221,7 @@ func TestAForeignCollectionIsLeftAlone(t *testing.T) {
 	}
 }
 
-// awaitNoConns waits until the program's proxy has cut its connections. It asks
-// again and again because the server does not tell.
+// awaitNoConns polls until the program's proxy has cut its connections.
 func awaitNoConns(ctx context.Context, t *testing.T, s *milvustest.Server) {
 	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
@@ -269,7 +267,7 @@ func TestAnInterruptDropsTheCollection(t *testing.T) {
 func TestAnUnreachableAddressIsNamed(t *testing.T) {
 	s := startServer(t)
 	address := s.Addr()
-	if err := s.Close(); err != nil { // nobody listens there now
+	if err := s.Close(); err != nil { // the address is free now
 		t.Fatal(err)
 	}
 	begin := time.Now()
@@ -351,7 +349,7 @@ func TestQuickstartOnRealServers(t *testing.T) {
 	}
 }
 
-// operation returns the span of the search in a trace that Jaeger has.
+// operation returns the span of the search in a trace from Jaeger.
 func operation(t *testing.T, j *servers.Jaeger, id string) servers.Span {
 	t.Helper()
 	trace, err := j.Trace(t.Context(), id)

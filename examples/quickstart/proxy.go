@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// proxy is a TCP proxy in front of the backend that can be cut, so that the
-// drill has an outage also when the backend is not ours to stop.
+// proxy is a TCP proxy in front of the backend. It makes the outage of the drill,
+// because the program cannot stop a real backend.
 type proxy struct {
 	backend  string
 	listener net.Listener
@@ -19,11 +19,11 @@ type proxy struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
 	down  bool          // connections are refused
-	held  chan struct{} // not nil: what the client sends is held back; closed by the first bytes
+	held  chan struct{} // closed by the first request that is held back; nil holds nothing back
 }
 
-// controlFrames is more bytes than the transport sends when it only keeps a
-// connection alive, and fewer than a search has.
+// controlFrames is more bytes than a keepalive of the transport has, and fewer than
+// a search has.
 const controlFrames = 64
 
 // startProxy listens on a free port of the loopback interface.
@@ -75,7 +75,7 @@ func (p *proxy) handle(client net.Conn) {
 	<-done
 }
 
-// forward copies what the client sends to the server, unless it is held back.
+// forward copies the client's bytes to the server, unless hold holds them back.
 func (p *proxy) forward(server, client net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
@@ -91,8 +91,8 @@ func (p *proxy) forward(server, client net.Conn) {
 	}
 }
 
-// hold reports whether n bytes are to be held back. What is held is lost, so
-// the connection is good for nothing but to be cut.
+// hold reports whether to hold back n bytes. They are lost, so the connection must be
+// cut afterwards.
 func (p *proxy) hold(n int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,8 +109,8 @@ func (p *proxy) hold(n int) bool {
 	return true
 }
 
-// holdNext makes the proxy hold back what clients send, and returns a channel
-// that is closed when a request has arrived.
+// holdNext makes the proxy hold back the bytes of clients. The returned channel is
+// closed when a request has arrived.
 func (p *proxy) holdNext() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,7 +118,7 @@ func (p *proxy) holdNext() <-chan struct{} {
 	return p.held
 }
 
-// add keeps conn for cut, unless the proxy is down.
+// add registers conn for cut. It reports false if the proxy is down.
 func (p *proxy) add(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +134,8 @@ func (p *proxy) remove(conn net.Conn) {
 	delete(p.conns, conn)
 }
 
-// cut ends all connections. If down, new ones end at once until restore.
+// cut closes all connections. With down, the proxy closes new connections at once
+// until restore.
 func (p *proxy) cut(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

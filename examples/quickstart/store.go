@@ -10,18 +10,19 @@ import (
 
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
 const (
 	collection = "digits"
-	// marker is the description of a collection that this example made, and may
-	// therefore drop.
+	// marker is the description of the collection that this example makes. It drops
+	// no other.
 	marker = "handwritten digits, made and dropped by the Penstock quickstart"
 )
 
-// The operations. Declared once: their names are those of spans and metrics.
+// The operations are declared once. Their names appear in spans and metrics.
 var (
 	opHas      = core.Op{Name: "HasCollection", Target: collection, Safety: core.ReadOnly, Timeout: 10 * time.Second}
 	opDescribe = core.Op{Name: "DescribeCollection", Target: collection, Safety: core.ReadOnly, Timeout: 10 * time.Second}
@@ -33,10 +34,10 @@ var (
 	opDrop     = core.Op{Name: "DropCollection", Target: collection, Safety: core.Idempotent, Timeout: 10 * time.Second}
 )
 
-// errForeign says that the collection is somebody else's.
+// errForeign says that another program made the collection.
 var errForeign = errors.New("the server has a collection " + collection + " that this example did not make; it is left alone")
 
-type client = *core.Client[*milvus.Conn]
+type client = *penstock.Client[*milvus.Conn]
 
 // do runs an operation that has no result.
 func do(ctx context.Context, c client, op core.Op, fn func(context.Context, *milvus.Conn) error) error {
@@ -46,8 +47,8 @@ func do(ctx context.Context, c client, op core.Op, fn func(context.Context, *mil
 	return err
 }
 
-// claim makes sure that no collection is in the way: it drops one that an
-// earlier run left behind, and refuses to touch any other.
+// claim drops the collection of an earlier run. It returns errForeign for the
+// collection of another program.
 func claim(ctx context.Context, c client) error {
 	exists, err := has(ctx, c)
 	if err != nil || !exists {
@@ -88,7 +89,7 @@ func create(ctx context.Context, c client) error {
 	})
 }
 
-// store inserts the digits and makes them searchable, exactly.
+// store inserts the digits, and makes an index for exact search.
 func store(ctx context.Context, c client, digits []digit) error {
 	ids, labels, pixels := make([]int64, len(digits)), make([]int64, len(digits)), make([][]float32, len(digits))
 	for i, d := range digits {
@@ -119,7 +120,7 @@ func store(ctx context.Context, c client, digits []digit) error {
 	})
 }
 
-// neighbours is how many neighbours vote.
+// neighbours is the number of neighbours that vote.
 const neighbours = 3
 
 // search returns the labels of the digits nearest to d, the nearest first.
@@ -150,8 +151,8 @@ func searchFor(d digit) func(context.Context, *milvus.Conn) ([]int64, error) {
 	}
 }
 
-// vote returns the label that most neighbours have, the nearest first among
-// equals.
+// vote returns the label that most neighbours have. Among equals the label of the
+// nearest neighbour wins.
 func vote(labels []int64) int64 {
 	best, most := int64(-1), 0
 	for i, label := range labels {

@@ -18,8 +18,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// recorder keeps the spans of the process, to print some of them. It is a span
-// processor beside the one that exports them.
+// recorder is a span processor that keeps the spans of the process for printing.
+// Another processor exports them.
 type recorder struct {
 	mu    sync.Mutex
 	spans []sdktrace.ReadOnlySpan
@@ -35,8 +35,8 @@ func (r *recorder) OnEnd(s sdktrace.ReadOnlySpan) {
 	r.spans = append(r.spans, s)
 }
 
-// find returns the first operation's span, among those that ended after the
-// first skip spans, that match holds for.
+// find returns the first span of a search for which match holds, without the first
+// skip spans; nil if there is none.
 func (r *recorder) find(skip int, match func(sdktrace.ReadOnlySpan) bool) sdktrace.ReadOnlySpan {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,7 +68,7 @@ func (r *recorder) children(parent trace.SpanContext) []sdktrace.ReadOnlySpan {
 	return found
 }
 
-// printTree writes span and what is below it.
+// printTree writes span and the spans below it.
 func (r *recorder) printTree(w io.Writer, span sdktrace.ReadOnlySpan) {
 	r.printSpan(w, span, "  ", "  ")
 }
@@ -102,10 +102,10 @@ func (r *recorder) printSpan(w io.Writer, s sdktrace.ReadOnlySpan, first, rest s
 	}
 }
 
-// lineWidth is how wide a line of attributes may be.
+// lineWidth is the greatest width of a line of attributes.
 const lineWidth = 90
 
-// attributes returns kvs as text, in lines.
+// attributes returns kvs as lines of text.
 func attributes(kvs []attribute.KeyValue) []string {
 	kvs = slices.Clone(kvs)
 	slices.SortFunc(kvs, func(a, b attribute.KeyValue) int { return cmp.Compare(a.Key, b.Key) })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Recipes prints the chains that docs/chain.md recommends, each with its worst
-// case. The compiler and the lint of the chain see them here.
+// case and its warnings.
 package main
 
 import (

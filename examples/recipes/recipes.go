@@ -14,22 +14,22 @@ import (
 	"github.com/penstock-go/penstock/middleware/timeout"
 )
 
-// Operations of a client, declared once.
+// The operations of a client are declared once.
 var (
 	Search = core.Op{Name: "Search", Target: "docs", Safety: core.ReadOnly, Timeout: 2 * time.Second}
 	Upsert = core.Op{Name: "Upsert", Target: "docs", Safety: core.Idempotent}
 	Insert = core.Op{Name: "Insert", Target: "docs"} // unsafe
 )
 
-// Reads are repeated soon and often.
+// Reads returns a chain that repeats operations soon and often.
 func Reads() middleware.Config {
 	return middleware.Config{
-		Retry: retry.Config{MaxRetries: 3, Interval: 50 * time.Millisecond, Cap: time.Second},
+		Retry: retry.Config{MaxRetries: 3, Interval: 50 * time.Millisecond, MaxInterval: time.Second},
 		Ops:   []core.Op{Search},
 	}
 }
 
-// Writes take their time, and have a limit for the whole.
+// Writes returns a chain with long attempts and a limit for the operation.
 func Writes() middleware.Config {
 	return middleware.Config{
 		OperationTimeout: time.Minute,
@@ -39,23 +39,24 @@ func Writes() middleware.Config {
 	}
 }
 
-// Batch outlasts a restart of the backend.
+// Batch returns a chain whose operations outlast a restart of the backend.
 func Batch() middleware.Config {
 	return middleware.Config{
 		OperationTimeout: 10 * time.Minute,
 		Timeout:          timeout.Config{Attempt: time.Minute},
 		Breaker:          breaker.Config{RecoveryTimeout: time.Minute},
-		Retry:            retry.Config{MaxRetries: 5, Interval: 2 * time.Second, Cap: 30 * time.Second},
+		Retry:            retry.Config{MaxRetries: 5, Interval: 2 * time.Second, MaxInterval: 30 * time.Second},
 	}
 }
 
-// StrictLatency answers within half a second, with a result or an error.
+// StrictLatency returns a chain that answers within half a second, with a result
+// or an error.
 func StrictLatency() middleware.Config {
 	return middleware.Config{
 		OperationTimeout: 500 * time.Millisecond,
 		Timeout:          timeout.Config{Attempt: 200 * time.Millisecond},
 		Breaker:          breaker.Config{FairRun: 50 * time.Millisecond},
-		Retry:            retry.Config{MaxRetries: 1, Interval: 20 * time.Millisecond, Cap: 20 * time.Millisecond},
+		Retry:            retry.Config{MaxRetries: 1, Interval: 20 * time.Millisecond, MaxInterval: 20 * time.Millisecond},
 	}
 }
 
@@ -63,18 +64,22 @@ func StrictLatency() middleware.Config {
 // of another.
 func Backends() (readers, writers, archive middleware.Config) {
 	readers, writers, archive = Reads(), Writes(), Reads()
-	// A budget belongs to a backend: whoever talks to it shares it.
-	budget := core.DefaultBudget()
+	// A budget belongs to a backend: all clients of the backend share it.
+	budget, err := core.NewBudget(0.1, 10)
+	if err != nil {
+		panic(err) // the numbers are in range
+	}
 	readers.Name, readers.Retry.Budget = "milvus", budget
 	writers.Name, writers.Retry.Budget = "milvus", budget
 	archive.Name = "archive"
 	return readers, writers, archive
 }
 
-// Rough is a chain for tests: every tenth search fails, one in a hundred hangs.
+// Rough returns a chain for tests: one search in ten fails, one in a hundred
+// hangs.
 func Rough() middleware.Config {
 	cfg := Reads()
-	cfg.Chaos = chaos.Config{Faults: []chaos.Fault{
+	cfg.Chaos = &chaos.Config{Faults: []chaos.Fault{
 		{Share: 0.1, Ops: []string{"Search"}, Err: errors.New("connection reset")},
 		{Share: 0.01, Ops: []string{"Search"}, Hang: true},
 	}}

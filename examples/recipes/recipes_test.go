@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 	"github.com/penstock-go/penstock/core/coretest"
 	recipes "github.com/penstock-go/penstock/examples/recipes"
 	"github.com/penstock-go/penstock/middleware"
-	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/breaker/keyed"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
 	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
@@ -61,6 +62,22 @@ func TestTheRecipesHaveNoWarningsAndCostWhatThePageSays(t *testing.T) {
 	}
 }
 
+func TestThePageShowsEachRecipeOnce(t *testing.T) {
+	source, err := os.ReadFile("recipes.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported := regexp.MustCompile(`(?m)^func [A-Z]\w*\(`).FindAllString(string(source), -1)
+	if len(exported) == 0 {
+		t.Error("recipes.go exports no function")
+	}
+	for _, function := range exported {
+		if n := strings.Count(page(t), "\n"+function); n != 1 {
+			t.Errorf("the page shows %s...) %d times, want 1", function, n)
+		}
+	}
+}
+
 func TestTheChainForTestsSaysThatItIsOne(t *testing.T) {
 	chain := build(t, recipes.Rough())
 	if len(chain.Warnings) != 1 || !strings.Contains(chain.Warnings[0], "chaos") {
@@ -68,9 +85,9 @@ func TestTheChainForTestsSaysThatItIsOne(t *testing.T) {
 	}
 }
 
-// The default chain is printed on the page as Describe prints it.
+// The page shows the default chain as Describe prints it.
 func TestThePageShowsTheDefaultChain(t *testing.T) {
-	chain := build(t, middleware.Config{Health: health.Config{Probe: func(context.Context) error { return nil }}})
+	chain := build(t, middleware.Config{Health: &health.Config{Probe: func(context.Context) error { return nil }}})
 	for line := range strings.Lines(chain.Describe()) {
 		if !strings.Contains(page(t), "    "+line) {
 			t.Errorf("not on the page: %s", line)
@@ -84,7 +101,10 @@ func TestThePageShowsTheDefaultChain(t *testing.T) {
 // allocations returns how many a successful operation makes with that chain.
 func allocations(t *testing.T, ctx context.Context, cfg middleware.Config) float64 {
 	t.Helper()
-	client, err := middleware.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}}, cfg)
+	client, err := core.NewClient(core.ClientConfig[int]{
+		Source:     &coretest.Source[int]{},
+		Middleware: build(t, cfg).Middleware,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +112,7 @@ func allocations(t *testing.T, ctx context.Context, cfg middleware.Config) float
 	do := func() {
 		_, err = core.Do(ctx, client, op, func(_ context.Context, conn int) (int, error) { return conn, nil })
 	}
-	do() // whatever is made once
+	do() // allocates what is allocated once
 	n := testing.AllocsPerRun(1000, do)
 	if err != nil {
 		t.Error(err)
@@ -102,8 +122,8 @@ func allocations(t *testing.T, ctx context.Context, cfg middleware.Config) float
 
 var row = regexp.MustCompile("(?m)^\\| `(\\w+)` \\|.*\\| ([^|]+) \\|$")
 
-// What the page says a stage allocates on the way of a success is measured
-// here, with a budget of nothing for those that are not on it.
+// TestTheStagesAllocateWhatThePageSays measures for each stage how many
+// allocations it adds to an operation that succeeds.
 func TestTheStagesAllocateWhatThePageSays(t *testing.T) {
 	says := map[string]string{}
 	for _, m := range row.FindAllStringSubmatch(page(t), -1) {
@@ -114,19 +134,19 @@ func TestTheStagesAllocateWhatThePageSays(t *testing.T) {
 	defer cancel()
 	only := func(name string) middleware.Config {
 		cfg := middleware.Config{
-			Health:       health.Config{Probe: alive},
-			Bulkhead:     bulkhead.Config{MaxConcurrent: 8},
-			RateLimit:    ratelimit.Config{Rate: 1e8},
-			Chaos:        chaos.Config{Off: true},
-			KeyedBreaker: &breaker.KeyedConfig{},
-			Order:        []string{},
+			Health:       &health.Config{Probe: alive},
+			Bulkhead:     &bulkhead.Config{MaxConcurrent: 8},
+			RateLimit:    &ratelimit.Config{Rate: 1e8},
+			Chaos:        &chaos.Config{StartOff: true},
+			KeyedBreaker: &keyed.Config{},
 		}
-		for _, stage := range middleware.DefaultOrder() {
-			if stage == name {
-				cfg.Order = append(cfg.Order, name)
-			} else {
-				cfg.Without = append(cfg.Without, stage)
-			}
+		others := slices.DeleteFunc(middleware.DefaultOrder(), func(stage string) bool { return stage == name })
+		cfg, err := cfg.Without(others...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := build(t, cfg).String(); got != name {
+			t.Fatalf("the chain is %q, want %q", got, name)
 		}
 		return cfg
 	}

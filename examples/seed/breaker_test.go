@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/health"
@@ -61,7 +60,7 @@ func Example_circuitBreakerMetrics() {
 	for range 4 { // three fail, the fourth is refused
 		_, _ = core.Do(ctx, client, version, getVersion)
 	}
-	b, _ := core.Part[*breaker.Breaker](client)
+	b := client.Breaker()
 	fmt.Println("open:", b.State() == breaker.Open)
 
 	text, err := json.Marshal(b.Snapshot().Counters)
@@ -91,14 +90,14 @@ func Example_circuitBreakerMetrics() {
 	// after the reset: closed
 }
 
-// check_server_status(), and the same for an orchestrator that asks by HTTP.
+// check_server_status(), and the answer for an orchestrator that asks by HTTP.
 func Example_checkServerStatus() {
 	srv := startMilvus(milvustest.Config{})
 	defer srv.Close()
 	client := open(srv, middleware.Config{})
 	defer client.Close(ctx)
 
-	monitor, _ := core.Part[*health.Monitor](client)
+	monitor := client.Monitor()
 	fmt.Println("alive:", monitor.Check(ctx) == nil)
 
 	ready := health.Readiness(monitor.Ready()) // milvus.ReadyCheck asks all parts of the server
@@ -120,10 +119,10 @@ func Example_retry() {
 	srv := startMilvus(milvustest.Config{})
 	defer srv.Close()
 	client := open(srv, middleware.Config{Retry: retry.Config{
-		MaxRetries: 3,
-		Interval:   time.Millisecond, // the longest first wait; doubled each time
-		Cap:        20 * time.Millisecond,
-		Jitter:     retry.FullJitter,
+		MaxRetries:  3,
+		Interval:    time.Millisecond, // the longest first wait; doubled each time
+		MaxInterval: 20 * time.Millisecond,
+		Jitter:      retry.FullJitter,
 	}})
 	defer client.Close(ctx)
 
@@ -155,14 +154,10 @@ func Example_connectionHealthChecks() {
 	fmt.Println("alive:", f.Alive(conn))
 
 	down := func(context.Context) error { return errors.New("no answer") }
-	client, err := middleware.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}},
-		middleware.Config{Health: health.Config{Probe: down, DownThreshold: 1}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	monitor, _ := core.Part[*health.Monitor](client)
-	_ = monitor.Check(ctx)
-	_, err = core.Do(ctx, client, version, func(context.Context, int) (string, error) { return "never called", nil })
+	client := open(srv, middleware.Config{Health: &health.Config{Probe: down, DownThreshold: 1}})
+	defer client.Close(ctx)
+	_ = client.Monitor().Check(ctx)
+	_, err = core.Do(ctx, client, version, getVersion)
 	fmt.Println(is(err, health.ErrUnhealthy, core.ErrRejected))
 	// Output:
 	// alive: true

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
@@ -22,24 +23,22 @@ func Example_connectionManager() {
 	defer srv.Close()
 
 	for _, disabled := range []bool{false, true} {
-		client, err := milvus.Open(ctx, milvus.ClientConfig{
-			Config: milvus.Config{Address: srv.Addr(), Pool: pool.Config{MaxSize: 8}},
-			Chain:  middleware.Config{Breaker: breaker.Config{Disabled: disabled}},
+		cfg := milvus.Config{Address: srv.Addr(), Pool: pool.Config{MaxSize: 8}}
+		client, err := milvus.Open(ctx, cfg, penstock.Config{
+			Chain: middleware.Config{Breaker: breaker.Config{Disabled: disabled}},
 		})
 		if err != nil {
 			log.Fatal(err)
 		}
-		chain, _ := core.Part[*middleware.Chain](client)
-		fmt.Println(chain)
+		fmt.Println(client.Chain())
 		client.Close(ctx)
 	}
 	// Output:
-	// trace > breaker > retry > timeout > health
-	// trace > retry > timeout > health
+	// breaker > retry > timeout > health
+	// retry > timeout > health
 }
 
-// manager.execute_operation(fn, *args): what the function needs besides the
-// connection, it captures.
+// manager.execute_operation(fn, *args): the function captures its arguments.
 func Example_executeOperation() {
 	srv := startMilvus(milvustest.Config{})
 	defer srv.Close()
@@ -72,7 +71,7 @@ func Example_executeOperationAsync() {
 	// v2.4.2 <nil>
 }
 
-// with pool.get_connection() as conn_alias: the pool without the chain.
+// with pool.get_connection() as conn_alias: the pool is used without the chain.
 func Example_connectionPool() {
 	srv := startMilvus(milvustest.Config{})
 	defer srv.Close()

@@ -12,10 +12,9 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule/config"
-	"github.com/penstock-go/penstock/otelx"
-	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
@@ -45,22 +44,22 @@ retry:
 	os.Setenv("PENSTOCK_ADDRESS", srv.Addr())
 	defer os.Unsetenv("PENSTOCK_ADDRESS")
 
-	cfg, err := config.Load(file)
+	server, settings, err := config.Load(file)
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := milvus.Open(ctx, cfg)
+	client, err := milvus.Open(ctx, server, settings)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close(ctx)
-	p, _ := core.Part[*pool.Pool[*milvus.Conn]](client)
-	fmt.Println(p.Stats().Max, cfg.Chain.Retry.MaxRetries, cfg.Chain.Retry.Interval)
+	retries := settings.Chain.Retry
+	fmt.Println(client.Pool().Stats().Max, retries.MaxRetries, retries.Interval)
 	fmt.Println(core.Do(ctx, client, version, getVersion))
 
 	os.Setenv("PENSTOCK_POOL_SIZE", "8")
 	defer os.Unsetenv("PENSTOCK_POOL_SIZE")
-	_, err = config.Load(file)
+	_, _, err = config.Load(file)
 	fmt.Println(err)
 	// Output:
 	// 8 2 200ms
@@ -68,31 +67,19 @@ retry:
 	// config: unknown variable PENSTOCK_POOL_SIZE
 }
 
-// "Monitoring connection pool usage and Milvus server health": metrics by
-// OpenTelemetry, for whatever collects and alerts.
+// "Monitoring connection pool usage and Milvus server health": OpenTelemetry
+// metrics, for any collector.
 func Example_metrics() {
 	srv := startMilvus(milvustest.Config{})
 	defer srv.Close()
-	reader := sdkmetric.NewManualReader() // stands for an exporter
-	observer, err := otelx.NewObserver(
-		otelx.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))),
-		otelx.WithSystem(milvus.System),
-	)
-	if err != nil {
-		log.Fatal(err)
-	}
-	client, err := milvus.Open(ctx, milvus.ClientConfig{
-		Config:   milvus.Config{Address: srv.Addr()},
-		Observer: observer,
+	reader := sdkmetric.NewManualReader() // in place of an exporter
+	client, err := milvus.Open(ctx, milvus.Config{Address: srv.Addr()}, penstock.Config{
+		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer client.Close(ctx)
-	p, _ := core.Part[*pool.Pool[*milvus.Conn]](client)
-	if err := observer.RegisterPool(p.Name(), p.Stats); err != nil {
-		log.Fatal(err)
-	}
 
 	if _, err := core.Do(ctx, client, version, getVersion); err != nil {
 		log.Fatal(err)

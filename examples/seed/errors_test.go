@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
@@ -19,7 +20,7 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
-// except ConnectionError: whatever kept the operation from the backend.
+// except ConnectionError: the operation did not reach the backend.
 func Example_connectionError() {
 	srv := startMilvus(milvustest.Config{})
 	client := open(srv, middleware.Config{Retry: quick(2)})
@@ -69,7 +70,7 @@ func Example_connectionPoolExhausted() {
 	// 1 of 1 in use
 }
 
-// except MaxRetriesExceededError: it holds the error of every attempt.
+// except MaxRetriesExceededError: the error holds the errors of all attempts.
 func Example_maxRetriesExceeded() {
 	srv := startMilvus(milvustest.Config{})
 	defer srv.Close()
@@ -87,8 +88,8 @@ func Example_maxRetriesExceeded() {
 	// 3 attempts
 }
 
-// except ServerUnavailableError: an open breaker, a shut gate, or a backend that
-// says so.
+// except ServerUnavailableError: the breaker is open, the health gate is shut, or
+// the backend answers that it is unavailable.
 func Example_serverUnavailable() {
 	srv := startMilvus(milvustest.Config{})
 	defer srv.Close()
@@ -114,16 +115,16 @@ func Example_serverUnavailable() {
 
 // except ConnectionTimeoutError, except OperationTimeoutError
 func Example_timeouts() {
-	// Somebody listens, and never answers.
+	// The port is open, but no server answers.
 	deaf, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer deaf.Close()
-	_, err = milvus.Open(ctx, milvus.ClientConfig{Config: milvus.Config{
+	_, err = milvus.Open(ctx, milvus.Config{
 		Address: deaf.Addr().String(),
 		Pool:    pool.Config{DialTimeout: 100 * time.Millisecond},
-	}})
+	}, penstock.Config{})
 	fmt.Println("connection:", is(err, pool.ErrDialTimeout, core.ErrConnection))
 
 	srv := startMilvus(milvustest.Config{})
@@ -147,11 +148,11 @@ func Example_closedInitializationAuthentication() {
 	srv := startMilvus(milvustest.Config{Username: "root", Password: "Milvus"})
 	cfg := milvus.Config{Address: srv.Addr(), Username: "root", Password: "wrong"}
 
-	_, err := milvus.Open(ctx, milvus.ClientConfig{Config: cfg})
+	_, err := milvus.Open(ctx, cfg, penstock.Config{})
 	fmt.Println("authentication:", is(err, milvus.ErrUnauthenticated, pool.ErrStart, core.ErrConnection))
 
 	cfg.Password = "Milvus"
-	client, err := milvus.Open(ctx, milvus.ClientConfig{Config: cfg})
+	client, err := milvus.Open(ctx, cfg, penstock.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -160,7 +161,7 @@ func Example_closedInitializationAuthentication() {
 	fmt.Println("closed:", is(err, pool.ErrClosed, core.ErrConnection))
 
 	srv.Close()
-	_, err = milvus.Open(ctx, milvus.ClientConfig{Config: cfg})
+	_, err = milvus.Open(ctx, cfg, penstock.Config{})
 	fmt.Println("initialization:", is(err, pool.ErrStart, core.ErrConnection))
 	// Output:
 	// authentication: [true true true]

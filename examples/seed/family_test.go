@@ -7,6 +7,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
@@ -48,8 +49,8 @@ func TestTheFamilyOfConnectionErrors(t *testing.T) {
 	}
 }
 
-// The same of errors as they come out of operations, each of which must also
-// not be taken for a relative.
+// TestErrorsOfOperationsMatchTheirOwnKindAlone provokes each kind of error, and
+// tests it against all kinds.
 func TestErrorsOfOperationsMatchTheirOwnKindAlone(t *testing.T) {
 	kinds := map[string]error{
 		"exhausted": pool.ErrExhausted, "dial": pool.ErrDial, "dial timeout": pool.ErrDialTimeout, "closed": pool.ErrClosed,
@@ -57,11 +58,11 @@ func TestErrorsOfOperationsMatchTheirOwnKindAlone(t *testing.T) {
 		"unavailable": core.ErrUnavailable, "timeout": timeout.ErrExceeded,
 	}
 	once := middleware.Config{Retry: retry.Config{Disabled: true}}
-	do := func(t *testing.T, client *core.Client[*milvus.Conn]) error {
+	do := func(t *testing.T, client *penstock.Client[*milvus.Conn]) error {
 		_, err := core.Do(t.Context(), client, version, getVersion)
 		return err
 	}
-	opened := func(t *testing.T, srv *milvustest.Server, chain middleware.Config) *core.Client[*milvus.Conn] {
+	opened := func(t *testing.T, srv *milvustest.Server, chain middleware.Config) *penstock.Client[*milvus.Conn] {
 		client := open(srv, chain)
 		t.Cleanup(func() { client.Close(context.Background()) })
 		return client
@@ -89,7 +90,7 @@ func TestErrorsOfOperationsMatchTheirOwnKindAlone(t *testing.T) {
 		}, []string{"exhausted"}},
 		"nobody listens at the start": {func(t *testing.T, srv *milvustest.Server) error {
 			srv.Close()
-			_, err := milvus.Open(t.Context(), milvus.ClientConfig{Config: milvus.Config{Address: srv.Addr()}})
+			_, err := milvus.Open(t.Context(), milvus.Config{Address: srv.Addr()}, penstock.Config{})
 			return err
 		}, []string{"start", "dial", "unavailable"}},
 		"wrong credentials": {func(t *testing.T, srv *milvustest.Server) error {
@@ -98,7 +99,7 @@ func TestErrorsOfOperationsMatchTheirOwnKindAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer closed.Close()
-			_, err = milvus.Open(t.Context(), milvus.ClientConfig{Config: milvus.Config{Address: closed.Addr()}})
+			_, err = milvus.Open(t.Context(), milvus.Config{Address: closed.Addr()}, penstock.Config{})
 			return err
 		}, []string{"start", "dial", "unauthenticated"}},
 		"a closed client": {func(t *testing.T, srv *milvustest.Server) error {

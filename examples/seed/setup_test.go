@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/retry"
@@ -18,10 +19,10 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
-// The examples stand in for a program that is given a context and an address.
+// ctx is the context of every example.
 var ctx = context.Background()
 
-// startMilvus returns a server that stands for a Milvus.
+// startMilvus starts an in-process server in place of a real Milvus.
 func startMilvus(cfg milvustest.Config) *milvustest.Server {
 	cfg.Version = "v2.4.2"
 	srv, err := milvustest.Start(cfg)
@@ -32,30 +33,30 @@ func startMilvus(cfg milvustest.Config) *milvustest.Server {
 }
 
 // open returns a client of srv with that chain.
-func open(srv *milvustest.Server, chain middleware.Config) *core.Client[*milvus.Conn] {
-	client, err := milvus.Open(ctx, milvus.ClientConfig{Config: milvus.Config{Address: srv.Addr()}, Chain: chain})
+func open(srv *milvustest.Server, chain middleware.Config) *penstock.Client[*milvus.Conn] {
+	client, err := milvus.Open(ctx, milvus.Config{Address: srv.Addr()}, penstock.Config{Chain: chain})
 	if err != nil {
 		log.Fatal(err)
 	}
 	return client
 }
 
-// version is an operation, declared once.
+// version is the operation of most examples.
 var version = core.Op{Name: "GetVersion", Safety: core.ReadOnly}
 
 func getVersion(ctx context.Context, conn *milvus.Conn) (string, error) { return conn.GetVersion(ctx) }
 
-// unavailable is a fault of the server.
+// unavailable returns a fault with which the server refuses every GetVersion.
 func unavailable() milvustest.Fault {
 	return milvustest.Fault{Method: "GetVersion", Err: status.Error(codes.Unavailable, "try later")}
 }
 
-// quick are retries that an example does not have to wait for.
+// quick returns a configuration with waits of at most a millisecond.
 func quick(retries int) retry.Config {
-	return retry.Config{MaxRetries: retries, Interval: time.Millisecond, Cap: time.Millisecond}
+	return retry.Config{MaxRetries: retries, Interval: time.Millisecond, MaxInterval: time.Millisecond}
 }
 
-// is says whether err matches each of targets.
+// is returns for each target whether err matches it.
 func is(err error, targets ...error) (matches []bool) {
 	for _, target := range targets {
 		matches = append(matches, errors.Is(err, target))

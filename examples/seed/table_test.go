@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// examples returns the file of each example of this package that is run.
+// examples returns the file of each example of this package that runs as a test.
 func examples(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("*_test.go")
@@ -67,7 +67,7 @@ func TestEachRowOfTheTableNamesAnExampleThatExists(t *testing.T) {
 	}
 }
 
-// What the original's users know by name is found in the table.
+// Users of the Python module find every name they know in the table.
 func TestTheTableHasEveryNameOfTheOriginal(t *testing.T) {
 	text, err := os.ReadFile("../../docs/from-the-seed.md")
 	if err != nil {

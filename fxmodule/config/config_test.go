@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule/config"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
@@ -19,6 +21,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/middleware/trace"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
@@ -34,13 +37,13 @@ func file(t *testing.T, text string) string {
 }
 
 func TestNothingSetMeansTheDefaults(t *testing.T) {
-	for _, name := range []string{"", file(t, ""), file(t, "retry:\n  # cap: 3s\naddress:\npool: {}\n")} {
-		cfg, err := config.Load(name)
+	for _, name := range []string{"", file(t, ""), file(t, "retry:\n  # max_interval: 3s\naddress:\npool: {}\nbulkhead:\n  # max_concurrent: 8\nhealth: {}\n")} {
+		cfg, client, err := config.Load(name)
 		if err != nil {
 			t.Errorf("Load = %v", err)
 		}
-		if got, want := fmt.Sprintf("%+v", cfg), fmt.Sprintf("%+v", milvus.ClientConfig{}); got != want {
-			t.Errorf("Load = %s, want %s", got, want)
+		if !reflect.DeepEqual(cfg, milvus.Config{}) || !reflect.DeepEqual(client, penstock.Config{}) {
+			t.Errorf("Load = %#v, %+v, want the zero values", cfg, client)
 		}
 	}
 }
@@ -51,9 +54,9 @@ database: books
 username: reader
 password: "hunter2"
 operation_timeout: 5m
+max_async: 500
 order: [trace, breaker, bulkhead, ratelimit, retry, timeout]
-without: [health]
-pool: {name: main, max_size: 8, min_size: 2, target_sharing: 16, max_sharing: 64, max_waiters: 100, acquire_timeout: 1s, dial_timeout: 2s}
+pool: {name: main, max_size: 8, min_size: 2, target_sharing: 16, max_sharing: 64, max_waiters: 100, acquire_timeout: 1s, dial_timeout: 2s, leak_after: 1m}
 timeout: {attempt: 5s}
 breaker:
   failure_threshold: 7
@@ -65,112 +68,117 @@ breaker:
   slow_call_rate: 0.5
   slow_call_threshold: 2s
   slow_call_window: 30
-retry: {max_retries: 2, interval: 200ms, cap: 2s, jitter: equal}
+retry: {max_retries: 2, interval: 200ms, max_interval: 2s, jitter: equal}
 health: {disabled: true, interval: 5s, timeout: 1s, down_threshold: 4, up_threshold: 2}
 bulkhead: {max_concurrent: 100, max_waiting: 50, max_wait: 1s}
 ratelimit: {rate: 250, burst: 20, max_wait: 2s}
 `
 
-func whole() milvus.ClientConfig {
-	return milvus.ClientConfig{
-		Config: milvus.Config{
-			Address: "milvus.internal:19530", Database: "books", Username: "reader", Password: "hunter2",
-			Pool: pool.Config{
-				Name: "main", MaxSize: 8, MinSize: 2, TargetSharing: 16, MaxSharing: 64, MaxWaiters: 100,
-				AcquireTimeout: time.Second, DialTimeout: 2 * time.Second,
-			},
+func whole() (milvus.Config, penstock.Config) {
+	cfg := milvus.Config{
+		Address: "milvus.internal:19530", Database: "books", Username: "reader", Password: "hunter2",
+		Pool: pool.Config{
+			Name: "main", MaxSize: 8, MinSize: 2, TargetSharing: 16, MaxSharing: 64, MaxWaiters: 100,
+			AcquireTimeout: time.Second, DialTimeout: 2 * time.Second, LeakAfter: time.Minute,
 		},
-		Timeout: 5 * time.Minute,
+	}
+	client := penstock.Config{
+		MaxAsync: 500,
 		Chain: middleware.Config{
-			Order:   []string{"trace", "breaker", "bulkhead", "ratelimit", "retry", "timeout"},
-			Without: []string{"health"},
-			Timeout: timeout.Config{Attempt: 5 * time.Second},
+			OperationTimeout: 5 * time.Minute,
+			Order:            []string{"trace", "breaker", "bulkhead", "ratelimit", "retry", "timeout"},
+			Timeout:          timeout.Config{Attempt: 5 * time.Second},
 			Breaker: breaker.Config{
 				FailureThreshold: 7, RecoveryTimeout: 20 * time.Second, HalfOpenSuccesses: 2, MaxHalfOpenRequests: 1,
 				FairRun: 50 * time.Millisecond, CountAttempts: true,
 				SlowCallRate: 0.5, SlowCallThreshold: 2 * time.Second, SlowCallWindow: 30,
 			},
-			Retry:  retry.Config{MaxRetries: 2, Interval: 200 * time.Millisecond, Cap: 2 * time.Second, Jitter: retry.EqualJitter},
-			Health: health.Config{Disabled: true, Interval: 5 * time.Second, Timeout: time.Second, DownThreshold: 4, UpThreshold: 2},
+			Retry:  retry.Config{MaxRetries: 2, Interval: 200 * time.Millisecond, MaxInterval: 2 * time.Second, Jitter: retry.EqualJitter},
+			Health: &health.Config{Disabled: true, Interval: 5 * time.Second, Timeout: time.Second, DownThreshold: 4, UpThreshold: 2},
 
-			Bulkhead:  bulkhead.Config{MaxConcurrent: 100, MaxWaiting: 50, MaxWait: time.Second},
-			RateLimit: ratelimit.Config{Rate: 250, Burst: 20, MaxWait: 2 * time.Second},
+			Bulkhead:  &bulkhead.Config{MaxConcurrent: 100, MaxWaiting: 50, MaxWait: time.Second},
+			RateLimit: &ratelimit.Config{Rate: 250, Burst: 20, MaxWait: 2 * time.Second},
 		},
 	}
+	return cfg, client
 }
 
-func same(t *testing.T, got, want milvus.ClientConfig) {
+// loads fails the test if Load of the file does not return the two
+// configurations.
+func loads(t *testing.T, file string, wantCfg milvus.Config, wantClient penstock.Config) {
 	t.Helper()
-	if got.Password != want.Password || got.APIKey != want.APIKey {
+	cfg, client, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Password != wantCfg.Password || cfg.APIKey != wantCfg.APIKey {
 		t.Errorf("the credentials are not those that were set")
 	}
-	type plain struct { // Config hides most of itself when printed
-		Address, Database, Username string
-		Pool                        pool.Config
-		Chain                       middleware.Config
-		Timeout                     time.Duration
-	}
-	show := func(c milvus.ClientConfig) string {
-		return fmt.Sprintf("%+v", plain{c.Address, c.Database, c.Username, c.Pool, c.Chain, c.Timeout})
-	}
-	if show(got) != show(want) {
-		t.Errorf("Load = %s\nwant %s", show(got), show(want))
+	for _, c := range []struct{ got, want any }{
+		{cfg.Address, wantCfg.Address},
+		{cfg.Database, wantCfg.Database},
+		{cfg.Username, wantCfg.Username},
+		{cfg.Pool, wantCfg.Pool},
+		{client, wantClient},
+	} {
+		if !reflect.DeepEqual(c.got, c.want) {
+			t.Errorf("Load = %+v\nwant %+v", c.got, c.want)
+		}
 	}
 }
 
 func TestAFileSetsEverything(t *testing.T) {
-	cfg, err := config.Load(file(t, everything))
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, cfg, whole())
+	cfg, client := whole()
+	loads(t, file(t, everything), cfg, client)
 }
 
 func TestTheEnvironmentSetsEverything(t *testing.T) {
 	for name, value := range map[string]string{
 		"ADDRESS": "milvus.internal:19530", "DATABASE": "books", "USERNAME": "reader", "PASSWORD": "hunter2",
-		"OPERATION_TIMEOUT": "5m", "ORDER": "trace, breaker,bulkhead, ratelimit,retry,timeout", "WITHOUT": "health",
+		"OPERATION_TIMEOUT": "5m", "ORDER": "trace, breaker,bulkhead, ratelimit,retry,timeout", "MAX_ASYNC": "500",
 		"POOL_NAME": "main", "POOL_MAX_SIZE": "8", "POOL_MIN_SIZE": "2", "POOL_TARGET_SHARING": "16", "POOL_MAX_SHARING": "64",
-		"POOL_MAX_WAITERS": "100", "POOL_ACQUIRE_TIMEOUT": "1s", "POOL_DIAL_TIMEOUT": "2s", "TIMEOUT_ATTEMPT": "5s",
+		"POOL_MAX_WAITERS": "100", "POOL_ACQUIRE_TIMEOUT": "1s", "POOL_DIAL_TIMEOUT": "2s", "POOL_LEAK_AFTER": "1m", "TIMEOUT_ATTEMPT": "5s",
 		"BREAKER_FAILURE_THRESHOLD": "7", "BREAKER_RECOVERY_TIMEOUT": "20s", "BREAKER_HALF_OPEN_SUCCESSES": "2",
 		"BREAKER_MAX_HALF_OPEN_REQUESTS": "1", "BREAKER_FAIR_RUN": "50ms", "BREAKER_COUNT_ATTEMPTS": "true",
 		"BREAKER_SLOW_CALL_RATE": "0.5", "BREAKER_SLOW_CALL_THRESHOLD": "2s", "BREAKER_SLOW_CALL_WINDOW": "30",
-		"RETRY_MAX_RETRIES": "2", "RETRY_INTERVAL": "200ms", "RETRY_CAP": "2s", "RETRY_JITTER": "equal",
+		"RETRY_MAX_RETRIES": "2", "RETRY_INTERVAL": "200ms", "RETRY_MAX_INTERVAL": "2s", "RETRY_JITTER": "equal",
 		"HEALTH_DISABLED": "true", "HEALTH_INTERVAL": "5s", "HEALTH_TIMEOUT": "1s", "HEALTH_DOWN_THRESHOLD": "4", "HEALTH_UP_THRESHOLD": "2",
 		"BULKHEAD_MAX_CONCURRENT": "100", "BULKHEAD_MAX_WAITING": "50", "BULKHEAD_MAX_WAIT": "1s",
 		"RATELIMIT_RATE": "250", "RATELIMIT_BURST": "20", "RATELIMIT_MAX_WAIT": "2s",
 	} {
 		t.Setenv("PENSTOCK_"+name, value)
 	}
-	cfg, err := config.Load("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, cfg, whole())
+	cfg, client := whole()
+	loads(t, "", cfg, client)
 }
 
 func TestTheEnvironmentWins(t *testing.T) {
 	t.Setenv("PENSTOCK_POOL_MAX_SIZE", "16")
-	t.Setenv("PENSTOCK_ADDRESS", "")           // as good as none
-	t.Setenv("PENSTOCK_REQUIRE_REAL", "1")     // of the project's tests
-	t.Setenv("PENSTOCK_RETRY_MAX_RETRIES", "") // this too
-	cfg, err := config.Load(file(t, everything))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := whole()
-	want.Pool.MaxSize = 16
-	same(t, cfg, want)
+	t.Setenv("PENSTOCK_ADDRESS", "")           // counts as not set
+	t.Setenv("PENSTOCK_REQUIRE_REAL", "1")     // a variable of Penstock's tests
+	t.Setenv("PENSTOCK_RETRY_MAX_RETRIES", "") // counts as not set
+	cfg, client := whole()
+	cfg.Pool.MaxSize = 16
+	loads(t, file(t, everything), cfg, client)
 }
 
 func TestAnAPIKeyAndDisabledStages(t *testing.T) {
-	cfg, err := config.Load(file(t, "api_key: hunter2\nbreaker: {disabled: true}\nretry: {disabled: true}\ntimeout: {disabled: true}\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if cfg.APIKey != "hunter2" || !cfg.Chain.Breaker.Disabled || !cfg.Chain.Retry.Disabled || !cfg.Chain.Timeout.Disabled {
-		t.Errorf("Load = %+v", cfg)
-	}
+	loads(t, file(t, `
+api_key: hunter2
+trace: {disabled: true}
+breaker: {disabled: true}
+retry: {disabled: true}
+timeout: {disabled: true}
+health: {disabled: true}
+bulkhead: {disabled: true}
+`), milvus.Config{APIKey: "hunter2"}, penstock.Config{Chain: middleware.Config{
+		Trace:    trace.Config{Disabled: true},
+		Breaker:  breaker.Config{Disabled: true},
+		Retry:    retry.Config{Disabled: true},
+		Timeout:  timeout.Config{Disabled: true},
+		Health:   &health.Config{Disabled: true},
+		Bulkhead: &bulkhead.Config{Disabled: true},
+	}})
 }
 
 func TestAllThatIsWrongIsNamedAtOnce(t *testing.T) {
@@ -185,14 +193,14 @@ password: 12345
 username: a:b
 operation_timeout: 0
 order: trace
-without: []
-retry: {max_retries: 0, interval: 3, cap: -1s, jitter: much, backoff: 2}
+without: [health]
+retry: {max_retries: 0, interval: 3, max_interval: -1s, cap: 1s, jitter: much, backoff: 2}
 breaker: {failure_threshold: 1.5, slow_call_rate: 2, recovery_timeout: {seconds: 3}, slow_call_window: -3, half_open_successes: 0}
 timeout: 3s
 health: [a]
 tls: {ca_file: ca.pem}
 `)
-	_, err := config.Load(name)
+	_, _, err := config.Load(name)
 	if err == nil {
 		t.Fatal("Load accepted it")
 	}
@@ -209,10 +217,11 @@ tls: {ca_file: ca.pem}
 		name + `: password is not text; put it in quotes`,
 		name + `: operation_timeout is 0: leave it out for the default`,
 		name + `: order is "trace", want a list of names`,
-		name + `: without is a list, want a list of names`,
+		name + `: unknown setting "without"`,
+		name + `: unknown setting "retry.cap"`,
 		name + `: retry.max_retries is 0: leave it out for the default`,
 		name + `: retry.interval is 3, want a duration with its unit`,
-		name + `: retry.cap is negative: -1s`,
+		name + `: retry.max_interval is negative: -1s`,
 		name + `: retry.jitter is "much", want full, equal or none`,
 		name + `: breaker.failure_threshold is 1.5, want a whole number`,
 		name + `: breaker.recovery_timeout is a section, want a duration`,
@@ -231,9 +240,18 @@ tls: {ca_file: ca.pem}
 	}
 }
 
+func TestAnOrderIsAListOfNames(t *testing.T) {
+	for _, text := range []string{"order: []", "order: [trace, 3]", "order: [trace, '']"} {
+		_, _, err := config.Load(file(t, text))
+		if err == nil || !strings.Contains(err.Error(), "order is a list, want a list of names") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestContradictionsAreRefusedToo(t *testing.T) {
-	_, err := config.Load(file(t, "operation_timeout: 1s\ntimeout: {attempt: 2s}\nretry: {interval: 30s}\npool: {min_size: 9}\nhealth: {timeout: 1s, interval: -1s}\napi_key: a\nusername: b"))
-	for _, want := range []string{"Timeout.Attempt 2s is not below", "Interval 30s is above Cap", "MinSize 9 exceeds", "health.interval is negative", "both APIKey and Username"} {
+	_, _, err := config.Load(file(t, "operation_timeout: 1s\ntimeout: {attempt: 2s}\nretry: {interval: 30s}\npool: {min_size: 9}\nhealth: {timeout: 1s, interval: -1s}\napi_key: a\nusername: b"))
+	for _, want := range []string{"Timeout.Attempt 2s is not below", "Interval 30s is above MaxInterval", "MinSize 9 exceeds", "health.interval is negative", "both APIKey and Username"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Load = %v, want %q in it", err, want)
 		}
@@ -255,27 +273,27 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		"address: root:hunter2@localhost:19530",
 		"password: hunter2\npassword: hunter2",
 	} {
-		_, err := config.Load(file(t, text))
+		_, _, err := config.Load(file(t, text))
 		if err == nil {
 			t.Errorf("%q is accepted", text)
 		} else if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	cfg, err := config.Load(file(t, "username: reader\npassword: hunter2"))
+	cfg, _, err := config.Load(file(t, "username: reader\npassword: hunter2"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := fmt.Sprintf("%v %+v %#v %s", cfg, cfg, cfg.Config, cfg); strings.Contains(text, "hunter2") {
+	if text := fmt.Sprintf("%v %+v %#v %s", cfg, cfg, cfg, cfg); strings.Contains(text, "hunter2") {
 		t.Errorf("printed: %s", text)
 	}
 }
 
 func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
-	if _, err := config.Load("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
+	if _, _, err := config.Load("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
 		t.Errorf("Load = %v", err)
 	}
-	if _, err := config.Load(file(t, "a: b\n c: d")); err == nil || !strings.Contains(err.Error(), "not a YAML document with settings, see line 2") {
+	if _, _, err := config.Load(file(t, "a: b\n c: d")); err == nil || !strings.Contains(err.Error(), "not a YAML document with settings, see line 2") {
 		t.Errorf("Load = %v", err)
 	}
 }

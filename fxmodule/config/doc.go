@@ -3,13 +3,13 @@
 // Package config loads the configuration of a Milvus client from a YAML file and
 // the environment. It knows nothing of fx.
 //
-//	cfg, err := config.Load("penstock.yaml")
+//	server, settings, err := config.Load("penstock.yaml")
 //	if err != nil {
 //		return err
 //	}
-//	client, err := milvus.Open(ctx, cfg)
+//	client, err := milvus.Open(ctx, server, settings)
 //
-// The file holds, say,
+// An example of a file:
 //
 //	address: milvus.internal:19530
 //	operation_timeout: 30s
@@ -19,10 +19,10 @@
 //	  max_retries: 2
 //	  interval: 200ms
 //
-// and PENSTOCK_POOL_MAX_SIZE=16 overrides one of them. [Keys] are all there are;
-// docs/configuration.md says what each means.
+// The variable PENSTOCK_POOL_MAX_SIZE=16 overrides the file's 8. [Keys] returns
+// all settings; docs/configuration.md says what each of them does.
 //
-// What nobody sets has its default. An explicit 0 is refused, because it could
-// mean the default, none or no limit: leave a setting out for its default, and
-// switch a stage off with its "disabled".
+// A setting that is left out has its default. An explicit 0 is refused, because 0
+// could mean the default, none or no limit. To switch a stage off, set its
+// "disabled" to true.
 package config

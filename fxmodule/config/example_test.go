@@ -24,7 +24,7 @@ func ExampleLoad() {
 	os.Setenv("PENSTOCK_POOL_MAX_SIZE", "16")
 	defer os.Unsetenv("PENSTOCK_POOL_MAX_SIZE")
 
-	cfg, err := config.Load(file)
-	fmt.Println(cfg.Address, cfg.Pool.MaxSize, cfg.Chain.Retry.Interval, err)
+	cfg, client, err := config.Load(file)
+	fmt.Println(cfg.Address, cfg.Pool.MaxSize, client.Chain.Retry.Interval, err)
 	// Output: milvus.internal:19530 16 200ms <nil>
 }

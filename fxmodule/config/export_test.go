@@ -2,15 +2,18 @@
 
 package config
 
-import "github.com/penstock-go/penstock/pool/milvus"
+import (
+	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/pool/milvus"
+)
 
-// Pointers returns a configuration, and where in it each setting goes.
-func Pointers() (*milvus.ClientConfig, []any) {
+// Pointers returns the two configurations that Load fills, and for each setting
+// a pointer to its field in them.
+func Pointers() (*milvus.Config, *penstock.Config, map[string]any) {
 	t := &target{}
-	fields := t.fields()
-	pointers := make([]any, len(fields))
-	for i, f := range fields {
-		pointers[i] = f.to
+	pointers := map[string]any{}
+	for _, f := range t.fields(func(string) bool { return true }) {
+		pointers[f.key] = f.to
 	}
-	return &t.client, pointers
+	return &t.milvus, &t.client, pointers
 }

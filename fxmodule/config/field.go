@@ -4,35 +4,43 @@ package config
 
 import (
 	"fmt"
+	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
-// target is what is loaded.
+// target is what Load fills.
 type target struct {
-	client milvus.ClientConfig
+	milvus milvus.Config
+	client penstock.Config
 	tls    tlsFiles
 }
 
-// field is a setting, and where its value goes.
+// field is a setting and the place of its value.
 type field struct {
 	key string
-	to  any // a pointer, whose type says what values there are
+	to  any // pointer to the value; its type says which values are valid
 }
 
-// secret is text that is never shown.
+// secret is text that no error shows.
 type secret string
 
-func (t *target) fields() []field {
+// fields returns all settings except those of stages that are not wanted. It
+// adds each wanted stage to the chain, because a stage whose configuration is a
+// pointer has no fields before.
+func (t *target) fields(wanted func(section string) bool) []field {
 	var (
-		c     = &t.client
-		chain = &c.Chain
+		c     = &t.milvus
+		chain = &t.client.Chain
 	)
-	return []field{
+	fields := []field{
 		{"address", &c.Address},
 		{"database", &c.Database},
 		{"username", &c.Username},
@@ -45,83 +53,62 @@ func (t *target) fields() []field {
 		{"tls.key_file", &t.tls.key},
 		{"tls.server_name", &t.tls.serverName},
 
-		{"pool.name", &c.Pool.Name},
-		{"pool.max_size", &c.Pool.MaxSize},
-		{"pool.min_size", &c.Pool.MinSize},
-		{"pool.target_sharing", &c.Pool.TargetSharing},
-		{"pool.max_sharing", &c.Pool.MaxSharing},
-		{"pool.max_waiters", &c.Pool.MaxWaiters},
-		{"pool.acquire_timeout", &c.Pool.AcquireTimeout},
-		{"pool.dial_timeout", &c.Pool.DialTimeout},
-		{"pool.max_concurrent_dials", &c.Pool.MaxConcurrentDials},
-		{"pool.max_lifetime", &c.Pool.MaxLifetime},
-		{"pool.lifetime_jitter", &c.Pool.LifetimeJitter},
-		{"pool.idle_timeout", &c.Pool.IdleTimeout},
-		{"pool.check_idle_after", &c.Pool.CheckIdleAfter},
-		{"pool.check_every", &c.Pool.CheckEvery},
-		{"pool.replace_after", &c.Pool.ReplaceAfter},
-
-		{"operation_timeout", &c.Timeout},
+		{"max_async", &t.client.MaxAsync},
+		{"operation_timeout", &chain.OperationTimeout},
 		{"order", &chain.Order},
-		{"without", &chain.Without},
-
-		{"timeout.disabled", &chain.Timeout.Disabled},
-		{"timeout.attempt", &chain.Timeout.Attempt},
-
-		{"breaker.disabled", &chain.Breaker.Disabled},
-		{"breaker.failure_threshold", &chain.Breaker.FailureThreshold},
-		{"breaker.recovery_timeout", &chain.Breaker.RecoveryTimeout},
-		{"breaker.half_open_successes", &chain.Breaker.HalfOpenSuccesses},
-		{"breaker.max_half_open_requests", &chain.Breaker.MaxHalfOpenRequests},
-		{"breaker.failure_rate", &chain.Breaker.FailureRate},
-		{"breaker.failure_window", &chain.Breaker.FailureWindow},
-		{"breaker.failure_window_time", &chain.Breaker.FailureWindowTime},
-		{"breaker.minimum_calls", &chain.Breaker.MinimumCalls},
-		{"breaker.fair_run", &chain.Breaker.FairRun},
-		{"breaker.count_attempts", &chain.Breaker.CountAttempts},
-		{"breaker.slow_call_rate", &chain.Breaker.SlowCallRate},
-		{"breaker.slow_call_threshold", &chain.Breaker.SlowCallThreshold},
-		{"breaker.slow_call_window", &chain.Breaker.SlowCallWindow},
-
-		{"retry.disabled", &chain.Retry.Disabled},
-		{"retry.max_retries", &chain.Retry.MaxRetries},
-		{"retry.interval", &chain.Retry.Interval},
-		{"retry.cap", &chain.Retry.Cap},
-		{"retry.jitter", &chain.Retry.Jitter},
-
-		{"health.disabled", &chain.Health.Disabled},
-		{"health.interval", &chain.Health.Interval},
-		{"health.timeout", &chain.Health.Timeout},
-		{"health.down_threshold", &chain.Health.DownThreshold},
-		{"health.up_threshold", &chain.Health.UpThreshold},
-
-		{"bulkhead.disabled", &chain.Bulkhead.Disabled},
-		{"bulkhead.max_concurrent", &chain.Bulkhead.MaxConcurrent},
-		{"bulkhead.max_waiting", &chain.Bulkhead.MaxWaiting},
-		{"bulkhead.max_wait", &chain.Bulkhead.MaxWait},
-
-		{"ratelimit.disabled", &chain.RateLimit.Disabled},
-		{"ratelimit.rate", &chain.RateLimit.Rate},
-		{"ratelimit.burst", &chain.RateLimit.Burst},
-		{"ratelimit.max_wait", &chain.RateLimit.MaxWait},
 	}
+	fields = append(fields, section("pool", &c.Pool)...)
+	for _, name := range middleware.DefaultOrder() {
+		if wanted(name) {
+			fields = append(fields, section(name, chain.Settings(name))...)
+		}
+	}
+	return fields
 }
 
-// set puts the value of a setting where it belongs.
+// section returns a setting for each field of *cfg whose value a file can hold.
+// A stage has no setting for its name, which is the name of the pool. A nil cfg
+// has no settings.
+func section(name string, cfg any) (fields []field) {
+	if cfg == nil {
+		return nil
+	}
+	v := reflect.ValueOf(cfg).Elem()
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Name == "Name" && name != "pool" {
+			continue
+		}
+		switch to := v.Field(i).Addr().Interface().(type) {
+		case *string, *bool, *int, *float64, *time.Duration, *retry.Jitter:
+			fields = append(fields, field{name + delim + snake(f.Name), to})
+		}
+	}
+	return fields
+}
+
+var word = regexp.MustCompile(`[A-Z][^A-Z]*`)
+
+// snake returns a Go name in the style of a file: MaxSize becomes max_size.
+func snake(name string) string {
+	return strings.ToLower(strings.Join(word.FindAllString(name, -1), "_"))
+}
+
+// set stores the value of a setting, or reports that the value is bad.
 func (l *loader) set(f field) {
 	value, where := l.k.Get(f.key), l.file+": "+f.key
 	if text, ok := l.env.Get(f.key).(string); ok {
 		value, where = parse(f.to, text), variable(f.key)
 	}
 	if value == nil {
-		return // it stands in the file without a value
+		return // the file has the key without a value
 	}
 	wants := ""
 	switch to := f.to.(type) {
 	case *secret:
 		text, ok := value.(string)
 		if *to = secret(text); !ok {
-			l.fault("%s is not text; put it in quotes", where) // and not what it is
+			l.fault("%s is not text; put it in quotes", where) // without the value
 		}
 	case *string:
 		wants = assign(to, value, "text, in quotes if it looks like anything else")
@@ -140,7 +127,7 @@ func (l *loader) set(f field) {
 		}
 	case *time.Duration:
 		if value == 0 {
-			value = "0" // which needs no unit
+			value = "0" // a zero needs no unit
 		}
 		text, _ := value.(string)
 		d, err := time.ParseDuration(text)
@@ -168,8 +155,8 @@ func (l *loader) set(f field) {
 
 var jitters = map[string]retry.Jitter{"full": retry.FullJitter, "equal": retry.EqualJitter, "none": retry.NoJitter}
 
-// parse returns the value that a variable's text stands for, which is what a
-// file would hold, or the text itself if it stands for none.
+// parse returns the value of a variable as a file would hold it. Text that is no
+// such value is returned as it is, for set to report.
 func parse(to any, text string) any {
 	var (
 		value any
@@ -197,7 +184,7 @@ func parse(to any, text string) any {
 	return value
 }
 
-// assign sets to to value if that is a T, and else returns what is wanted.
+// assign stores value if it is a T. Otherwise it returns want.
 func assign[T any](to *T, value any, want string) (wants string) {
 	v, ok := value.(T)
 	if !ok {
@@ -207,7 +194,7 @@ func assign[T any](to *T, value any, want string) (wants string) {
 	return ""
 }
 
-// positive refuses what is not more than zero.
+// positive reports a number that is not above zero.
 func (l *loader) positive(where string, number float64, value any) {
 	switch {
 	case number < 0:
@@ -227,7 +214,7 @@ func texts(value any) (names []string, ok bool) {
 	return names, ok
 }
 
-// show describes a bad value.
+// show describes a bad value in an error.
 func show(value any) string {
 	switch v := value.(type) {
 	case string:

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +15,7 @@ import (
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/v2"
 
-	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
@@ -25,43 +24,44 @@ const (
 	delim  = "."
 )
 
-// notOurs are variables with our prefix that the project's own tests read.
+// notOurs are variables of Penstock's own tests. They have the prefix, and Load
+// ignores them.
 var notOurs = []string{"PENSTOCK_CACHE", "PENSTOCK_REQUIRE_REAL"}
 
-// Load returns the configuration in a YAML file, overridden by the environment.
-// An empty name means no file; a variable that is empty is as good as none.
+// Load returns the configuration in a YAML file; a variable of the environment
+// replaces the value in the file. An empty name means no file. An empty variable
+// counts as not set.
 //
-// Everything that is wrong is named in one error: settings and variables that
-// nobody knows, values that are of the wrong kind, negative or zero, and values
-// that contradict each other. No error and no log line shows a password, an API
-// key, or text of the file that could be one.
-func Load(file string) (milvus.ClientConfig, error) {
+// One error names everything that is wrong: unknown settings and variables,
+// values of the wrong kind, negative values and zeros, and values that contradict
+// each other. No error shows a password, an API key, or text of the file that
+// could be one.
+func Load(file string) (milvus.Config, penstock.Config, error) {
 	var (
 		l   = loader{file: file, k: koanf.New(delim), env: koanf.New(delim)}
 		t   target
 		err error
 	)
-	fields := t.fields()
-	l.read(fields)
-	for _, f := range fields {
+	l.read(Keys())
+	for _, f := range t.fields(l.has) {
 		if l.k.Exists(f.key) {
 			l.set(f)
 		}
 	}
-	if t.client.TLS, err = t.tls.load(); err != nil {
+	if t.milvus.TLS, err = t.tls.load(); err != nil {
 		l.faults = append(l.faults, err)
 	}
-	l.faults = append(l.faults, check(t.client)...)
+	l.faults = append(l.faults, check(t.milvus, t.client)...)
 	if len(l.faults) > 0 {
-		return milvus.ClientConfig{}, fmt.Errorf("config: %w", errors.Join(l.faults...))
+		return milvus.Config{}, penstock.Config{}, fmt.Errorf("config: %w", errors.Join(l.faults...))
 	}
-	return t.client, nil
+	return t.milvus, t.client, nil
 }
 
 // Keys returns the names of all settings. The variable that sets one is
 // PENSTOCK_ and its name in upper case, with an underscore for each dot.
 func Keys() []string {
-	fields := new(target).fields()
+	fields := new(target).fields(func(string) bool { return true })
 	keys := make([]string, len(fields))
 	for i, f := range fields {
 		keys[i] = f.key
@@ -69,14 +69,16 @@ func Keys() []string {
 	return keys
 }
 
+// variable returns the name of the variable that sets a key.
 func variable(key string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(key, delim, "_"))
 }
 
-// loader gathers what the sources say, and what is wrong with it.
+// loader reads the sources and collects their faults.
 type loader struct {
 	file   string
-	k, env *koanf.Koanf // everything, and the environment alone
+	k      *koanf.Koanf // values of the file and the environment
+	env    *koanf.Koanf // values of the environment alone
 	faults []error
 }
 
@@ -84,11 +86,11 @@ func (l *loader) fault(format string, args ...any) {
 	l.faults = append(l.faults, fmt.Errorf(format, args...))
 }
 
-// read reads the sources.
-func (l *loader) read(fields []field) {
-	keys := make(map[string]string, len(fields)) // by variable
-	for _, f := range fields {
-		keys[variable(f.key)] = f.key
+// read reads the file and the environment.
+func (l *loader) read(known []string) {
+	keys := make(map[string]string, len(known)) // by variable
+	for _, key := range known {
+		keys[variable(key)] = key
 	}
 	if l.file != "" {
 		l.readFile()
@@ -98,7 +100,7 @@ func (l *loader) read(fields []field) {
 			l.fault("%s: unknown setting %q", l.file, key)
 		}
 	}
-	// Neither can fail: the sources are maps in memory.
+	// Neither Load nor Merge can fail: the sources are maps in memory.
 	_ = l.env.Load(env.Provider(delim, env.Opt{Prefix: prefix, TransformFunc: func(name, value string) (string, any) {
 		key, known := keys[name]
 		if !known && !slices.Contains(notOurs, name) {
@@ -112,11 +114,18 @@ func (l *loader) read(fields []field) {
 	_ = l.k.Merge(l.env)
 }
 
-// empty reports whether key has no value: a section of a file whose lines are
+// empty reports whether key has no value, as a section has none whose lines are
 // all commented out.
 func (l *loader) empty(key string) bool {
 	section, isSection := l.k.Get(key).(map[string]any)
 	return l.k.Get(key) == nil || isSection && len(section) == 0
+}
+
+// has reports whether a section holds at least one value.
+func (l *loader) has(section string) bool {
+	return slices.ContainsFunc(l.k.Keys(), func(key string) bool {
+		return strings.HasPrefix(key, section+delim) && !l.empty(key)
+	})
 }
 
 var line = regexp.MustCompile(`line \d+`)
@@ -129,7 +138,7 @@ func (l *loader) readFile() {
 	}
 	values, err := yaml.Parser().Unmarshal(text)
 	if err != nil {
-		// Not the error itself, which quotes the file.
+		// The error itself quotes the file, so only its line numbers are told.
 		where := strings.Join(line.FindAllString(err.Error(), -1), ", ")
 		if where != "" {
 			where = ", see " + where
@@ -140,16 +149,15 @@ func (l *loader) readFile() {
 	_ = l.k.Load(confmap.Provider(values, delim), nil)
 }
 
-// check returns what a client made of cfg would be refused for.
-func check(cfg milvus.ClientConfig) []error {
+// check returns the faults that milvus.Open would find.
+func check(cfg milvus.Config, client penstock.Config) []error {
+	b, err := cfg.Backend() // dials nothing
+	_, clientErr := penstock.New(b, client)
 	var faults []error
-	if _, err := milvus.NewPool(cfg.Config); err != nil { // dials nothing
-		faults = append(faults, err)
-	}
-	cfg.Chain.OperationTimeout = cfg.Timeout
-	cfg.Chain.Health.Probe = func(context.Context) error { return nil } // the real one needs a pool
-	if _, err := middleware.Build(cfg.Chain); err != nil {
-		faults = append(faults, err)
+	for _, err := range []error{err, clientErr} {
+		if err != nil {
+			faults = append(faults, err)
+		}
 	}
 	return faults
 }

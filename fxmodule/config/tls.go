@@ -10,14 +10,14 @@ import (
 	"os"
 )
 
-// tlsFiles are the settings of an encrypted connection.
+// tlsFiles holds the settings of an encrypted connection.
 type tlsFiles struct {
 	enabled       bool
 	ca, cert, key string // names of PEM files
 	serverName    string
 }
 
-// load returns the configuration that the files hold, nil if TLS is off.
+// load returns the configuration made of the files; nil if TLS is off.
 func (f tlsFiles) load() (*tls.Config, error) {
 	if !f.enabled {
 		if f != (tlsFiles{}) {

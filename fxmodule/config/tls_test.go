@@ -47,14 +47,14 @@ func keyPair(t *testing.T) (cert, key string) {
 
 func TestTLS(t *testing.T) {
 	cert, key := keyPair(t)
-	cfg, err := config.Load(file(t, fmt.Sprintf("tls: {enabled: true, ca_file: %q, cert_file: %q, key_file: %q, server_name: milvus}", cert, cert, key)))
+	cfg, _, err := config.Load(file(t, fmt.Sprintf("tls: {enabled: true, ca_file: %q, cert_file: %q, key_file: %q, server_name: milvus}", cert, cert, key)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c := cfg.TLS; c == nil || c.RootCAs == nil || len(c.Certificates) != 1 || c.ServerName != "milvus" || c.MinVersion != tls.VersionTLS12 {
 		t.Errorf("TLS = %+v", c)
 	}
-	if cfg, err = config.Load(file(t, "tls: {enabled: true}")); err != nil || cfg.TLS == nil || cfg.TLS.RootCAs != nil {
+	if cfg, _, err = config.Load(file(t, "tls: {enabled: true}")); err != nil || cfg.TLS == nil || cfg.TLS.RootCAs != nil {
 		t.Errorf("Load = %+v, %v, want the system's roots", cfg.TLS, err)
 	}
 }
@@ -66,7 +66,7 @@ func TestTLSFilesThatAreOfNoUseAreAllNamed(t *testing.T) {
 		"{enabled: true, ca_file: nowhere.pem, key_file: nowhere.pem}":        {"tls.ca_file: open nowhere.pem", "need each other"},
 		fmt.Sprintf("{enabled: true, cert_file: %q, key_file: %q}", key, key): {"tls.cert_file and tls.key_file: "},
 	} {
-		_, err := config.Load(file(t, "tls: "+text))
+		_, _, err := config.Load(file(t, "tls: "+text))
 		for _, want := range want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q in it", text, err, want)

@@ -14,16 +14,16 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/fxmodule/milvusfx"
-	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
-type client = *core.Client[*milvus.Conn]
+type client = *penstock.Client[*milvus.Conn]
 
 func startServer(t *testing.T) *milvustest.Server {
 	t.Helper()
@@ -57,13 +57,12 @@ func TestTheModuleProvidesAClientThatIsTraced(t *testing.T) {
 	if _, err := getVersion(t.Context(), c); err != nil {
 		t.Error(err)
 	}
-	chain, _ := core.Part[*middleware.Chain](c)
-	if got, want := chain.String(), "trace > breaker > retry > timeout > health"; got != want {
+	if got, want := c.Chain().String(), "trace > breaker > retry > timeout > health"; got != want {
 		t.Errorf("chain = %q, want %q", got, want)
 	}
 	app.RequireStop()
 	if n := s.Conns(); n != 0 {
-		// The server notices a moment after the client has closed.
+		// The server notices the end of a connection a moment later.
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		for s.Conns() != 0 && ctx.Err() == nil {
@@ -117,7 +116,7 @@ func TestNamedClientsHaveTheirOwnServer(t *testing.T) {
 func TestAnUnreachableAddressFailsTheStartWithAddressAndCause(t *testing.T) {
 	s := startServer(t)
 	address := s.Addr()
-	if err := s.Close(); err != nil { // nobody listens there now
+	if err := s.Close(); err != nil { // the address is free now
 		t.Fatal(err)
 	}
 	defaults, err := pool.Config{}.Effective()

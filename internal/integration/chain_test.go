@@ -5,13 +5,13 @@ package integration
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware"
@@ -20,7 +20,7 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// factory dials the backend of a scenario.
+// factory dials the backend of a scenario, and counts the dials.
 type factory struct {
 	backend *coretest.Scenario
 	dials   atomic.Int64
@@ -33,36 +33,46 @@ func (f *factory) Dial(ctx context.Context) (*coretest.Scenario, error) {
 
 func (f *factory) Close(context.Context, *coretest.Scenario) error { return nil }
 
-// rig is a client of a scenario's backend, with a real pool.
+// rig is a client with a real pool, and the scenario that is its backend.
 type rig struct {
 	backend *coretest.Scenario
 	factory *factory
-	client  *core.Client[*coretest.Scenario]
+	client  *penstock.Client[*coretest.Scenario]
 	breaker *breaker.Breaker
 }
 
-// newRig returns a client that is closed when the test is over. Call it in a
-// bubble.
+// newRig returns a client that is closed at the end of the test. It must be
+// called in a bubble.
 func newRig(t *testing.T, poolCfg pool.Config, chainCfg middleware.Config, phases ...coretest.Phase) *rig {
 	t.Helper()
 	r := &rig{backend: coretest.NewScenario(phases...)}
 	r.factory = &factory{backend: r.backend}
-	p, err := pool.New(r.factory, poolCfg)
+	var err error
+	r.client, err = penstock.New(
+		penstock.Backend[*coretest.Scenario]{Factory: r.factory, Pool: poolCfg},
+		penstock.Config{Chain: chainCfg},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.client, err = middleware.NewClient(core.ClientConfig[*coretest.Scenario]{Source: p}, chainCfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.breaker, _ = core.Part[*breaker.Breaker](r.client)
+	r.breaker = r.client.Breaker()
 	t.Cleanup(func() {
 		if err := r.client.Close(context.Background()); err != nil {
 			t.Errorf("Close = %v", err)
 		}
-		time.Sleep(breaker.DefaultRecoveryTimeout) // for the breaker's timer
+		time.Sleep(breakerDefaults(t).RecoveryTimeout) // the breaker's timer ends
 	})
 	return r
+}
+
+// breakerDefaults returns the configuration of a breaker by default.
+func breakerDefaults(t *testing.T) breaker.Config {
+	t.Helper()
+	cfg, err := breaker.Config{}.Effective()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
 }
 
 var search = core.Op{Name: "Search", Safety: core.ReadOnly}
@@ -74,21 +84,13 @@ func (r *rig) do(ctx context.Context, op core.Op) error {
 	return err
 }
 
-// oneProcessor runs the test on one processor: many timers of no length at once,
-// as of retries, crash the race detector in a bubble, see
-// https://go.dev/issue/78156. Call it outside of the bubble.
-func oneProcessor(t *testing.T) {
-	n := runtime.GOMAXPROCS(1)
-	t.Cleanup(func() { runtime.GOMAXPROCS(n) })
-}
-
 func TestAPoolThatIsTooSmallNeverOpensTheBreaker(t *testing.T) {
-	oneProcessor(t)
+	coretest.OneProcessor(t)
 	for _, row := range []struct {
 		name     string
 		pool     pool.Config
 		chain    middleware.Config
-		patience time.Duration // of the callers; zero is without end
+		patience time.Duration // deadline of each caller; zero is none
 		want     error
 	}{
 		{name: "the pool ends the wait", pool: pool.Config{MaxSize: 2, AcquireTimeout: 200 * time.Millisecond}, want: pool.ErrExhausted},
@@ -105,7 +107,7 @@ func TestAPoolThatIsTooSmallNeverOpensTheBreaker(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				// Two long operations have what connections there are.
+				// Two long operations hold all connections.
 				r := newRig(t, row.pool, row.chain, coretest.Phase{For: time.Second, Latency: time.Minute}, coretest.Phase{})
 				report := core.Op{Name: "Report", Safety: core.ReadOnly, Timeout: time.Hour}
 				var wg sync.WaitGroup
@@ -128,7 +130,7 @@ func TestAPoolThatIsTooSmallNeverOpensTheBreaker(t *testing.T) {
 					switch {
 					case errors.Is(err, row.want):
 						found.Add(1)
-					case errors.Is(err, pool.ErrExhausted): // it was one of those that may wait
+					case errors.Is(err, pool.ErrExhausted): // the caller was allowed to wait
 					default:
 						t.Errorf("Do = %v, want %v", err, row.want)
 					}
@@ -150,14 +152,15 @@ func TestAPoolThatIsTooSmallNeverOpensTheBreaker(t *testing.T) {
 }
 
 func TestABackendThatRefusesEveryDialFromColdStartOpensTheBreaker(t *testing.T) {
-	oneProcessor(t)
+	coretest.OneProcessor(t)
 	synctest.Test(t, func(t *testing.T) {
 		refused := errors.New("connection refused")
 		r := newRig(t, pool.Config{}, middleware.Config{},
 			coretest.Phase{For: time.Hour, Refuse: refused},
 			coretest.Phase{},
 		)
-		for n := range breaker.DefaultFailureThreshold {
+		defaults := breakerDefaults(t)
+		for n := range defaults.FailureThreshold {
 			if state := r.breaker.State(); state != breaker.Closed {
 				t.Fatalf("breaker %v after %d operations", state, n)
 			}
@@ -166,7 +169,7 @@ func TestABackendThatRefusesEveryDialFromColdStartOpensTheBreaker(t *testing.T) 
 			}
 		}
 		if state := r.breaker.State(); state != breaker.Open {
-			t.Fatalf("breaker %v after %d operations, want open", state, breaker.DefaultFailureThreshold)
+			t.Fatalf("breaker %v after %d operations, want open", state, defaults.FailureThreshold)
 		}
 		dials := r.factory.dials.Load()
 		for range 100 {
@@ -182,7 +185,7 @@ func TestABackendThatRefusesEveryDialFromColdStartOpensTheBreaker(t *testing.T) 
 		}
 
 		time.Sleep(2 * time.Hour)
-		for range breaker.DefaultHalfOpenSuccesses {
+		for range defaults.HalfOpenSuccesses {
 			if err := r.do(t.Context(), search); err != nil {
 				t.Errorf("Do = %v when the backend is back", err)
 			}
@@ -194,7 +197,7 @@ func TestABackendThatRefusesEveryDialFromColdStartOpensTheBreaker(t *testing.T) 
 }
 
 func TestABackendThatNeverAnswersADialOpensTheBreaker(t *testing.T) {
-	oneProcessor(t)
+	coretest.OneProcessor(t)
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, pool.Config{}, middleware.Config{}, coretest.Phase{Hang: true})
 		began := time.Now()

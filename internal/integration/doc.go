@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package integration has the tests that need several packages of Penstock
-// together and no real server. Its folders have those that also need a real
-// server (real) and those that draw docs/storm (storm).
+// Package integration tests several packages of Penstock together, without a real
+// server. Folder real has the tests with real servers, folder storm the tests
+// that write docs/storm.
 package integration

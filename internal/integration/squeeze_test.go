@@ -10,15 +10,14 @@ import (
 
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware"
-	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/pool"
 )
 
-// The wait eats most of the time that an attempt or a caller has, so that what
-// is left on the connection is too short for the work. That is the pool's doing.
+// Waiting for a connection takes most of the time of an attempt or a caller, and
+// the rest is too short for the work. The pool is the cause, not the backend.
 func TestAWaitThatLeavesTooLittleTimeNeverOpensTheBreaker(t *testing.T) {
-	oneProcessor(t)
+	coretest.OneProcessor(t)
 	for _, every := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond} {
 		for _, row := range []struct {
 			name     string
@@ -49,7 +48,7 @@ func TestAWaitThatLeavesTooLittleTimeNeverOpensTheBreaker(t *testing.T) {
 					if counters.StateChangeCount != 0 {
 						t.Errorf("breaker %v, %+v", r.breaker.State(), counters)
 					}
-					time.Sleep(breaker.DefaultRecoveryTimeout)
+					time.Sleep(breakerDefaults(t).RecoveryTimeout)
 				})
 			})
 		}

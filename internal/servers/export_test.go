@@ -5,7 +5,7 @@ package servers
 // FreePorts is freePorts, for tests.
 var FreePorts = freePorts
 
-// ReadMilvusConfig returns milvus.yaml and etcd.yaml as made from a template.
+// ReadMilvusConfig returns the milvus.yaml and etcd.yaml made of a template.
 func ReadMilvusConfig(template, dir string) (yaml, etcdYAML string, proxyPort int, err error) {
 	c, err := newMilvusConfig(template, dir)
 	return c.yaml, c.etcdYAML, c.proxyPort, err

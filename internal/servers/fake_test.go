@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// fakeT records how a test would have ended, and otherwise is the test it runs in.
+// fakeT records whether its test was skipped or failed. Its other methods are those
+// of the real test.
 type fakeT struct {
 	testing.TB
 
@@ -19,7 +20,8 @@ type fakeT struct {
 	cleanup []func()
 }
 
-// run calls f as the body of a test and then its cleanups, as package testing does.
+// run calls f as the body of a test, and then the cleanups of f, as package testing
+// does.
 func run(t *testing.T, f func(t testing.TB)) *fakeT {
 	t.Helper()
 	fake := &fakeT{TB: t}

@@ -18,7 +18,7 @@ const (
 	JaegerVersion = "1.76.0"
 )
 
-// cacheDir is where the installers in .ci/tools put the servers.
+// cacheDir returns the directory that the installers in .ci/tools use.
 func cacheDir() (string, error) {
 	if dir := os.Getenv("PENSTOCK_CACHE"); dir != "" {
 		return dir, nil
@@ -30,8 +30,8 @@ func cacheDir() (string, error) {
 	return filepath.Join(dir, "penstock"), nil
 }
 
-// milvusInstall returns the directory of the installed Milvus, or an error whose text says what is missing
-// and how to get it.
+// milvusInstall returns the directory of the installed Milvus. The error says what
+// is missing and how to install it.
 func milvusInstall() (string, error) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		return "", fmt.Errorf("the real Milvus %s for tests exists for linux/amd64 alone, this is %s/%s",
@@ -42,15 +42,16 @@ func milvusInstall() (string, error) {
 		"bin/milvus", "config.yaml.template", "glog.conf")
 }
 
-// jaegerInstall does for Jaeger what milvusInstall does for Milvus.
+// jaegerInstall is milvusInstall for Jaeger.
 func jaegerInstall() (string, error) {
 	return installed("jaeger-"+JaegerVersion,
 		"Jaeger "+JaegerVersion+" is not built; 'make servers' builds it (about 5 minutes the first time)",
 		"jaeger")
 }
 
-// installed returns the directory name in the cache if it is complete. The installers verify sums before
-// they reuse a directory; here it is enough that they finished, which the manifest shows.
+// installed returns the directory of that name in the cache if it is complete. The
+// manifest shows that the installer has finished; only the installer verifies
+// checksums.
 func installed(name, missing string, files ...string) (string, error) {
 	cache, err := cacheDir()
 	if err != nil {
@@ -69,7 +70,7 @@ func installed(name, missing string, files ...string) (string, error) {
 	return dir, nil
 }
 
-// skipOrFail ends the test because of missing, what an install function returned.
+// skipOrFail skips or fails the test because of the error of an install function.
 func skipOrFail(t testing.TB, missing error) {
 	t.Helper()
 	if os.Getenv("PENSTOCK_REQUIRE_REAL") == "1" {

@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// traceWithin bounds the wait for a trace that may never come.
+// traceWithin limits the wait for a trace.
 const traceWithin = 30 * time.Second
 
-// Jaeger is a real Jaeger that belongs to one test and keeps its traces in memory. Its methods are safe for
-// concurrent use.
+// Jaeger is a real Jaeger of one test, with its traces in memory. Its methods are
+// safe for concurrent use.
 type Jaeger struct {
 	otlp, query string
 	http        *http.Client
@@ -28,15 +28,16 @@ type Jaeger struct {
 	proc        *process
 }
 
-// StartJaeger starts a real Jaeger, empty, and returns when it answers; it is ended with the test. Where Jaeger
-// is not built the test is skipped, or fails with PENSTOCK_REQUIRE_REAL=1.
+// StartJaeger starts an empty Jaeger, and returns when it answers. The end of the
+// test ends it. If Jaeger is not built, the test is skipped; with
+// PENSTOCK_REQUIRE_REAL=1 it fails.
 func StartJaeger(t testing.TB) *Jaeger {
 	t.Helper()
 	install, err := jaegerInstall()
 	if err != nil {
 		skipOrFail(t, err)
 	}
-	// Without a proxy, whatever the environment says: the server is on this machine.
+	// The environment's proxy is not for a server on this machine.
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 
@@ -49,7 +50,8 @@ func StartJaeger(t testing.TB) *Jaeger {
 			t.Fatal(err)
 		}
 		j.proc, err = ready(t, c, j.ask)
-		// Another process may have taken a port meanwhile. That is bad luck once.
+		// Another process may have taken a port since freePorts; one more try is
+		// enough.
 		if !errors.As(err, &died) || !died.portTaken() {
 			break
 		}
@@ -67,26 +69,31 @@ func StartJaeger(t testing.TB) *Jaeger {
 	return j
 }
 
-// OTLPEndpoint is the base URL to which OTLP over HTTP goes, without a path, as in OTEL_EXPORTER_OTLP_ENDPOINT.
-// A trace can be read as soon as its export was answered.
+// OTLPEndpoint returns the base URL for OTLP over HTTP, without a path, as
+// OTEL_EXPORTER_OTLP_ENDPOINT has it. A trace can be read once its export is
+// answered.
 func (j *Jaeger) OTLPEndpoint() string { return "http://" + j.otlp }
 
-// QueryURL is the base URL of the UI and of the query API ("/api/traces"), without a path.
+// QueryURL returns the base URL of the UI and of the query API ("/api/traces"),
+// without a path.
 func (j *Jaeger) QueryURL() string { return "http://" + j.query }
 
-// PID is the id of the server's process.
+// PID returns the id of the server's process.
 func (j *Jaeger) PID() int { return j.proc.pid }
 
-// Context is the test's context, ended also when the server dies unasked, with the reason as its cause.
+// Context returns the test's context. It ends too if the server dies by itself, with
+// the reason as its cause.
 func (j *Jaeger) Context() context.Context { return j.ctx }
 
-// Trace returns the trace with that id (32 hex digits) as soon as Jaeger has a span of it, or an error when ctx
-// ends first or Jaeger dies. Without a deadline of ctx it waits 30 seconds at most.
+// Trace returns the trace with that id (32 hex digits) once Jaeger has a span of it.
+// It returns an error if ctx ends first or if Jaeger dies. If ctx has no deadline,
+// Trace waits 30 seconds at most.
 func (j *Jaeger) Trace(ctx context.Context, traceID string) (*Trace, error) {
 	return j.TraceOf(ctx, traceID, 1)
 }
 
-// TraceOf is Trace for a trace of at least n spans, which may arrive in several exports.
+// TraceOf is [Jaeger.Trace] for a trace of at least n spans, which may arrive in
+// several exports.
 func (j *Jaeger) TraceOf(ctx context.Context, traceID string, n int) (*Trace, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -117,7 +124,7 @@ func (j *Jaeger) ask(ctx context.Context) error {
 	if err := j.get(ctx, "/api/services", &services); err != nil {
 		return err
 	}
-	// An empty export is valid, and only a receiver that is ready answers it.
+	// Only a ready receiver answers an export; an empty export is valid.
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, j.OTLPEndpoint()+"/v1/traces", http.NoBody)
@@ -128,7 +135,7 @@ func (j *Jaeger) ask(ctx context.Context) error {
 	return j.do(req, io.Discard)
 }
 
-// get decodes the JSON answer to GET path of the query API.
+// get decodes the query API's JSON answer to GET path.
 func (j *Jaeger) get(ctx context.Context, path string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -139,7 +146,8 @@ func (j *Jaeger) get(ctx context.Context, path string, into any) error {
 	return j.do(req, into)
 }
 
-// do sends req and reads the answer into an io.Writer, or decodes it as JSON into anything else.
+// do sends req. It copies the answer to into if that is an io.Writer, and otherwise
+// decodes the answer as JSON.
 func (j *Jaeger) do(req *http.Request, into any) error {
 	res, err := j.http.Do(req)
 	if err != nil {
@@ -147,7 +155,7 @@ func (j *Jaeger) do(req *http.Request, into any) error {
 	}
 	defer res.Body.Close() // only read
 	if res.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(res.Body, 512)) // as much as there is
+		text, _ := io.ReadAll(io.LimitReader(res.Body, 512)) // for the error; may be cut
 		return fmt.Errorf("%s %s: %s: %s", req.Method, req.URL.Path, res.Status, text)
 	}
 	if w, ok := into.(io.Writer); ok {
@@ -155,18 +163,19 @@ func (j *Jaeger) do(req *http.Request, into any) error {
 		return err
 	}
 	d := json.NewDecoder(res.Body)
-	d.UseNumber() // so that a tag's number reads as it was written
+	d.UseNumber() // keeps the text of a tag's number
 	return d.Decode(into)
 }
 
-// command lays out a server in dir, with free ports that it sets in j.
+// command writes the configuration of a server into dir, with free ports, and sets
+// the ports in j.
 func (j *Jaeger) command(install, dir string) (command, error) {
 	ports, err := freePorts("127.0.0.1", 3)
 	if err != nil {
 		return command{}, fmt.Errorf("lay out Jaeger: %w", err)
 	}
 	j.otlp, j.query = local(ports[0]), local(ports[1])
-	// No batch processor: what was exported is stored before the export is answered.
+	// Without a batch processor, spans are stored before their export is answered.
 	config := fmt.Sprintf(`service:
   extensions: [jaeger_storage, jaeger_query]
   pipelines:

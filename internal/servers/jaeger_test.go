@@ -13,7 +13,8 @@ import (
 	"github.com/penstock-go/penstock/internal/servers"
 )
 
-// twoSpans is an OTLP export request in JSON: a parent and its child, which has an event and failed.
+// twoSpans is an OTLP export request in JSON: a parent, and a child that failed and
+// has an event.
 const twoSpans = `{"resourceSpans":[{
   "resource":{"attributes":[
     {"key":"service.name","value":{"stringValue":"checkout"}},

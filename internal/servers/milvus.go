@@ -17,7 +17,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// Milvus is a real standalone Milvus that belongs to one test. Its methods must be called from the test's goroutine.
+// Milvus is a real standalone Milvus of one test. Only the test's goroutine may
+// call its methods.
 type Milvus struct {
 	t      testing.TB
 	cmd    command
@@ -28,9 +29,10 @@ type Milvus struct {
 	end    func()
 }
 
-// StartMilvus starts a real Milvus, empty, and returns when it answers; it is ended with the test. Where Milvus
-// is not installed the test is skipped, or fails with PENSTOCK_REQUIRE_REAL=1. At most one Milvus runs at a
-// time on the machine, so StartMilvus first waits for its turn.
+// StartMilvus starts an empty Milvus, and returns when it answers. The end of the
+// test ends it. If Milvus is not installed, the test is skipped; with
+// PENSTOCK_REQUIRE_REAL=1 it fails. At most one Milvus runs on the machine at a
+// time: StartMilvus first waits for its turn.
 func StartMilvus(t testing.TB) *Milvus {
 	t.Helper()
 	install, err := milvusInstall()
@@ -41,19 +43,21 @@ func StartMilvus(t testing.TB) *Milvus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Registered first, so run last: the server is gone by then.
+	// The first cleanup runs last: the server is gone by then.
 	t.Cleanup(func() { _ = lock.Close() })
 
 	m := &Milvus{t: t}
 	var died *diedError
 	for range 2 {
-		// A fresh directory per try: a server that died half way leaves a half-made one.
+		// Each try has a new directory, because a server that died at its start
+		// leaves an incomplete one.
 		m.cmd, m.port, err = milvusCommand(install, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.proc, err = ready(t, m.cmd, m.healthy)
-		// Another process may have taken a port meanwhile. That is bad luck once.
+		// Another process may have taken a port since freePorts; one more try is
+		// enough.
 		if !errors.As(err, &died) || !died.portTaken() {
 			break
 		}
@@ -70,24 +74,27 @@ func StartMilvus(t testing.TB) *Milvus {
 	return m
 }
 
-// Addr is the address, host:port, at which the server takes requests. It stays the same after Restart.
+// Addr returns the server's address, host:port. Restart does not change it.
 func (m *Milvus) Addr() string { return local(m.port) }
 
-// PID is the id of the server's process; Restart changes it.
+// PID returns the id of the server's process. Restart changes it.
 func (m *Milvus) PID() int { return m.proc.pid }
 
-// Context is the test's context, ended also when the server dies unasked, with the reason as its cause.
-// Kill does not end it.
+// Context returns the test's context. It ends too if the server dies by itself, with
+// the reason as its cause. Kill does not end it.
 func (m *Milvus) Context() context.Context { return m.ctx }
 
-// Kill ends the server as a crash does (SIGKILL) and returns when its process is gone. It may be called again.
+// Kill ends the server as a crash does (SIGKILL), and returns when the process is
+// gone. A second call has no effect.
 func (m *Milvus) Kill() { m.end() }
 
-// Restart starts the server again, on the same ports and with the same data, after killing it if it still
-// runs. It returns when the server answers operations, and fails the test if it died instead.
+// Restart kills the server if it runs, and starts it again with the same ports and
+// data. It returns when the server answers operations, and fails the test if the
+// server dies.
 //
-// For about half a minute after that the server takes its former self's leases for valid: it may refuse
-// to search a collection ("not loaded"). WaitHealthy waits for the end of that.
+// For about half a minute the restarted server honours the etcd leases of its
+// killed process, and may refuse to search a collection ("not loaded").
+// WaitHealthy waits for the end of that.
 func (m *Milvus) Restart() {
 	m.t.Helper()
 	m.Kill()
@@ -99,8 +106,8 @@ func (m *Milvus) Restart() {
 	m.end = guard(m.t, p, m.cancel)
 }
 
-// WaitHealthy returns when the server says that all its parts are healthy, and fails the test if that takes
-// more than three minutes or the server dies.
+// WaitHealthy returns when the server says that all its parts are healthy. It fails
+// the test after three minutes, or if the server dies.
 func (m *Milvus) WaitHealthy() {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeoutCause(m.t.Context(), readyWithin, fmt.Errorf("not healthy within %v", readyWithin))
@@ -143,20 +150,23 @@ func (m *Milvus) healthy(ctx context.Context) error {
 	return m.answers(ctx)
 }
 
-// ask asks one question over a connection of its own: one that had failed before would wait before it tries again.
-func (m *Milvus) ask(ctx context.Context, question func(context.Context, milvuspb.MilvusServiceClient) error) error {
-	// While it starts the server accepts connections and does not answer, so a question must give up soon.
+// ask sends one request over a new connection, because gRPC delays the requests on a
+// connection that has failed.
+func (m *Milvus) ask(ctx context.Context, request func(context.Context, milvuspb.MilvusServiceClient) error) error {
+	// A starting server accepts connections and does not answer, so the limit is
+	// short.
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	conn, err := grpc.NewClient(m.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err
 	}
-	defer conn.Close() // nothing is lost with it
-	return question(ctx, milvuspb.NewMilvusServiceClient(conn))
+	defer conn.Close() // its error does not matter
+	return request(ctx, milvuspb.NewMilvusServiceClient(conn))
 }
 
-// milvusCommand lays out a server in dir, and returns how to start it and the port it will serve.
+// milvusCommand writes the configuration of a server into dir, and returns the
+// command that starts the server, and its port.
 func milvusCommand(install, dir string) (command, int, error) {
 	fail := func(err error) (command, int, error) { return command{}, 0, fmt.Errorf("lay out Milvus: %w", err) }
 

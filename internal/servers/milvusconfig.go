@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// milvusConfig is the configuration of one Milvus: every port is its own, every file is below one directory.
-// The server listens on all interfaces (it cannot do otherwise) but registers itself as 127.0.0.1, so that
-// its parts talk to each other there.
+// milvusConfig is the configuration of one Milvus: it has free ports, and all its
+// files are below one directory. Milvus always listens on all interfaces; it
+// registers itself as 127.0.0.1, so its parts connect to each other there.
 type milvusConfig struct {
 	yaml, etcdYAML         string
 	proxyPort, metricsPort int
@@ -21,14 +21,14 @@ type milvusConfig struct {
 // placeholder matches {{ name }}, {{ name: default }} and {{ name(type): default }}.
 var placeholder = regexp.MustCompile(`\{\{\s*(\w+)(?:\(\w+\))?\s*(?::\s*([^}]*?))?\s*\}\}`)
 
-// newMilvusConfig fills in the template that comes with the server.
+// newMilvusConfig fills in the server's own template.
 func newMilvusConfig(template, dir string) (milvusConfig, error) {
 	values := map[string]string{
 		"etcd_data_dir":     strconv.Quote(filepath.Join(dir, "data", "etcd")),
 		"local_storage_dir": strconv.Quote(filepath.Join(dir, "data", "storage")),
 		"rocksmq_data_dir":  strconv.Quote(filepath.Join(dir, "data", "rocksmq")),
 		"etcd_log_path":     "stdout",
-		"system_log_path":   `""`, // stdout alone, which goes to our log
+		"system_log_path":   `""`, // stdout alone, which goes to server.log
 	}
 	names := []string{"metrics", "etcd_peer"}
 	for _, match := range placeholder.FindAllStringSubmatch(template, -1) {
@@ -59,9 +59,10 @@ func newMilvusConfig(template, dir string) (milvusConfig, error) {
 		return match[2]
 	})
 	for _, edit := range []struct{ old, new string }{
-		// Without an address, the first one of the machine would be registered.
+		// Without an address, the server registers the first one of the machine.
 		{"\n  ip: #", "\n  ip: 127.0.0.1 #"},
-		// The embedded etcd takes its addresses from a file of its own; else its peer port is always 2380.
+		// The embedded etcd reads its addresses from a file of its own; without it,
+		// the peer port is always 2380.
 		{"\n  use:\n    embed: true", "\n  config:\n    path: " + strconv.Quote(filepath.Join(dir, "configs", "etcd.yaml")) + "\n  use:\n    embed: true"},
 	} {
 		if !strings.Contains(text, edit.old) {

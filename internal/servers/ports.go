@@ -10,16 +10,17 @@ import (
 	"strconv"
 )
 
-// Ports are taken from below the range that systems use for outgoing connections (32768 and up on Linux,
-// 49152 and up elsewhere). A port of that range can be taken by anybody's connection while a killed server is
-// down, and then the server cannot come back on it.
+// Ports are below the range that systems use for outgoing connections (32768 and up
+// on Linux, 49152 and up elsewhere). While a killed server is down, an outgoing
+// connection could take a port of that range, and the server could not restart.
 const (
 	firstPort = 20000
 	lastPort  = 32000
 )
 
-// freePorts returns n ports on which nobody listens at host ("" is every address). Each was listened on and
-// closed again, so another process may take one before the server does: starting has to cope with that.
+// freePorts returns n ports of host that are free; "" stands for every address. It
+// listens on each port and closes it again, so another process may take a port
+// before the server does.
 func freePorts(host string, n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	start := rand.IntN(lastPort - firstPort)
@@ -40,5 +41,5 @@ func freePorts(host string, n int) ([]int, error) {
 	return nil, errors.New("no free ports")
 }
 
-// local is the address of port on the loopback interface.
+// local returns the address of port on the loopback interface.
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

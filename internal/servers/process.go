@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// readyWithin bounds how long a server may take to answer. It is long because the machine may be busy: a dead
-// server is noticed at once anyway.
+// readyWithin limits the time until a server answers. It is long because the machine
+// may be busy. A dead server is noticed at once.
 const readyWithin = 3 * time.Minute
 
-// command is what to start.
+// command says how to start a server.
 type command struct {
-	name string   // of the server, for messages
-	dir  string   // working directory, and home of the log
-	env  []string // the whole environment: none of the test's own variables configures a server by accident
+	name string   // name of the server, for messages
+	dir  string   // working directory, and directory of the log
+	env  []string // whole environment; the test's variables must not configure a server
 	path string
 	args []string
 }
@@ -36,12 +36,12 @@ type process struct {
 	pid     int
 	logPath string
 	proc    *os.Process
-	ended   atomic.Bool   // set before it is killed on purpose
-	exited  chan struct{} // closed once the process is gone; exit is set before
-	exit    string        // how it ended
+	ended   atomic.Bool   // set before kill kills the process
+	exited  chan struct{} // closed when the process is gone, after exit is set
+	exit    string        // exit status or signal
 }
 
-// diedError says that a server ended unasked.
+// diedError says that a server died by itself.
 type diedError struct {
 	name, exit, log string
 }
@@ -50,24 +50,25 @@ func (e *diedError) Error() string {
 	return fmt.Sprintf("%s died (%s); the end of its log:\n%s", e.name, e.exit, e.log)
 }
 
-// portTaken says whether it died because somebody else took one of its ports meanwhile.
+// portTaken reports whether the server died because another process had one of its
+// ports.
 func (e *diedError) portTaken() bool { return strings.Contains(e.log, "address already in use") }
 
-// start runs c. The caller must end the process with kill.
+// start starts c. The caller must call kill.
 func start(c command) (*process, error) {
 	p := &process{command: c, logPath: filepath.Join(c.dir, "server.log"), exited: make(chan struct{})}
-	// Opened for append: the log of a restarted server follows that of its first life.
+	// A restarted server appends to its log.
 	log, err := os.OpenFile(p.logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	started := make(chan error, 1)
 	go func() {
-		// The child is to die with this process. The kernel ties that to the thread that started it, so the
+		// The kernel kills the child when the thread that started it ends, so this
 		// goroutine keeps its thread until the child is gone.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		defer log.Close() // the child wrote it
+		defer log.Close() // only the child writes to it
 
 		cmd := exec.Command(c.path, c.args...)
 		cmd.Dir, cmd.Env = c.dir, c.env
@@ -94,22 +95,23 @@ func start(c command) (*process, error) {
 	return p, nil
 }
 
-// kill ends the process with SIGKILL and waits until it is gone. It may be called again.
+// kill kills the process, and waits until it is gone. A second call has no effect.
 func (p *process) kill() {
 	p.ended.Store(true)
-	// The only error is that it is gone already.
+	// The only possible error is that the process is gone.
 	_ = p.proc.Kill()
 	<-p.exited
 }
 
-// died describes the end of the process; it must be gone.
+// died describes the end of the process, which must be gone.
 func (p *process) died() *diedError {
 	return &diedError{name: p.name, exit: p.exit, log: tail(p.logPath)}
 }
 
-// until asks until ask returns nil. It gives up as soon as the process is dead (*diedError) or ctx is done.
+// until calls ask until it returns nil. It returns a *diedError if the process dies,
+// and another error if ctx ends.
 func (p *process) until(ctx context.Context, ask func(context.Context) error) error {
-	// A running question ends with the process too.
+	// The end of the process ends a running ask too.
 	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := make(chan struct{})
@@ -122,7 +124,7 @@ func (p *process) until(ctx context.Context, ask func(context.Context) error) er
 		}
 	}()
 
-	// A real server in another process cannot tell us when it is ready, so it is asked again and again.
+	// A process cannot tell that it is ready, so it is polled.
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	last := errors.New("not asked yet")
@@ -143,7 +145,7 @@ func (p *process) until(ctx context.Context, ask func(context.Context) error) er
 	}
 }
 
-// ready starts c and waits until ask returns nil; a process that does not get there is ended.
+// ready starts c and waits until ask returns nil. On an error it kills the process.
 func ready(t testing.TB, c command, ask func(context.Context) error) (*process, error) {
 	p, err := start(c)
 	if err != nil {
@@ -151,7 +153,7 @@ func ready(t testing.TB, c command, ask func(context.Context) error) (*process, 
 	}
 	ok := false
 	defer func() {
-		// Also when ask panics or ends the test.
+		// ok is false too if ask panics or ends the test.
 		if !ok {
 			p.kill()
 		}
@@ -165,7 +167,8 @@ func ready(t testing.TB, c command, ask func(context.Context) error) (*process, 
 	return p, nil
 }
 
-// guard fails the test, and ends ctx, as soon as p dies unasked. The returned function ends p and waits for the guard.
+// guard fails the test and calls cancel if p dies by itself. The returned function
+// kills p and ends the guard.
 func guard(t testing.TB, p *process, cancel context.CancelCauseFunc) (end func()) {
 	done := make(chan struct{})
 	go func() {
@@ -193,7 +196,7 @@ func tail(path string) string {
 	}
 	defer f.Close() // only read
 	if end, err := f.Seek(0, io.SeekEnd); err == nil {
-		// Whence and a non-negative offset are right, so this cannot fail.
+		// A valid whence and offset cannot fail.
 		_, _ = f.Seek(max(0, end-most), io.SeekStart)
 	}
 	b, err := io.ReadAll(f)
@@ -202,7 +205,7 @@ func tail(path string) string {
 	}
 	text := string(b)
 	if len(b) == most {
-		// The first line is cut.
+		// The first line is incomplete.
 		_, text, _ = strings.Cut(text, "\n")
 	}
 	return strings.TrimSpace(text)

@@ -8,19 +8,21 @@ import (
 	"syscall"
 )
 
-// dieWithParent makes the kernel end the child when the thread that started it ends.
+// dieWithParent makes the kernel kill the child when the thread that started it
+// ends.
 func dieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }
 
-// lockFile waits until it holds the lock of path, among all processes. Closing the file, or dying, gives it back.
+// lockFile waits until this process holds the lock of path. Closing the file, or the
+// end of the process, releases the lock.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		// The descriptor is not inherited by children, so the lock ends with this process.
+		// Children do not inherit the descriptor, so the lock ends with this process.
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
 		if err != syscall.EINTR { // an Errno, never wrapped
 			break

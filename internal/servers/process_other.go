@@ -10,10 +10,10 @@ import (
 	"syscall"
 )
 
-// dieWithParent does nothing: only Linux can tie a child's life to its parent's.
+// dieWithParent does nothing: only Linux can kill a child with its parent.
 func dieWithParent() *syscall.SysProcAttr { return nil }
 
-// lockFile is not reached: the Milvus that needs it exists for Linux alone.
+// lockFile is never called: Milvus, which needs it, exists for Linux alone.
 func lockFile(string) (*os.File, error) {
 	return nil, errors.New("no file lock on this system")
 }

@@ -60,7 +60,7 @@ func TestAHalfInstalledServerIsMissing(t *testing.T) {
 	}
 }
 
-// fakeJaeger makes an installed Jaeger that is a shell script.
+// fakeJaeger installs a shell script as Jaeger.
 func fakeJaeger(t *testing.T, script string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -119,14 +119,14 @@ func TestFreePortsAreFreeAndDistinct(t *testing.T) {
 	if err != nil {
 		t.Fatalf("another process took a port that was free just now: %v", err)
 	}
-	defer l.Close() // only to take the port
+	defer l.Close() // the listener only takes the port
 	again, err := servers.FreePorts("127.0.0.1", 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, port := range again {
 		if port == ports[0] {
-			t.Errorf("FreePorts returned %d, on which somebody listens", port)
+			t.Errorf("FreePorts returned %d, which is not free", port)
 		}
 	}
 }
@@ -174,7 +174,7 @@ common:
 	}
 }
 
-// The installers and this package must mean the same servers.
+// The installers and this package must name the same versions.
 func TestVersionsAreThoseOfTheInstallers(t *testing.T) {
 	tools := filepath.Join("..", "..", ".ci", "tools")
 	if script := read(t, filepath.Join(tools, "install-milvus")); !strings.Contains(script, "\nversion="+servers.MilvusVersion+"\n") {
@@ -185,7 +185,7 @@ func TestVersionsAreThoseOfTheInstallers(t *testing.T) {
 	}
 }
 
-// gone says whether no process has that id any more.
+// gone reports whether no process has that id.
 func gone(pid int) bool {
 	process, err := os.FindProcess(pid)
 	if err != nil {

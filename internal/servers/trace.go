@@ -25,7 +25,8 @@ func (t *Trace) Named(name string) []Span {
 	return named
 }
 
-// Children returns the spans whose parent is the span with that id, by start time; "" asks for the roots.
+// Children returns the children of the span with that id, by start time. The id ""
+// stands for the roots.
 func (t *Trace) Children(spanID string) []Span {
 	var children []Span
 	for _, s := range t.Spans {
@@ -36,8 +37,9 @@ func (t *Trace) Children(spanID string) []Span {
 	return children
 }
 
-// Span is a span as Jaeger returns it: what OpenTelemetry calls attributes are its tags, kind and status among
-// them ("span.kind", "otel.status_code", "otel.status_description", "error").
+// Span is a span as Jaeger returns it. Its tags are the attributes of OpenTelemetry,
+// and also its kind and status ("span.kind", "otel.status_code",
+// "otel.status_description", "error").
 type Span struct {
 	TraceID    string
 	ID         string
@@ -51,27 +53,29 @@ type Span struct {
 	Events     []Event
 }
 
-// Reference points to another span: to the parent (Type "CHILD_OF"), or to a linked one ("FOLLOWS_FROM").
+// Reference points to the parent span (Type "CHILD_OF") or to a linked span
+// ("FOLLOWS_FROM").
 type Reference struct {
 	Type    string
 	TraceID string
 	SpanID  string
 }
 
-// Tag is a key and a value. The value is its text, numbers as they were written and lists as JSON.
+// Tag is a key and the text of its value: numbers as Jaeger writes them, lists as
+// JSON.
 type Tag struct {
 	Key   string
 	Value string
 }
 
-// Event is what happened at one moment of a span.
+// Event is an event of a span.
 type Event struct {
 	Name string
 	Time time.Time
 	Tags []Tag
 }
 
-// Parent returns the id of the parent span, "" for a root.
+// Parent returns the id of the parent span; "" for a root.
 func (s Span) Parent() string {
 	for _, r := range s.References {
 		if r.Type == "CHILD_OF" && r.TraceID == s.TraceID {
@@ -81,7 +85,7 @@ func (s Span) Parent() string {
 	return ""
 }
 
-// Tag returns the value of that tag, "" if there is none.
+// Tag returns the value of the tag; "" if there is none.
 func (s Span) Tag(key string) string { return value(s.Tags, key) }
 
 // Event returns the first event with that name.
@@ -93,7 +97,7 @@ func (s Span) Event(name string) (Event, bool) {
 	return s.Events[i], true
 }
 
-// Tag returns the value of that tag, "" if there is none.
+// Tag returns the value of the tag; "" if there is none.
 func (e Event) Tag(key string) string { return value(e.Tags, key) }
 
 func value(tags []Tag, key string) string {
@@ -160,7 +164,7 @@ func (a *traceJSON) trace() *Trace {
 			}
 			for _, log := range from.Logs {
 				event := Event{Time: time.UnixMicro(log.Timestamp)}
-				// The name of an OpenTelemetry event is a field among its attributes.
+				// Jaeger keeps the name of an event as one of its fields.
 				for _, t := range tags(log.Fields) {
 					if t.Key == "event" && event.Name == "" {
 						event.Name = t.Value

@@ -12,7 +12,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/breaker"
 )
 
-// allocations returns how many an operation makes that succeeds.
+// allocations returns how many allocations an operation that succeeds makes.
 func allocations(t *testing.T, middleware core.Middleware) float64 {
 	t.Helper()
 	client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: middleware})
@@ -35,17 +35,12 @@ func TestTheSuccessPathDoesNotAllocate(t *testing.T) {
 		}
 	}
 	for name, cfg := range policies() {
-		cfg.SlowCallThreshold = min(cfg.SlowCallThreshold*1_000_000, time.Second) // so that none is slow
+		cfg.SlowCallThreshold = min(cfg.SlowCallThreshold*1_000_000, time.Second) // so that no attempt is slow
 		b, err := breaker.New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		check(name, b.Middleware)
-		k, err := breaker.NewKeyed(breaker.KeyedConfig{Each: cfg})
-		if err != nil {
-			t.Fatal(err)
-		}
-		check(name+", keyed", k.Middleware)
 	}
 	for name, set := range map[string]func(*breaker.Breaker){
 		"forced closed": (*breaker.Breaker).ForceClose, "disabled": (*breaker.Breaker).Disable,
@@ -60,11 +55,7 @@ func TestTheSuccessPathDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkStage(b *testing.B) {
-	keyed, err := breaker.NewKeyed(breaker.KeyedConfig{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	rows := map[string]core.Middleware{"none": nil, "keyed": keyed.Middleware}
+	rows := map[string]core.Middleware{"none": nil}
 	for name, cfg := range map[string]breaker.Config{
 		"in a row":      {},
 		"rate by count": {FailureRate: 0.5},
@@ -86,6 +77,39 @@ func BenchmarkStage(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, _ = core.Do(b.Context(), client, core.Op{Name: "Search", Target: "books"}, func(_ context.Context, conn int) (int, error) { return conn, nil })
+			}
+		})
+	}
+}
+
+// BenchmarkClosedBreaker runs attempts that succeed again and again in one
+// operation. What the breaker costs is the difference.
+func BenchmarkClosedBreaker(b *testing.B) {
+	stage, err := breaker.New(breaker.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, row := range []struct {
+		name       string
+		middleware core.Middleware
+	}{{"without", core.Compose()}, {"with", stage.Middleware}} {
+		b.Run(row.name, func(b *testing.B) {
+			loop := func(next core.Handler) core.Handler {
+				return func(ctx context.Context, call *core.Call) (err error) {
+					for b.Loop() {
+						err = next(ctx, call)
+					}
+					return err
+				}
+			}
+			client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: core.Compose(loop, row.middleware)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			_, err = core.Do(b.Context(), client, core.Op{Name: "Search"}, func(context.Context, int) (int, error) { return 0, nil })
+			if err != nil {
+				b.Error(err)
 			}
 		})
 	}

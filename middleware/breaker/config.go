@@ -3,22 +3,10 @@
 package breaker
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
 	"time"
-)
 
-// Defaults of a Config.
-const (
-	DefaultFailureThreshold    = 5
-	DefaultRecoveryTimeout     = 30 * time.Second
-	DefaultHalfOpenSuccesses   = 3
-	DefaultMaxHalfOpenRequests = 2
-	DefaultFairRun             = 100 * time.Millisecond
-	DefaultFailureWindow       = 100
-	DefaultMinimumCalls        = 20
-	DefaultSlowCallThreshold   = time.Second
-	DefaultSlowCallWindow      = 20
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
 // Config says when a breaker opens and how it closes. The zero value means the
@@ -26,129 +14,125 @@ const (
 type Config struct {
 	// Name names the breaker in telemetry and errors. Empty is "breaker".
 	Name string
-	// FailureThreshold is how many failures in a row open the breaker. Zero is
-	// DefaultFailureThreshold, or no number at all if FailureRate is set: with
-	// both, either opens it.
+	// FailureThreshold is how many failures in a row open the breaker. Zero is 5,
+	// or no number at all if FailureRate is set. If both are set, either opens it.
 	FailureThreshold int
 	// FailureRate is the share of failures in the window, above zero and up to
-	// one, that opens the breaker. Zero switches it off.
+	// one, that opens the breaker. Zero disables the rate.
 	FailureRate float64
-	// FailureWindow is how many of the last operations (attempts, if they count)
-	// the rate is taken over; neutral ones are left out. Zero is
-	// DefaultFailureWindow, unless there is a FailureWindowTime.
+	// FailureWindow is how many of the last operations (attempts, with
+	// CountAttempts) the rate is taken over. Neutral outcomes are not in the
+	// window. Zero is 100, unless FailureWindowTime is set.
 	FailureWindow int
-	// FailureWindowTime is the time that the rate is taken over, in place of a
-	// number: it forgets in steps of a tenth.
+	// FailureWindowTime makes the window a stretch of time in place of a number.
+	// The window moves in steps of a tenth. Zero is a window of a number.
 	FailureWindowTime time.Duration
-	// MinimumCalls is how many must be in the window for the rate to be judged.
-	// Zero is DefaultMinimumCalls, or FailureWindow if that is less.
+	// MinimumCalls is how many operations the window must hold before the rate is
+	// judged. Zero is 20, or FailureWindow if that is less.
 	MinimumCalls int
-	// RecoveryTimeout is how long it stays open before it lets probes through.
-	// Zero is DefaultRecoveryTimeout.
+	// RecoveryTimeout is how long the breaker stays open before it lets probes
+	// through. Zero is 30 seconds.
 	RecoveryTimeout time.Duration
-	// HalfOpenSuccesses is how many probes must succeed for it to close. Zero is
-	// DefaultHalfOpenSuccesses.
+	// HalfOpenSuccesses is how many probes must succeed to close the breaker. Zero
+	// is 3.
 	HalfOpenSuccesses int
-	// MaxHalfOpenRequests is how many probes may be under way at once. Zero is
-	// DefaultMaxHalfOpenRequests.
+	// MaxHalfOpenRequests is how many probes may run at once. Zero is 2.
 	MaxHalfOpenRequests int
-	// FairRun is how long an attempt must have run on a connection for the end
-	// of the operation's deadline to count as a failure of the backend. Zero is
-	// DefaultFairRun.
+	// FairRun is how long an attempt must have run on a connection before the end
+	// of the operation's deadline counts as a failure of the backend. Zero is 100
+	// milliseconds.
 	FairRun time.Duration
-	// CountAttempts makes each attempt count. Otherwise an operation counts
-	// once, by its last attempt that was not refused locally.
+	// CountAttempts makes the breaker count every attempt. Otherwise an operation
+	// counts once, by its last attempt that was not refused locally.
 	CountAttempts bool
 	// SlowCallRate is the share of slow attempts among the last SlowCallWindow,
-	// above zero and up to one, that opens the breaker. Zero switches it off.
+	// above zero and up to one, that opens the breaker. Zero disables the rate.
 	SlowCallRate float64
-	// SlowCallThreshold is how long an attempt may run on its connection before
-	// it is slow, whether it has ended by then or not. Zero is
-	// DefaultSlowCallThreshold.
+	// SlowCallThreshold is how long an attempt may run on its connection before it
+	// is slow, whether it has ended by then or not. Zero is 1 second.
 	SlowCallThreshold time.Duration
-	// SlowCallWindow is how many attempts the rate is taken over; it is judged
-	// once there are as many. Zero is DefaultSlowCallWindow.
+	// SlowCallWindow is how many attempts the rate is taken over. The rate is not
+	// judged before there were as many. Zero is 20.
 	SlowCallWindow int
-	// OnMove is told of each move from one state to another, in order, one at a
-	// time and outside of every lock, so it may call the breaker. If it blocks, it
-	// holds up one call at most, that which made or first saw the move: moves that
-	// come meanwhile are told after it, those that come later still by a goroutine
-	// that ends with them. A panic in it is contained, and counted in the snapshot.
-	// Nil is nobody.
-	OnMove func(name string, from, to State)
-	// Disabled leaves the stage out.
+	// OnTransition is called with the breaker's name for each transition, in order
+	// and one at a time. No lock is held, so OnTransition may call the breaker. If
+	// OnTransition blocks, it delays at most one call: the call that made or first
+	// saw the transition. Transitions that come while it blocks are delivered when it
+	// returns. A panic in it is recovered, and counted in the snapshot. Nil disables
+	// it.
+	OnTransition func(name string, from, to State)
+	// Disabled leaves the stage out of a chain that is built of a configuration.
 	Disabled bool
 }
 
-// withDefaults returns the configuration that cfg stands for, or an error that
-// names everything that is wrong with it.
-func (cfg Config) withDefaults() (Config, error) {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	count := func(name string, value *int, def int) {
-		if *value < 0 {
-			fault("%s is negative: %d", name, *value)
-		}
-		if *value == 0 {
-			*value = def
-		}
-	}
-	period := func(name string, value *time.Duration, def time.Duration) {
-		if *value < 0 {
-			fault("%s is negative: %v", name, *value)
-		}
-		if *value == 0 {
-			*value = def
-		}
-	}
-	rate := func(name string, value float64) {
-		if !(value >= 0 && value <= 1) {
-			fault("%s is %v, want 0 to 1", name, value)
-		}
-	}
-	threshold := DefaultFailureThreshold
+// Effective returns the configuration that is in force: cfg with its defaults.
+// The fields of a policy that is not in force stay zero. The error, if not nil,
+// names everything that is wrong with cfg.
+func (cfg Config) Effective() (Config, error) {
+	var faults fault.List
+	threshold := 5
 	if cfg.FailureRate != 0 {
 		threshold = 0
 	}
-	count("FailureThreshold", &cfg.FailureThreshold, threshold)
-	period("RecoveryTimeout", &cfg.RecoveryTimeout, DefaultRecoveryTimeout)
-	count("HalfOpenSuccesses", &cfg.HalfOpenSuccesses, DefaultHalfOpenSuccesses)
-	count("MaxHalfOpenRequests", &cfg.MaxHalfOpenRequests, DefaultMaxHalfOpenRequests)
-	period("FairRun", &cfg.FairRun, DefaultFairRun)
-	rate("FailureRate", cfg.FailureRate)
-	if cfg.FailureRate == 0 && (cfg.FailureWindow != 0 || cfg.FailureWindowTime != 0 || cfg.MinimumCalls != 0) {
-		fault("FailureWindow, FailureWindowTime or MinimumCalls is set, but FailureRate is not")
+	cfg.Name = cmp.Or(cfg.Name, Name)
+	fault.Default(&faults, "FailureThreshold", &cfg.FailureThreshold, threshold)
+	fault.Default(&faults, "RecoveryTimeout", &cfg.RecoveryTimeout, 30*time.Second)
+	fault.Default(&faults, "HalfOpenSuccesses", &cfg.HalfOpenSuccesses, 3)
+	fault.Default(&faults, "MaxHalfOpenRequests", &cfg.MaxHalfOpenRequests, 2)
+	fault.Default(&faults, "FairRun", &cfg.FairRun, 100*time.Millisecond)
+	cfg.completeRate(&faults)
+	cfg.completeSlow(&faults)
+	if err := faults.Err("breaker"); err != nil {
+		return Config{}, err
 	}
+	return cfg, nil
+}
+
+// completeRate fills in the defaults of the failure rate.
+func (cfg *Config) completeRate(faults *fault.List) {
+	if cfg.FailureRate == 0 {
+		if cfg.FailureWindow != 0 || cfg.FailureWindowTime != 0 || cfg.MinimumCalls != 0 {
+			faults.Add("FailureWindow, FailureWindowTime or MinimumCalls is set, but FailureRate is not")
+		}
+		return
+	}
+	checkRate(faults, "FailureRate", cfg.FailureRate)
 	if cfg.FailureWindow != 0 && cfg.FailureWindowTime != 0 {
-		fault("FailureWindow and FailureWindowTime are both set")
+		faults.Add("FailureWindow and FailureWindowTime are both set")
 	}
 	if cfg.FailureWindowTime > 0 && cfg.FailureWindowTime < time.Millisecond {
-		fault("FailureWindowTime is %v, want 1ms at least", cfg.FailureWindowTime)
+		faults.Add("FailureWindowTime is %v, want 1ms at least", cfg.FailureWindowTime)
 	}
-	window, minimum := 0, DefaultMinimumCalls
+	window, minimum := 0, 20
 	if cfg.FailureWindowTime == 0 {
-		window = DefaultFailureWindow
+		window = 100
 	}
-	count("FailureWindow", &cfg.FailureWindow, window)
+	fault.Default(faults, "FailureWindow", &cfg.FailureWindow, window)
+	fault.Default(faults, "FailureWindowTime", &cfg.FailureWindowTime, 0)
 	if cfg.FailureWindow > 0 {
 		minimum = min(minimum, cfg.FailureWindow)
 		if cfg.MinimumCalls > cfg.FailureWindow {
-			fault("MinimumCalls is %d, but FailureWindow holds %d", cfg.MinimumCalls, cfg.FailureWindow)
+			faults.Add("MinimumCalls is %d, but FailureWindow holds %d", cfg.MinimumCalls, cfg.FailureWindow)
 		}
 	}
-	period("FailureWindowTime", &cfg.FailureWindowTime, 0)
-	count("MinimumCalls", &cfg.MinimumCalls, minimum)
-	rate("SlowCallRate", cfg.SlowCallRate)
-	if cfg.SlowCallRate == 0 && (cfg.SlowCallThreshold != 0 || cfg.SlowCallWindow != 0) {
-		fault("SlowCallThreshold or SlowCallWindow is set, but SlowCallRate is not")
+	fault.Default(faults, "MinimumCalls", &cfg.MinimumCalls, minimum)
+}
+
+// completeSlow fills in the defaults of the slow-call rate.
+func (cfg *Config) completeSlow(faults *fault.List) {
+	if cfg.SlowCallRate == 0 {
+		if cfg.SlowCallThreshold != 0 || cfg.SlowCallWindow != 0 {
+			faults.Add("SlowCallThreshold or SlowCallWindow is set, but SlowCallRate is not")
+		}
+		return
 	}
-	period("SlowCallThreshold", &cfg.SlowCallThreshold, DefaultSlowCallThreshold)
-	count("SlowCallWindow", &cfg.SlowCallWindow, DefaultSlowCallWindow)
-	if cfg.Name == "" {
-		cfg.Name = "breaker"
+	checkRate(faults, "SlowCallRate", cfg.SlowCallRate)
+	fault.Default(faults, "SlowCallThreshold", &cfg.SlowCallThreshold, time.Second)
+	fault.Default(faults, "SlowCallWindow", &cfg.SlowCallWindow, 20)
+}
+
+func checkRate(faults *fault.List, name string, rate float64) {
+	if !(rate >= 0 && rate <= 1) { // also if it is no number
+		faults.Add("%s is %v, want 0 to 1", name, rate)
 	}
-	if len(faults) > 0 {
-		return cfg, fmt.Errorf("breaker: bad configuration: %w", errors.Join(faults...))
-	}
-	return cfg, nil
 }

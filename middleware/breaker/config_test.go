@@ -20,9 +20,6 @@ func TestTheZeroConfigMeansTheDefaults(t *testing.T) {
 	if got := b.Snapshot().Configuration; got != want {
 		t.Errorf("configuration %+v, want %+v", got, want)
 	}
-	if stage := b.Stage(); stage.Name != "breaker" || stage.Middleware == nil {
-		t.Errorf("Stage = %+v", stage)
-	}
 }
 
 func TestNewNamesAllThatIsWrong(t *testing.T) {

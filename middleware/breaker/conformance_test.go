@@ -12,7 +12,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/breaker"
 )
 
-// underTest returns a breaker as core.Do calls it, alone in its chain.
+// underTest returns a breaker that is the only stage of a client.
 func underTest(cfg coretest.BreakerConfig) coretest.BreakerFunc {
 	b, err := breaker.New(breaker.Config{
 		FailureThreshold:    cfg.Failures,
@@ -28,9 +28,9 @@ func underTest(cfg coretest.BreakerConfig) coretest.BreakerFunc {
 		Middleware: b.Middleware,
 		Classifier: func(err error) core.Class {
 			if errors.Is(err, cfg.Excluded) {
-				return core.Class{Verdict: core.Neutral}
+				return core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep}
 			}
-			return core.Classify(err)
+			return core.Class{}
 		},
 	})
 	if err != nil {

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package breaker refuses operations while the backend does not do its work,
-// so that callers fail at once and the backend can recover.
+// Package breaker refuses operations while the backend does not do its work, so
+// that callers fail at once and the backend can recover.
 //
 //	b, err := breaker.New(breaker.Config{Name: "milvus"})
 //	client, err := core.NewClient(core.ClientConfig[*conn]{Source: pool, Middleware: b.Middleware})
 //
 // A breaker opens after a number of failures in a row, at a rate of failures, at
-// a rate of slow attempts, or by hand; see [Config]. Slow attempts count from the
-// moment that they are slow, whether they have ended or not. What a failure is
-// says the class of the outcome, see [core.Class]: a cancel, a refusal further in
-// and a statement that the backend answered are none.
+// a rate of slow attempts, or by hand; see [Config]. An attempt counts as slow
+// from the moment it passes the threshold, also while it is still running.
 //
-// [NewKeyed] makes a stage of many breakers, one for each collection, say.
+// [core.Class] decides what counts as a failure. A cancel, a refusal by a stage
+// further in, and a statement that the backend answered are not failures.
 //
-// The state machine and its timer are those of
-// github.com/eapache/go-resiliency/breaker; what counts as a failure, who may
-// pass, and what is told to whom are decided here. Its timer is a goroutine that
-// sleeps for RecoveryTimeout after each opening and cannot be ended sooner. Of
-// the breaker's own there is one timer, and only with SlowCallRate: while
-// attempts are in flight, and for SlowCallThreshold after the last at most.
+// Package keyed makes a stage of many breakers, one for each collection, say.
+//
+// The state machine and its timer come from
+// github.com/eapache/go-resiliency/breaker. This package decides what counts as
+// a failure, which operations may pass, and who is told. The timer is a
+// goroutine that sleeps for RecoveryTimeout after each opening and cannot be
+// stopped earlier. The breaker itself uses at most one timer, only when
+// SlowCallRate is set: it runs while attempts are in flight, and for
+// SlowCallThreshold after the last of them.
 package breaker

@@ -12,23 +12,24 @@ import (
 var (
 	// ErrOpen is matched by every refusal of a breaker. It is a
 	// core.ErrRejected and a core.ErrUnavailable.
-	ErrOpen = core.Sentinel("circuit breaker open", core.TypeCircuitOpen, core.ErrRejected, core.ErrUnavailable)
+	ErrOpen = core.Sentinel("circuit breaker open", "circuit_open", core.ErrRejected, core.ErrUnavailable)
 
-	// ErrProbeLimit is matched by the refusals of a half-open breaker that has
-	// as many probes under way as it may. It is an ErrOpen.
+	// ErrProbeLimit is matched by the refusals of a half-open breaker while as
+	// many probes run as may. It is an ErrOpen.
 	ErrProbeLimit = core.Sentinel("half-open probe limit reached", "", ErrOpen)
 )
 
-// OpenError is how a breaker refuses an operation. errors.Is finds [ErrOpen],
-// and [ErrProbeLimit] if that was the reason.
+// OpenError is the error of an operation that a breaker refused. errors.Is finds
+// [ErrOpen], and [ErrProbeLimit] if the probes were the reason.
 type OpenError struct {
-	Name       string        // of the breaker
+	Name       string        // name of the breaker
 	State      State         // Open, HalfOpen or ForcedOpen
-	RetryAfter time.Duration // until the breaker lets probes through; zero unless Open
+	RetryAfter time.Duration // time until the breaker lets probes through; zero unless Open
 
 	by *Breaker
 }
 
+// Error names the breaker and its state, and says when to come back.
 func (e *OpenError) Error() string {
 	switch e.State {
 	case HalfOpen:
@@ -40,7 +41,7 @@ func (e *OpenError) Error() string {
 }
 
 // ErrorType returns "circuit_open".
-func (e *OpenError) ErrorType() string { return core.TypeCircuitOpen }
+func (e *OpenError) ErrorType() string { return "circuit_open" }
 
 // Unwrap returns [ErrOpen] or [ErrProbeLimit].
 func (e *OpenError) Unwrap() error {

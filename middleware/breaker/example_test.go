@@ -16,7 +16,7 @@ func Example() {
 	b, err := breaker.New(breaker.Config{
 		Name:             "search",
 		FailureThreshold: 2,
-		OnMove: func(name string, from, to breaker.State) {
+		OnTransition: func(name string, from, to breaker.State) {
 			fmt.Printf("%s: %v > %v\n", name, from, to)
 		},
 	})
@@ -45,38 +45,4 @@ func Example() {
 	// false Search: no route to host
 	// true Search: circuit breaker "search" is open for another 30s
 	// open 1
-}
-
-func ExampleNewKeyed() {
-	k, err := breaker.NewKeyed(breaker.KeyedConfig{Each: breaker.Config{Name: "milvus", FailureThreshold: 2}})
-	if err != nil {
-		panic(err)
-	}
-	client, err := core.NewClient(core.ClientConfig[string]{
-		Source:     &coretest.Source[string]{Conn: "a connection"},
-		Middleware: k.Middleware,
-	})
-	if err != nil {
-		panic(err)
-	}
-
-	for range 3 {
-		for _, collection := range []string{"books", "songs"} {
-			op := core.Op{Name: "Search", Target: collection, Safety: core.ReadOnly}
-			_, err := core.Do(context.Background(), client, op, func(context.Context, string) (int, error) {
-				if collection == "songs" {
-					return 0, errors.New("segment lost")
-				}
-				return 1, nil
-			})
-			fmt.Println(collection, err)
-		}
-	}
-	// Output:
-	// books <nil>
-	// songs Search songs: segment lost
-	// books <nil>
-	// songs Search songs: segment lost
-	// books <nil>
-	// songs Search songs: circuit breaker "milvus[songs]" is open for another 30s
 }

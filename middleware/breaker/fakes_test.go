@@ -23,16 +23,16 @@ var (
 func classify(err error) core.Class {
 	switch {
 	case errors.Is(err, errStatement):
-		return core.Class{Verdict: core.Success}
+		return core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}
 	case errors.Is(err, errLimited):
-		return core.Class{Verdict: core.Neutral}
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep}
 	default:
-		return core.Classify(err)
+		return core.Class{}
 	}
 }
 
-// rig is a breaker, and a client whose chain is that breaker and what stages
-// come further in.
+// rig is a breaker and a client. The chain of the client is the breaker and the
+// given stages further in.
 type rig struct {
 	*breaker.Breaker
 	client   *core.Client[int]
@@ -53,7 +53,7 @@ func newRigOf(t testing.TB, classifier core.Classifier, cfg breaker.Config, inne
 	r := &rig{Breaker: b, recorder: &coretest.Recorder{}}
 	r.client, err = core.NewClient(core.ClientConfig[int]{
 		Source:     &coretest.Source[int]{},
-		Middleware: core.Chain(observe, b.Middleware, core.Chain(inner...)),
+		Middleware: core.Compose(observe, b.Middleware, core.Compose(inner...)),
 		Observer:   r.recorder,
 		Classifier: classifier,
 	})
@@ -65,8 +65,8 @@ func newRigOf(t testing.TB, classifier core.Classifier, cfg breaker.Config, inne
 
 type rigMaker = func(testing.TB, breaker.Config, ...core.Middleware) *rig
 
-// everyPolicy runs test in a bubble for each policy that a breaker may open by.
-// The newRig that it is given adds the policy.
+// everyPolicy runs test in a bubble for each policy. The newRig that test gets
+// adds the policy to the configuration.
 func everyPolicy(t *testing.T, test func(t *testing.T, newRig rigMaker)) {
 	for name, cfg := range policies() {
 		t.Run(name, func(t *testing.T) {
@@ -132,8 +132,8 @@ func (r *rig) halfOpen(t testing.TB) {
 	r.recover(t)
 }
 
-// recover waits for as long as the breaker stays open. Each test in a bubble
-// ends with it, because the timer of an opening cannot be ended sooner.
+// recover waits until the breaker is not open any more. Each test in a bubble
+// ends with it, because the timer of an opening cannot be stopped earlier.
 func (r *rig) recover(t testing.TB) {
 	t.Helper()
 	time.Sleep(r.timeout())

@@ -47,8 +47,8 @@ func TestForcingItOpenStopsWhatHasNotBegun(t *testing.T) {
 		waited := func(next core.Handler) core.Handler {
 			return func(ctx context.Context, call *core.Call) error {
 				time.Sleep(time.Second)
-				if err := call.AllowAttempt(); !errors.Is(err, breaker.ErrOpen) {
-					t.Errorf("AllowAttempt = %v, want ErrOpen", err)
+				if err := call.BeforeAttempt(); !errors.Is(err, breaker.ErrOpen) {
+					t.Errorf("BeforeAttempt = %v, want ErrOpen", err)
 				}
 				return next(ctx, call)
 			}
@@ -94,7 +94,7 @@ func TestNothingOpensABreakerThatIsForcedClosedOrDisabled(t *testing.T) {
 			if s.State != state.String() || s.Counters.TotalFailures != 56 || s.Counters.TotalSuccesses != 20 {
 				t.Errorf("the snapshot is %+v, want %v, and totals that went on", s, state)
 			}
-			// What it would judge by shows only while it is disabled.
+			// Only a disabled breaker goes on counting what would open it.
 			shown := s.Counters.FailureCount == 5 && s.Current.WindowFailures == 5 && s.Current.WindowCalls == 10 && s.Current.WindowSlow == 5
 			hidden := s.Counters.FailureCount == 0 && s.Current.WindowFailures == 0 && s.Current.WindowCalls == 0 && s.Current.WindowSlow == 0
 			if state == breaker.Disabled && !shown || state == breaker.ForcedClosed && !hidden {
@@ -127,8 +127,8 @@ func TestStatesAreSetFromEveryState(t *testing.T) {
 		for to := range set {
 			synctest.Test(t, func(t *testing.T) {
 				var told [][2]breaker.State
-				r := newRig(t, breaker.Config{OnMove: func(_ string, from, to breaker.State) { told = append(told, [2]breaker.State{from, to}) }})
-				r.end(t, 1, nil) // so that its observer is known
+				r := newRig(t, breaker.Config{OnTransition: func(_ string, from, to breaker.State) { told = append(told, [2]breaker.State{from, to}) }})
+				r.end(t, 1, nil) // so that the breaker knows the observer
 				switch from {
 				case breaker.Open:
 					r.open(t)
@@ -139,8 +139,8 @@ func TestStatesAreSetFromEveryState(t *testing.T) {
 					set[from](r.Breaker)
 				}
 				told = nil
-				observed := len(r.recorder.Events(core.EventMove))
-				moves := r.Snapshot().Counters.StateChangeCount
+				observed := len(r.recorder.Events(core.EventTransition))
+				transitions := r.Snapshot().Counters.StateChangeCount
 				for range 2 {
 					set[to](r.Breaker)
 				}
@@ -152,14 +152,14 @@ func TestStatesAreSetFromEveryState(t *testing.T) {
 				if !slices.Equal(told, want) {
 					t.Errorf("from %v to %v: told %v, want %v", from, to, told, want)
 				}
-				events := r.recorder.Events(core.EventMove)[observed:]
-				if len(events) != len(want) || len(want) == 1 && (events[0].From != from.String() || events[0].To != to.String() || events[0].Source != "breaker") {
+				events := r.recorder.Events(core.EventTransition)[observed:]
+				if len(events) != len(want) || len(want) == 1 && (events[0].From != from.String() || events[0].To != to.String() || events[0].Name != "breaker") {
 					t.Errorf("from %v to %v: observed %+v, want %v", from, to, events, want)
 				}
-				if n := r.Snapshot().Counters.StateChangeCount - moves; n != uint64(len(want)) {
-					t.Errorf("from %v to %v: %d moves counted, want %d", from, to, n, len(want))
+				if n := r.Snapshot().Counters.StateChangeCount - transitions; n != uint64(len(want)) {
+					t.Errorf("from %v to %v: %d transitions counted, want %d", from, to, n, len(want))
 				}
-				time.Sleep(2 * r.timeout()) // the timer of an opening before
+				time.Sleep(2 * r.timeout()) // the timer of an earlier opening
 				r.is(t, to)
 			})
 		}

@@ -128,7 +128,7 @@ func TestHalfOpenSurvivesAHang(t *testing.T) {
 			r.is(t, breaker.Closed)
 			close(wake)
 			wg.Wait()
-			r.is(t, breaker.Closed) // it was of an earlier state
+			r.is(t, breaker.Closed) // the failure belongs to an earlier period
 			if got := r.Snapshot().Counters.FailureCount; got != 0 {
 				t.Errorf("%d failures in a row, want 0", got)
 			}
@@ -164,7 +164,7 @@ func TestHalfOpenSurvivesAHang(t *testing.T) {
 			r := newRig(t, breaker.Config{}, limit)
 			r.halfOpen(t)
 			var wg sync.WaitGroup
-			for range breaker.DefaultMaxHalfOpenRequests {
+			for range 2 {
 				wg.Go(func() { _ = r.do(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }) })
 			}
 			wg.Wait()

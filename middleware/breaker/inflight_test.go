@@ -41,7 +41,7 @@ func TestCallsThatHangOpenItBeforeTheyEnd(t *testing.T) {
 			var opened time.Time
 			r := newRig(t, breaker.Config{
 				SlowCallRate: 0.5, SlowCallThreshold: 2 * time.Second,
-				OnMove: func(_ string, _, to breaker.State) {
+				OnTransition: func(_ string, _, to breaker.State) {
 					if to == breaker.Open {
 						opened = time.Now()
 					}
@@ -62,9 +62,9 @@ func TestCallsThatHangOpenItBeforeTheyEnd(t *testing.T) {
 			if took := opened.Sub(start); took < 2*time.Second || took > 2100*time.Millisecond {
 				t.Errorf("opened after %v, want 2 s", took)
 			}
-			e := r.recorder.Events(core.EventMove)[0]
+			e := r.recorder.Events(core.EventTransition)[0]
 			if e.To != "open" || e.Op.Name != "op" || e.Err == nil || !strings.Contains(r.Snapshot().Timing.OpenedBecause, "slow") {
-				t.Errorf("observed %+v, want a move of an operation because it is slow", e)
+				t.Errorf("observed %+v, want a transition of an operation because it is slow", e)
 			}
 			err := r.do(t.Context(), func(context.Context) error { return nil })
 			if !errors.Is(err, breaker.ErrOpen) {
@@ -74,7 +74,7 @@ func TestCallsThatHangOpenItBeforeTheyEnd(t *testing.T) {
 				t.Errorf("the refusal points at operation %v, want one that hangs", ref)
 			}
 			r.recover(t)
-			wake() // of an earlier state
+			wake() // they belong to an earlier period
 			r.is(t, breaker.HalfOpen)
 			r.end(t, 3, nil)
 			r.is(t, breaker.Closed)
@@ -115,7 +115,7 @@ func TestCallsInFlightCountWithThoseThatEnded(t *testing.T) {
 						t.Errorf("the window holds %d slow ones of %d, want %d of %d", c.WindowSlow, c.WindowAttempts, row.late+row.hangs, want)
 					}
 					wake()
-					r.is(t, row.want) // each counts once
+					r.is(t, row.want) // each attempt counts once
 					if c := r.Snapshot().Current; c.WindowSlow != row.late+row.hangs {
 						t.Errorf("the window holds %d slow ones after they ended, want %d", c.WindowSlow, row.late+row.hangs)
 					}
@@ -133,10 +133,10 @@ func TestCallsThatBecomeSlowOneByOneCountOneByOne(t *testing.T) {
 		r := newRig(t, breaker.Config{SlowCallRate: 1, SlowCallThreshold: 10 * time.Second, SlowCallWindow: 5})
 		var wakes []func()
 		for range 5 {
-			r.run(t, time.Second, nil) // some are fast in between
+			r.run(t, time.Second, nil) // fast attempts in between
 			wakes = append(wakes, r.hang(t, 1, nil))
 		}
-		for n := range 5 { // slow 10 s to 14 s after the first of them began
+		for n := range 5 { // they become slow 10 s to 14 s after the first began
 			time.Sleep(6*time.Second - time.Duration(min(n, 1))*5*time.Second)
 			synctest.Wait()
 			if got := r.Snapshot().Current.WindowSlow; n < 4 && got != n+1 {
@@ -182,7 +182,7 @@ func TestAProbeThatHangsOpensItAgain(t *testing.T) {
 		synctest.Wait()
 		r.is(t, breaker.Open)
 		if got := r.Snapshot().Counters.StateChangeCount; got != 3 {
-			t.Errorf("%d moves, want 3", got)
+			t.Errorf("%d transitions, want 3", got)
 		}
 		r.recover(t)
 		wake()
@@ -209,9 +209,9 @@ func TestTheWatchEndsWithTheCalls(t *testing.T) {
 		r := newRig(t, breaker.Config{SlowCallRate: 1, SlowCallThreshold: time.Second, SlowCallWindow: 2})
 		for range 3 {
 			r.hang(t, 10, nil)()
-			time.Sleep(time.Hour) // nothing may keep the bubble from ending, or call for a late end
+			time.Sleep(time.Hour) // no timer of the watch may disturb what follows
 			r.is(t, breaker.Closed)
-			wake := r.hang(t, 2, nil) // and it begins again
+			wake := r.hang(t, 2, nil) // the watch begins again
 			time.Sleep(time.Second)
 			synctest.Wait()
 			r.is(t, breaker.Open)
@@ -223,11 +223,11 @@ func TestTheWatchEndsWithTheCalls(t *testing.T) {
 }
 
 func TestAnEndThatMeetsTheWatchIsTakenOnce(t *testing.T) {
-	// Attempts end at the moment they become slow, with real clocks.
+	// With real clocks, attempts end at the moment when they become slow.
 	var told atomic.Int64
 	r := newRig(t, breaker.Config{
 		SlowCallRate: 0.5, SlowCallThreshold: 20 * time.Microsecond, SlowCallWindow: 8, RecoveryTimeout: time.Nanosecond, HalfOpenSuccesses: 1,
-		OnMove: func(string, breaker.State, breaker.State) { told.Add(1) },
+		OnTransition: func(string, breaker.State, breaker.State) { told.Add(1) },
 	})
 	const workers, each = 8, 2000
 	var wg sync.WaitGroup
@@ -249,11 +249,11 @@ func TestAnEndThatMeetsTheWatchIsTakenOnce(t *testing.T) {
 		t.Errorf("the snapshot is %+v, want %d requests and no probe", s, workers*each)
 	}
 	if s.Counters.StateChangeCount < 3 {
-		t.Errorf("%d moves, want some", s.Counters.StateChangeCount)
+		t.Errorf("%d transitions, want some", s.Counters.StateChangeCount)
 	}
-	for _, e := range r.recorder.Events(core.EventMove) {
+	for _, e := range r.recorder.Events(core.EventTransition) {
 		if e.To == "open" && e.Op.Name != "op" {
-			t.Fatalf("observed %+v, want a move of an operation", e)
+			t.Fatalf("observed %+v, want a transition of an operation", e)
 		}
 	}
 	if s.Current.WindowSlow > s.Current.WindowAttempts {

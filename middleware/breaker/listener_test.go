@@ -21,12 +21,12 @@ func TestAListenerThatBlocksHoldsUpOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const held = time.Hour
 		var returned atomic.Int64
-		var moves []string
-		r := newRig(t, breaker.Config{FailureThreshold: 1, HalfOpenSuccesses: 1, OnMove: func(_ string, from, to breaker.State) {
-			if len(moves) == 0 {
+		var transitions []string
+		r := newRig(t, breaker.Config{FailureThreshold: 1, HalfOpenSuccesses: 1, OnTransition: func(_ string, from, to breaker.State) {
+			if len(transitions) == 0 {
 				time.Sleep(held)
 			}
-			moves = append(moves, from.String()+">"+to.String())
+			transitions = append(transitions, from.String()+">"+to.String())
 			returned.Add(1)
 		}})
 		start := time.Now()
@@ -54,22 +54,22 @@ func TestAListenerThatBlocksHoldsUpOneCall(t *testing.T) {
 		r.Reset()
 		r.end(t, 1, errDown)
 		if took := time.Since(at); took != 0 || returned.Load() != 0 {
-			t.Errorf("the calls that moved it took %v, and %d moves were told", took, returned.Load())
+			t.Errorf("the calls that made them took %v, and %d transitions were told", took, returned.Load())
 		}
 		wg.Wait()
 		synctest.Wait()
 		want := []string{"closed>open", "open>half_open", "half_open>closed", "closed>forced_open", "forced_open>closed", "closed>open"}
-		if !slices.Equal(moves, want) {
-			t.Errorf("moves %q, want %q", moves, want)
+		if !slices.Equal(transitions, want) {
+			t.Errorf("transitions %q, want %q", transitions, want)
 		}
 		r.recover(t)
 	})
 }
 
-func TestAListenerThatIsTooSlowForTheMovesDoesNotKeepTheCall(t *testing.T) {
+func TestAListenerThatIsTooSlowForTheTransitionsDoesNotKeepTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		r := newRig(t, breaker.Config{OnMove: func(string, breaker.State, breaker.State) {
+		r := newRig(t, breaker.Config{OnTransition: func(string, breaker.State, breaker.State) {
 			time.Sleep(time.Minute)
 			n++
 		}})
@@ -77,8 +77,8 @@ func TestAListenerThatIsTooSlowForTheMovesDoesNotKeepTheCall(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			r.ForceOpen()
-			if took := time.Since(start); took > 3*time.Minute { // its own move, and the two that came meanwhile
-				t.Errorf("the call that made the first move was held up for %v", took)
+			if took := time.Since(start); took > 3*time.Minute { // its own transition, and the two queued meanwhile
+				t.Errorf("the call that made the first transition was held up for %v", took)
 			}
 		})
 		time.Sleep(time.Second)
@@ -92,22 +92,22 @@ func TestAListenerThatIsTooSlowForTheMovesDoesNotKeepTheCall(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
 		if want := int(r.Snapshot().Counters.StateChangeCount); n != want {
-			t.Errorf("%d moves told, want %d", n, want)
+			t.Errorf("%d transitions told, want %d", n, want)
 		}
 	})
 }
 
-func TestMovesAreToldInOrderAndOneAtATime(t *testing.T) {
+func TestTransitionsAreToldInOrderAndOneAtATime(t *testing.T) {
 	var now, n atomic.Int64
 	last := breaker.Closed
 	r := newRig(t, breaker.Config{
 		FailureThreshold: 1, RecoveryTimeout: time.Nanosecond, HalfOpenSuccesses: 1,
-		OnMove: func(_ string, from, to breaker.State) {
+		OnTransition: func(_ string, from, to breaker.State) {
 			if now.Add(1) != 1 {
-				t.Error("told of two moves at once")
+				t.Error("told of two transitions at once")
 			}
 			if from != last || from == to {
-				t.Errorf("told of %v > %v after a move to %v", from, to, last)
+				t.Errorf("told of %v > %v after a transition to %v", from, to, last)
 			}
 			last = to
 			runtime.Gosched()
@@ -131,7 +131,7 @@ func TestMovesAreToldInOrderAndOneAtATime(t *testing.T) {
 	}
 	wg.Wait()
 	for want := int64(r.Snapshot().Counters.StateChangeCount); n.Load() != want; {
-		runtime.Gosched() // the last of them are told on a goroutine of their own
+		runtime.Gosched() // a goroutine delivers the last transitions
 	}
 }
 
@@ -139,13 +139,13 @@ func TestAListenerThatSetsTheStateIsToldOfThat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r *rig
 		var mu sync.Mutex
-		var moves []breaker.State
-		r = newRig(t, breaker.Config{FailureThreshold: 1, OnMove: func(_ string, _, to breaker.State) {
+		var transitions []breaker.State
+		r = newRig(t, breaker.Config{FailureThreshold: 1, OnTransition: func(_ string, _, to breaker.State) {
 			mu.Lock()
 			defer mu.Unlock()
-			moves = append(moves, to)
+			transitions = append(transitions, to)
 			switch {
-			case len(moves) > 9: // it could go on for ever, and nobody would be held up
+			case len(transitions) > 9: // it could go on for ever without delaying a call
 			case to == breaker.Open:
 				r.ForceClose()
 			case to == breaker.ForcedClosed:
@@ -156,13 +156,13 @@ func TestAListenerThatSetsTheStateIsToldOfThat(t *testing.T) {
 		}})
 		r.end(t, 1, errDown)
 		mu.Lock()
-		if len(moves) < 2 || moves[1] != breaker.ForcedClosed {
-			t.Errorf("moves %v, want the one and what it led to", moves)
+		if len(transitions) < 2 || transitions[1] != breaker.ForcedClosed {
+			t.Errorf("transitions %v, want the one and what it led to", transitions)
 		}
 		mu.Unlock()
 		synctest.Wait()
-		if len(moves) != 10 || r.State() != moves[9] {
-			t.Errorf("moves %v, breaker %v; want 10, the last to that", moves, r.State())
+		if len(transitions) != 10 || r.State() != transitions[9] {
+			t.Errorf("transitions %v, breaker %v; want 10, the last to that", transitions, r.State())
 		}
 		time.Sleep(r.timeout())
 	})
@@ -171,27 +171,27 @@ func TestAListenerThatSetsTheStateIsToldOfThat(t *testing.T) {
 func TestAListenerThatPanicsIsContained(t *testing.T) {
 	t.Run("of a call", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, breaker.Config{OnMove: func(string, breaker.State, breaker.State) { panic("listener") }})
+			r := newRig(t, breaker.Config{OnTransition: func(string, breaker.State, breaker.State) { panic("listener") }})
 			r.open(t)
 			r.recover(t)
 			r.end(t, 1, errDown) // a probe
 			r.is(t, breaker.Open)
 			if s := r.Snapshot(); s.Counters.ListenerPanics != 3 || s.Counters.StateChangeCount != 3 {
-				t.Errorf("counters %+v, want 3 moves and as many panics", s.Counters)
+				t.Errorf("counters %+v, want 3 transitions and as many panics", s.Counters)
 			}
 			free(t, r)
 		})
 	})
 	t.Run("counting attempts", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, breaker.Config{CountAttempts: true, OnMove: func(string, breaker.State, breaker.State) { panic("listener") }})
+			r := newRig(t, breaker.Config{CountAttempts: true, OnTransition: func(string, breaker.State, breaker.State) { panic("listener") }})
 			r.open(t)
 			free(t, r)
 		})
 	})
 	t.Run("beside a panic of the work", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, breaker.Config{FailureThreshold: 1, OnMove: func(string, breaker.State, breaker.State) { panic("listener") }})
+			r := newRig(t, breaker.Config{FailureThreshold: 1, OnTransition: func(string, breaker.State, breaker.State) { panic("listener") }})
 			defer func() {
 				if v := recover(); v != "work" {
 					t.Errorf("recovered %v, want the panic of the work", v)
@@ -202,9 +202,9 @@ func TestAListenerThatPanicsIsContained(t *testing.T) {
 			_ = r.do(t.Context(), func(context.Context) error { panic("work") })
 		})
 	})
-	t.Run("of a call that hangs", func(t *testing.T) { // on the goroutine of the timer
+	t.Run("of a call that hangs", func(t *testing.T) { // the listener is called on the goroutine of the timer
 		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, breaker.Config{SlowCallRate: 1, SlowCallThreshold: 2 * time.Second, SlowCallWindow: 2, OnMove: func(string, breaker.State, breaker.State) { panic("listener") }})
+			r := newRig(t, breaker.Config{SlowCallRate: 1, SlowCallThreshold: 2 * time.Second, SlowCallWindow: 2, OnTransition: func(string, breaker.State, breaker.State) { panic("listener") }})
 			wake := r.hang(t, 2, nil)
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
@@ -214,7 +214,7 @@ func TestAListenerThatPanicsIsContained(t *testing.T) {
 		})
 	})
 	t.Run("by hand", func(t *testing.T) {
-		r := newRig(t, breaker.Config{OnMove: func(string, breaker.State, breaker.State) { panic("listener") }})
+		r := newRig(t, breaker.Config{OnTransition: func(string, breaker.State, breaker.State) { panic("listener") }})
 		r.ForceOpen()
 		r.Reset()
 		r.end(t, 1, nil)
@@ -223,9 +223,9 @@ func TestAListenerThatPanicsIsContained(t *testing.T) {
 
 func TestAListenerThatEndsItsGoroutineDoesNotSilenceTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var moves []breaker.State
-		r := newRig(t, breaker.Config{FailureThreshold: 1, OnMove: func(_ string, _, to breaker.State) {
-			moves = append(moves, to)
+		var transitions []breaker.State
+		r := newRig(t, breaker.Config{FailureThreshold: 1, OnTransition: func(_ string, _, to breaker.State) {
+			transitions = append(transitions, to)
 			runtime.Goexit()
 		}})
 		var wg sync.WaitGroup
@@ -235,8 +235,8 @@ func TestAListenerThatEndsItsGoroutineDoesNotSilenceTheBreaker(t *testing.T) {
 		wg.Go(r.ForceOpen)
 		wg.Wait()
 		synctest.Wait()
-		if want := []breaker.State{breaker.Open, breaker.ForcedOpen}; !slices.Equal(moves, want) {
-			t.Errorf("moves %v, want %v", moves, want)
+		if want := []breaker.State{breaker.Open, breaker.ForcedOpen}; !slices.Equal(transitions, want) {
+			t.Errorf("transitions %v, want %v", transitions, want)
 		}
 		time.Sleep(r.timeout())
 	})
@@ -246,10 +246,10 @@ func TestAListenerThatNeverReturnsCostsLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wake := make(chan struct{})
 		told := []breaker.State{breaker.Closed}
-		r := newRig(t, breaker.Config{OnMove: func(_ string, from, to breaker.State) {
+		r := newRig(t, breaker.Config{OnTransition: func(_ string, from, to breaker.State) {
 			<-wake
 			if from != told[len(told)-1] || from == to {
-				t.Errorf("told of %v > %v after a move to %v", from, to, told[len(told)-1])
+				t.Errorf("told of %v > %v after a transition to %v", from, to, told[len(told)-1])
 			}
 			told = append(told, to)
 		}})
@@ -262,7 +262,7 @@ func TestAListenerThatNeverReturnsCostsLittle(t *testing.T) {
 		close(wake)
 		synctest.Wait()
 		if n := len(told); n > 2000 || told[n-1] != breaker.ForcedOpen {
-			t.Errorf("told of %d moves, the last to %v; want few, and the present state", n, told[n-1])
+			t.Errorf("told of %d transitions, the last to %v; want few, and the present state", n, told[n-1])
 		}
 	})
 }
@@ -280,7 +280,7 @@ func TestAClassifierThatPanicsGivesBackItsPlace(t *testing.T) {
 		inner core.Middleware // where the error comes from; nil is the work
 		want  breaker.State
 	}{
-		{"of an attempt", nil, breaker.Open}, // as a panic of the work would
+		{"of an attempt", nil, breaker.Open}, // like a panic of the work
 		{"of a stage that did not call next", func(core.Handler) core.Handler {
 			return func(context.Context, *core.Call) error { return errOdd }
 		}, breaker.HalfOpen},

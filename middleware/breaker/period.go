@@ -6,95 +6,94 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/eapache/go-resiliency/breaker"
-
 	"github.com/penstock-go/penstock/core"
 )
 
-// period is a stretch of life from one opening (or the start, or a state set by
-// hand) to the next. What was admitted in a period that is over is counted, but
-// moves nothing any more; and a probe that hangs holds a place in its own only.
+// period is a stretch in the life of a breaker: it is closed, or it tries to
+// recover (open, then half-open), or it has a state that was set by hand. An
+// operation belongs to the period that admitted it. When that period is over, the
+// operation still counts in the totals, but causes no transition; and a probe
+// that hangs holds a place in its own period only.
+//
+// It is the guard of its operations, unless their attempts are followed one by
+// one, see [ticket].
 type period struct {
-	machine   *breaker.Breaker
-	mode      State          // set by hand, or Closed if the machine decides
-	probes    atomic.Int64   // under way
-	entered   time.Duration  // when the last of them began, since the breaker was made; guarded by mu
-	successes atomic.Int64   // of probes
-	failures  *failureWindow // nil if their rate does not count
-	slow      *slowCalls     // nil if slow calls do not count
-	normal    permit
-	probe     permit
+	core.NopGuard // the operation counts when it is over
+
+	breaker *Breaker
+	mode    State   // Open stands for half-open, too: the machine knows which
+	machine machine // shared with the periods before and after
+
+	row      atomic.Int64 // failures since the last success
+	failures *failureRate // nil if their rate does not count
+	slow     *slowCalls   // nil if slow attempts do not count
+
+	// Of a half-open breaker.
+	probes    atomic.Int64  // running now
+	entered   time.Duration // start of the newest probe, since the breaker was made; guarded by Breaker.mu
+	successes atomic.Int64  // of probes
 }
 
-// newMachine returns the state machine: one reported failure opens it, because
-// when to report one is decided here.
-func (b *Breaker) newMachine() *breaker.Breaker {
-	return breaker.New(1, b.cfg.HalfOpenSuccesses, b.cfg.RecoveryTimeout)
-}
-
-func (b *Breaker) newPeriod(machine *breaker.Breaker, mode State) *period {
-	p := &period{machine: machine, mode: mode}
+func (b *Breaker) newPeriod(m machine, mode State) *period {
+	p := &period{breaker: b, mode: mode, machine: m}
 	if mode == Closed || mode == Disabled {
-		p.failures = newFailureWindow(b)
+		p.failures = newFailureRate(b)
+	}
+	if mode == Closed || mode == Disabled || mode == Open {
 		p.slow = newSlowCalls(b)
 	}
-	p.normal = permit{breaker: b, period: p}
-	p.probe = permit{breaker: b, period: p, probe: true}
 	return p
 }
 
-// replace begins another period. The caller holds mu.
+// replace begins the period p. The caller holds mu.
 func (b *Breaker) replace(p *period) {
 	if old := b.current.Swap(p); old.slow != nil {
 		old.slow.stop()
 	}
 }
 
+// passes reports whether every operation passes in this period.
+func (p *period) passes() bool { return p.mode.passes() }
+
+// probing reports whether the operations of this period are probes.
+func (p *period) probing() bool { return p.mode == Open }
+
 func (p *period) state() State {
-	if p.mode != Closed {
+	if p.mode != Open {
 		return p.mode
 	}
-	switch p.machine.GetState() {
-	case breaker.Open:
-		return Open
-	case breaker.HalfOpen:
-		return HalfOpen
-	default:
-		return Closed
+	return p.machine.state()
+}
+
+// idle reports whether the breaker is closed, and nothing speaks for opening it.
+func (p *period) idle() bool {
+	failures, slow := 0, 0
+	if p.failures != nil {
+		_, failures = p.failures.sums()
 	}
+	if p.slow != nil {
+		_, slow = p.slow.sums()
+	}
+	return p.mode == Closed && p.row.Load() == 0 && failures == 0 && slow == 0
 }
 
-// full reports whether as many probes are under way as may be.
+// full reports whether as many probes run as may.
 func (p *period) full() bool {
-	return p.probes.Load() >= int64(p.normal.breaker.cfg.MaxHalfOpenRequests)
+	return p.probes.Load() >= int64(p.breaker.cfg.MaxHalfOpenRequests)
 }
 
-// renew replaces the half-open time p, whose places are all taken and none of
-// whose probes began for long, by one with places of its own: those that hold
-// the places may never end. The caller holds mu.
+// renew replaces the half-open period p by a period with free places. It is called
+// when probes have held all places of p for long: these probes may never end. The
+// caller holds mu.
 func (b *Breaker) renew(p *period) *period {
-	next := b.newPeriod(p.machine, Closed)
+	next := b.newPeriod(p.machine, Open)
 	next.successes.Store(p.successes.Load())
 	b.replace(next)
 	return next
 }
 
-// permit is how a call was admitted: the guard of calls whose attempts are not
-// counted one by one.
-type permit struct {
-	breaker *Breaker
-	period  *period
-	probe   bool
-}
-
-// stale reports whether the breaker has moved on since p was given. The caller
-// holds mu.
-func (b *Breaker) stale(p *permit) bool {
-	return b.current.Load() != p.period || p.probe != (p.period.state() == HalfOpen)
-}
-
-// Allow forbids further attempts while not everybody passes.
-func (p *permit) Allow(*core.Call) error {
+// BeforeAttempt forbids further attempts unless every operation passes.
+func (p *period) BeforeAttempt(*core.Call) error {
 	if state := p.breaker.State(); !state.passes() {
 		err, _ := p.breaker.refusal(state)
 		return err
@@ -102,16 +101,11 @@ func (p *permit) Allow(*core.Call) error {
 	return nil
 }
 
-// Begin forbids the work of an attempt that waited for its connection while the
-// breaker moved on.
-func (p *permit) Begin(call *core.Call) error {
-	b := p.breaker
-	state := b.State()
-	if state.passes() || p.probe && b.current.Load() == p.period {
-		return nil
+// BeforeWork forbids the work of an attempt if the breaker stopped admitting
+// operations while the attempt waited for its connection.
+func (p *period) BeforeWork(call *core.Call) error {
+	if now := p.breaker.current.Load(); now != p && !now.passes() {
+		return p.breaker.refuse(call, now.state())
 	}
-	return b.refuse(call, state)
+	return nil
 }
-
-// Ended does nothing: the operation counts when it is over.
-func (p *permit) Ended(*core.Call, time.Duration, core.Class) {}

@@ -90,9 +90,9 @@ func TestTheWindowBeginsAnewWhenTheBreakerCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, breaker.Config{FailureRate: 0.5, FailureWindow: 10, MinimumCalls: 4})
 		r.outcomes(t, "fffs")
-		moves := r.recorder.Events(core.EventMove)
-		if len(moves) != 1 || moves[0].Err == nil {
-			t.Errorf("observed %+v, want one move with its reason", moves)
+		transitions := r.recorder.Events(core.EventTransition)
+		if len(transitions) != 1 || transitions[0].Err == nil {
+			t.Errorf("observed %+v, want one transition with its reason", transitions)
 		}
 		r.recover(t)
 		r.end(t, 3, nil)

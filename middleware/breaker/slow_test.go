@@ -73,7 +73,7 @@ func TestASlowProbeOpensItAgain(t *testing.T) {
 		for range 3 {
 			r.run(t, time.Millisecond, nil)
 		}
-		r.is(t, breaker.Closed) // what was slow before does not count any more
+		r.is(t, breaker.Closed) // earlier slow attempts do not count any more
 		r.run(t, 10*time.Second, nil)
 		r.is(t, breaker.Closed)
 	})

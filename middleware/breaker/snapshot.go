@@ -8,7 +8,6 @@ import "time"
 // Durations are in seconds.
 type Snapshot struct {
 	Name          string        `json:"name"`
-	Key           string        `json:"key,omitempty"` // in a Keyed
 	State         string        `json:"state"`
 	Configuration Configuration `json:"configuration"`
 	Counters      Counters      `json:"counters"`
@@ -16,14 +15,14 @@ type Snapshot struct {
 	Current       Current       `json:"current_state"`
 }
 
-// Configuration is what the breaker was configured with, defaults included.
+// Configuration is the effective configuration, see [Config.Effective].
 type Configuration struct {
 	FailureThreshold    int     `json:"failure_threshold"`
 	RecoveryTimeout     float64 `json:"recovery_timeout"`
 	HalfOpenSuccesses   int     `json:"half_open_success_threshold"`
 	MaxHalfOpenRequests int     `json:"max_half_open_requests"`
 
-	// What is not switched on is left out.
+	// The fields of a policy that is not in force are left out.
 	FailureRate       float64 `json:"failure_rate,omitzero"`
 	FailureWindow     int     `json:"failure_window,omitzero"`
 	FailureWindowTime float64 `json:"failure_window_time,omitzero"`
@@ -36,18 +35,19 @@ type Configuration struct {
 // Counters are what the breaker has counted: operations, or attempts with
 // Config.CountAttempts.
 type Counters struct {
-	FailureCount      uint64 `json:"failure_count"` // in a row, now
-	SuccessCount      uint64 `json:"success_count"` // of probes, in this half-open time
+	FailureCount      uint64 `json:"failure_count"` // failures in a row, now
+	SuccessCount      uint64 `json:"success_count"` // probes that succeeded, in this half-open period
 	TotalRequests     uint64 `json:"total_requests"`
 	TotalSuccesses    uint64 `json:"total_successes"`
 	TotalFailures     uint64 `json:"total_failures"`
 	TotalNeutral      uint64 `json:"total_neutral"`
 	TotalFastFailures uint64 `json:"total_fast_failures"` // refused
 	StateChangeCount  uint64 `json:"state_change_count"`
-	ListenerPanics    uint64 `json:"listener_panics,omitzero"` // of Config.OnMove
+	ListenerPanics    uint64 `json:"listener_panics,omitzero"` // panics of Config.OnTransition
 }
 
-// Timing says when the breaker last moved. The times are zero if it never did.
+// Timing says when the breaker had its last transitions. A time is zero if there
+// was none.
 type Timing struct {
 	LastStateChange time.Time `json:"last_state_change,omitzero"`
 	OpenedAt        time.Time `json:"opened_at,omitzero"`
@@ -60,31 +60,27 @@ type Current struct {
 	HalfOpenRequests   int64   `json:"half_open_requests"`
 	SuccessRatePercent float64 `json:"success_rate_percent"` // 100 before the first outcome
 
-	// The windows, if there are any.
+	// The windows of the policies that are in force.
 	WindowCalls    int `json:"window_calls,omitzero"`
 	WindowFailures int `json:"window_failures,omitzero"`
 	WindowAttempts int `json:"window_attempts,omitzero"` // of SlowCallRate
-	WindowSlow     int `json:"window_slow,omitzero"`     // of these, those in flight included
+	WindowSlow     int `json:"window_slow,omitzero"`     // slow attempts, including those in flight
 }
 
 // Snapshot returns the present state and the totals. It changes nothing. While
 // operations run, the counters may be of slightly different moments.
 func (b *Breaker) Snapshot() Snapshot {
-	p := b.current.Load()
-	state := p.state()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	p := b.current.Load()
+	state := p.state()
 	s := Snapshot{
 		Name:          b.name,
-		Key:           b.key,
 		State:         state.String(),
 		Configuration: b.cfg.shown(),
-		Counters:      b.counters(),
-		Timing:        Timing{LastStateChange: b.movedAt, OpenedAt: b.openedAt},
+		Counters:      b.counters(p),
+		Timing:        Timing{LastStateChange: b.transitionedAt, OpenedAt: b.openedAt},
 		Current:       Current{HalfOpenRequests: p.probes.Load(), SuccessRatePercent: 100},
-	}
-	if state == HalfOpen {
-		s.Counters.SuccessCount = uint64(p.successes.Load())
 	}
 	if answered := s.Counters.TotalSuccesses + s.Counters.TotalFailures; answered > 0 {
 		s.Current.SuccessRatePercent = 100 * float64(s.Counters.TotalSuccesses) / float64(answered)
@@ -104,79 +100,38 @@ func (b *Breaker) Snapshot() Snapshot {
 	return s
 }
 
-// counters returns what was counted so far. The caller holds mu.
-func (b *Breaker) counters() Counters {
+// counters returns what was counted so far; p is the current period. The caller
+// holds mu.
+func (b *Breaker) counters(p *period) Counters {
 	c := Counters{
-		FailureCount:      uint64(b.consecutive.Load()),
+		FailureCount:      uint64(p.row.Load()),
+		SuccessCount:      uint64(p.successes.Load()),
 		TotalSuccesses:    b.succeeded.Load(),
 		TotalFailures:     b.failed.Load(),
 		TotalNeutral:      b.neutral.Load(),
 		TotalFastFailures: b.rejected.Load(),
-		StateChangeCount:  b.moves,
-		ListenerPanics:    b.panics,
+		StateChangeCount:  b.transitions,
+	}
+	if b.listener != nil {
+		c.ListenerPanics = b.listener.panicked()
 	}
 	c.TotalRequests = c.TotalSuccesses + c.TotalFailures + c.TotalNeutral + c.TotalFastFailures
 	return c
 }
 
-// shown returns what a snapshot shows of cfg, which has its defaults.
+// shown returns what a snapshot shows of cfg, which is effective.
 func (cfg *Config) shown() Configuration {
-	c := Configuration{
+	return Configuration{
 		FailureThreshold:    cfg.FailureThreshold,
 		RecoveryTimeout:     cfg.RecoveryTimeout.Seconds(),
 		HalfOpenSuccesses:   cfg.HalfOpenSuccesses,
 		MaxHalfOpenRequests: cfg.MaxHalfOpenRequests,
+		FailureRate:         cfg.FailureRate,
+		FailureWindow:       cfg.FailureWindow,
+		FailureWindowTime:   cfg.FailureWindowTime.Seconds(),
+		MinimumCalls:        cfg.MinimumCalls,
+		SlowCallRate:        cfg.SlowCallRate,
+		SlowCallThreshold:   cfg.SlowCallThreshold.Seconds(),
+		SlowCallWindow:      cfg.SlowCallWindow,
 	}
-	if cfg.FailureRate > 0 {
-		c.FailureRate, c.MinimumCalls = cfg.FailureRate, cfg.MinimumCalls
-		c.FailureWindow, c.FailureWindowTime = cfg.FailureWindow, cfg.FailureWindowTime.Seconds()
-	}
-	if cfg.SlowCallRate > 0 {
-		c.SlowCallRate, c.SlowCallThreshold = cfg.SlowCallRate, cfg.SlowCallThreshold.Seconds()
-		c.SlowCallWindow = cfg.SlowCallWindow
-	}
-	return c
-}
-
-// KeyedSnapshot is the state of the breakers of a [Keyed] at one moment, for
-// people and for JSON.
-type KeyedSnapshot struct {
-	Name       string     `json:"name"`
-	MaxKeys    int        `json:"max_keys"`
-	Forgotten  uint64     `json:"forgotten"`  // breakers, so far
-	Overflowed uint64     `json:"overflowed"` // operations on the overflow breaker, so far
-	Counters   Counters   `json:"counters"`   // of all breakers, forgotten ones included
-	Overflow   Snapshot   `json:"overflow"`
-	Keys       []Snapshot `json:"keys"` // from the one used last to the one not used for longest
-}
-
-// Snapshot returns the present state of every breaker. It changes nothing. While
-// operations run, the breakers may be seen at slightly different moments.
-func (k *Keyed) Snapshot() KeyedSnapshot {
-	k.mu.Lock()
-	all := k.breakers()
-	s := KeyedSnapshot{Name: k.cfg.Name, MaxKeys: k.max, Forgotten: k.evicted, Overflowed: k.overflowed, Counters: k.past}
-	k.mu.Unlock()
-	s.Keys = make([]Snapshot, len(all))
-	for i, b := range all {
-		s.Keys[i] = b.Snapshot()
-		s.Counters.add(s.Keys[i].Counters)
-	}
-	n := len(all) - 1
-	s.Keys, s.Overflow = s.Keys[:n], s.Keys[n]
-	return s
-}
-
-// add adds the totals of other to c. What holds for one breaker at the moment is
-// added as well.
-func (c *Counters) add(other Counters) {
-	c.FailureCount += other.FailureCount
-	c.SuccessCount += other.SuccessCount
-	c.TotalRequests += other.TotalRequests
-	c.TotalSuccesses += other.TotalSuccesses
-	c.TotalFailures += other.TotalFailures
-	c.TotalNeutral += other.TotalNeutral
-	c.TotalFastFailures += other.TotalFastFailures
-	c.StateChangeCount += other.StateChangeCount
-	c.ListenerPanics += other.ListenerPanics
 }

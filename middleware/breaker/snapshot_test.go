@@ -105,7 +105,7 @@ func TestSnapshotFollowsTheStates(t *testing.T) {
 	})
 }
 
-// policies are all the ways to open, each with each way to count.
+// policies returns every policy, each counting operations and counting attempts.
 func policies() map[string]breaker.Config {
 	all := map[string]breaker.Config{}
 	for name, cfg := range map[string]breaker.Config{
@@ -154,11 +154,11 @@ func TestTotalsAddUp(t *testing.T) {
 	}
 }
 
-// tally is what callers saw, by the error they got.
+// tally is the number of outcomes that callers saw, by error.
 type tally map[error]uint64
 
-// race runs 50,000 operations with all outcomes on 50 goroutines. between is
-// called after the nth operation of worker w.
+// race runs 50,000 operations with all outcomes on 50 goroutines. It calls
+// between after the nth operation of worker w.
 func race(t *testing.T, middleware core.Middleware, between func(w, n int)) tally {
 	t.Helper()
 	const workers, each = 50, 1000

@@ -2,12 +2,6 @@
 
 package breaker
 
-import (
-	"time"
-
-	"github.com/penstock-go/penstock/core"
-)
-
 // State is what a breaker does with operations.
 type State uint8
 
@@ -18,12 +12,12 @@ const (
 	Open
 	// HalfOpen lets a few operations through, as probes of the backend.
 	HalfOpen
-	// ForcedOpen refuses every operation until somebody says otherwise.
+	// ForcedOpen refuses every operation until the state is set again.
 	ForcedOpen
-	// ForcedClosed lets every operation through until somebody says otherwise.
+	// ForcedClosed lets every operation through until the state is set again.
 	ForcedClosed
-	// Disabled lets every operation through until somebody says otherwise, and
-	// goes on counting all that would open the breaker.
+	// Disabled lets every operation through until the state is set again, and goes
+	// on counting what would open the breaker.
 	Disabled
 )
 
@@ -46,47 +40,47 @@ func (s State) String() string {
 	}
 }
 
-// passes reports whether everybody passes in state s.
+// passes reports whether every operation passes in state s.
 func (s State) passes() bool { return s == Closed || s == ForcedClosed || s == Disabled }
 
-// State returns the present state. It changes nothing.
+// State returns the present state. It changes nothing, and does not wait for a
+// lock.
 func (b *Breaker) State() State { return b.current.Load().state() }
 
 // ForceOpen makes the breaker refuse every operation, until [Breaker.Reset] or
-// another method that sets the state. Refusals have no RetryAfter. Attempts that
-// have begun go on; none begins any more.
+// another method sets the state. Its refusals have no RetryAfter. Attempts that
+// have begun go on; no further attempt begins.
 func (b *Breaker) ForceOpen() { b.set(ForcedOpen) }
 
 // ForceClose makes the breaker let every operation through, until
-// [Breaker.Reset] or another method that sets the state. The totals go on;
-// nothing else is counted.
+// [Breaker.Reset] or another method sets the state. The totals go on; nothing
+// else is counted.
 func (b *Breaker) ForceClose() { b.set(ForcedClosed) }
 
 // Disable makes the breaker let every operation through, until [Breaker.Reset]
-// or another method that sets the state. Everything is counted on, so that the
-// snapshot shows what the breaker would judge by.
+// or another method sets the state. Everything is still counted, so that the
+// snapshot shows by what the breaker would decide.
 func (b *Breaker) Disable() { b.set(Disabled) }
 
-// Reset closes the breaker, from whatever state, and forgets what it would
-// judge by. The totals stay. It is the way back from ForceOpen, ForceClose and
-// Disable. What was admitted before moves nothing any more.
+// Reset closes the breaker, from any state, and forgets failures and slow
+// attempts. The totals stay. It ends ForceOpen, ForceClose and Disable.
+// Operations that were admitted before cause no transition any more.
 func (b *Breaker) Reset() { b.set(Closed) }
 
-// set is the work of the methods above. It tells of the move, if it is one.
-func (b *Breaker) set(state State) {
+// Retire ends an idle breaker, and returns what b counted. If b is not idle, Retire
+// does nothing and returns false. An idle breaker is closed, has no failure since
+// the last success, and has no failure and no slow attempt in its windows: a new
+// breaker would do the same. No operation may run under b during Retire or later.
+// Retire is for breakers that are made for a time, such as one for each key.
+func (b *Breaker) Retire() (c Counters, ok bool) {
 	b.mu.Lock()
-	if state != Closed && b.current.Load().mode == state {
-		b.mu.Unlock()
-		return
+	defer b.mu.Unlock()
+	p := b.current.Load()
+	if !p.idle() {
+		return c, false
 	}
-	b.consecutive.Store(0)
-	if state == ForcedOpen {
-		b.openedAt, b.openedBy, b.cause = time.Now(), nil, errForced
+	if p.slow != nil {
+		p.slow.stop() // the timer would keep b in memory for a while
 	}
-	b.replace(b.newPeriod(b.newMachine(), state))
-	m := b.note(state)
-	b.mu.Unlock()
-	b.tell(m, nil, nil)
+	return b.counters(p), true
 }
-
-var errForced = core.Sentinel("forced open", "")

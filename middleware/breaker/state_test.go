@@ -5,6 +5,7 @@ package breaker_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,7 +25,7 @@ func TestFailuresInARowOpenIt(t *testing.T) {
 		r.end(t, 2, errDown)
 		r.end(t, 1, errStatement) // an answer, so a success
 		r.end(t, 2, errDown)
-		r.end(t, 10, errLimited) // says nothing, and breaks no row
+		r.end(t, 10, errLimited) // neutral: does not end the row
 		r.is(t, breaker.Closed)
 		r.end(t, 1, errDown)
 		r.is(t, breaker.Open)
@@ -35,7 +36,7 @@ func TestFailuresInARowOpenIt(t *testing.T) {
 func TestASuccessOfLongAgoDoesNotKeepOldFailuresApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, breaker.Config{FailureThreshold: 3, RecoveryTimeout: time.Second})
-		for range 3 { // failures in a row do not grow old
+		for range 3 { // failures in a row do not expire
 			time.Sleep(time.Hour)
 			r.end(t, 1, errDown)
 		}
@@ -59,7 +60,7 @@ func TestAnOpenBreakerRefusesAndSaysUntilWhen(t *testing.T) {
 				t.Errorf("Do = %v, want %v in it", err, target)
 			}
 		}
-		if errors.Is(err, breaker.ErrProbeLimit) || core.ErrorType(err) != core.TypeCircuitOpen {
+		if errors.Is(err, breaker.ErrProbeLimit) || core.ErrorType(err) != "circuit_open" {
 			t.Errorf("Do = %v, a probe limit or of type %q", err, core.ErrorType(err))
 		}
 		if want := `circuit breaker "milvus" is open for another 20s`; open.Error() != want {
@@ -69,7 +70,7 @@ func TestAnOpenBreakerRefusesAndSaysUntilWhen(t *testing.T) {
 		r.is(t, breaker.Open)
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		r.is(t, breaker.HalfOpen) // without anybody having asked
+		r.is(t, breaker.HalfOpen) // without an operation
 	})
 }
 
@@ -82,7 +83,7 @@ func TestItClosesAfterEnoughProbesSucceeded(t *testing.T) {
 		r.is(t, breaker.HalfOpen)
 		r.end(t, 1, errStatement)
 		r.is(t, breaker.Closed)
-		r.end(t, 4, errDown) // and begins to count anew
+		r.end(t, 4, errDown) // the row starts from zero
 		r.is(t, breaker.Closed)
 		r.end(t, 1, errDown)
 		r.is(t, breaker.Open)
@@ -91,7 +92,7 @@ func TestItClosesAfterEnoughProbesSucceeded(t *testing.T) {
 		r.end(t, 1, errDown)
 		r.is(t, breaker.Open)
 		r.recover(t)
-		r.end(t, 2, nil) // the successes of another half-open time do not count
+		r.end(t, 2, nil) // successes of an earlier half-open period do not count
 		r.is(t, breaker.HalfOpen)
 	})
 }
@@ -99,8 +100,8 @@ func TestItClosesAfterEnoughProbesSucceeded(t *testing.T) {
 func TestResetCloses(t *testing.T) {
 	for _, from := range []breaker.State{breaker.Closed, breaker.Open, breaker.HalfOpen} {
 		synctest.Test(t, func(t *testing.T) {
-			var moves []breaker.State
-			r := newRig(t, breaker.Config{OnMove: func(_ string, _, to breaker.State) { moves = append(moves, to) }})
+			var transitions []breaker.State
+			r := newRig(t, breaker.Config{OnTransition: func(_ string, _, to breaker.State) { transitions = append(transitions, to) }})
 			switch from {
 			case breaker.Closed:
 				r.end(t, 4, errDown)
@@ -110,26 +111,26 @@ func TestResetCloses(t *testing.T) {
 				r.halfOpen(t)
 				r.end(t, 1, nil)
 			}
-			n := len(moves)
+			n := len(transitions)
 			r.Reset()
 			r.is(t, breaker.Closed)
 			if c := r.Snapshot().Counters; c.FailureCount != 0 || c.SuccessCount != 0 || c.TotalFailures == 0 {
 				t.Errorf("from %v: counters %+v, want no row, and the totals", from, c)
 			}
-			if from != breaker.Closed && (len(moves) != n+1 || moves[n] != breaker.Closed) {
-				t.Errorf("from %v: moves %v, want one to closed", from, moves[n:])
+			if from != breaker.Closed && (len(transitions) != n+1 || transitions[n] != breaker.Closed) {
+				t.Errorf("from %v: transitions %v, want one to closed", from, transitions[n:])
 			}
 			r.end(t, 4, errDown)
 			r.is(t, breaker.Closed)
 			r.Reset()
 			r.Reset()
-			time.Sleep(2 * r.timeout()) // the timer of the time before
+			time.Sleep(2 * r.timeout()) // the timer of the earlier opening
 			r.is(t, breaker.Closed)
 		})
 	}
 }
 
-func TestWhatWasAdmittedBeforeAResetMovesNothing(t *testing.T) {
+func TestWhatWasAdmittedBeforeAResetCausesNoTransition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, breaker.Config{FailureThreshold: 1})
 		var wg sync.WaitGroup
@@ -165,16 +166,16 @@ func TestAnUnfairRunIsNeutral(t *testing.T) {
 
 func TestStateChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		moves := 0
-		r := newRig(t, breaker.Config{OnMove: func(string, breaker.State, breaker.State) { moves++ }})
+		transitions := 0
+		r := newRig(t, breaker.Config{OnTransition: func(string, breaker.State, breaker.State) { transitions++ }})
 		read := func(want breaker.State) {
 			before := r.Snapshot()
-			n := moves
+			n := transitions
 			for range 1_000_000 {
 				r.is(t, want)
 			}
-			if after := r.Snapshot(); after != before || moves != n {
-				t.Errorf("reading moved it from %+v to %+v", before, after)
+			if after := r.Snapshot(); after != before || transitions != n {
+				t.Errorf("reading it changed it from %+v to %+v", before, after)
 			}
 		}
 		read(breaker.Closed)
@@ -186,4 +187,67 @@ func TestStateChangesNothing(t *testing.T) {
 			t.Errorf("State allocates %v times", allocs)
 		}
 	})
+}
+
+// FairRun is about the deadline of the operation alone.
+func TestAnAttemptTimeoutIsAFailureHoweverShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, breaker.Config{FairRun: time.Minute}, func(next core.Handler) core.Handler {
+			return func(ctx context.Context, call *core.Call) error {
+				ctx, cancel := context.WithTimeoutCause(ctx, time.Second, &core.TimeoutError{Limit: time.Second})
+				defer cancel()
+				return next(ctx, call)
+			}
+		})
+		for range 5 {
+			r.is(t, breaker.Closed)
+			_ = r.do(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		}
+		r.is(t, breaker.Open)
+		r.recover(t)
+	})
+}
+
+func TestASiblingHasItsOwnNameAndState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		r := newRig(t, breaker.Config{Name: "milvus", FailureThreshold: 2, OnTransition: func(name string, _, to breaker.State) {
+			told = append(told, name+" "+to.String())
+		}})
+		sibling := r.Sibling("milvus 2")
+		r.open(t)
+		if sibling.State() != breaker.Closed {
+			t.Errorf("the sibling is %v, want closed", sibling.State())
+		}
+		s := sibling.Snapshot()
+		if s.Name != "milvus 2" || s.Configuration != r.Snapshot().Configuration || s.Counters.TotalRequests != 0 {
+			t.Errorf("the sibling is %+v, want a new one with the same configuration", s)
+		}
+		sibling.ForceOpen()
+		if want := []string{"milvus open", "milvus 2 forced_open"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+		events := r.recorder.Events(core.EventTransition)
+		if len(events) != 2 || events[1].Name != "milvus" {
+			t.Errorf("observed %+v, want two under one name", events)
+		}
+		r.recover(t)
+	})
+}
+
+func TestOnlyAnIdleBreakerRetires(t *testing.T) {
+	r := newRig(t, breaker.Config{})
+	r.end(t, 4, nil)
+	r.end(t, 1, errDown)
+	if c, ok := r.Retire(); ok || c != (breaker.Counters{}) {
+		t.Errorf("Retire = %+v, %v after a failure, want false", c, ok)
+	}
+	r.end(t, 1, nil)
+	if c, ok := r.Retire(); !ok || c.TotalSuccesses != 5 || c.TotalFailures != 1 || c.TotalRequests != 6 {
+		t.Errorf("Retire = %+v, %v, want what it counted", c, ok)
+	}
+	r.ForceOpen()
+	if _, ok := r.Retire(); ok {
+		t.Error("a breaker that is forced open retired")
+	}
 }

@@ -7,43 +7,43 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/list"
 )
 
-// ticket is a permit of one call, whose attempts count one by one or may be
-// slow. It is used again for other calls.
+// ticket is the guard of one call whose attempts are followed one by one: each
+// of them counts, or may be slow. A ticket is used again for other calls.
 type ticket struct {
-	*permit
-	refused bool // by Begin, and Ended has not been called since
+	*period
+	refused bool // BeforeWork forbade the work, and AfterAttempt has not been called since
 
-	// Guarded by the mutex of the period's slowCalls. The call is there from
-	// Begin to Ended.
-	call       *core.Call
-	start      time.Duration
-	prev, next *ticket
-	slow       bool
-	pinned     bool // the call must not go on
+	// Guarded by the mutex of the period's slowCalls, and zero between attempts.
+	call   *core.Call         // its attempt is at work
+	start  time.Duration      // of the work, since the breaker was made
+	place  list.Elem[*ticket] // among the attempts that are not slow yet
+	late   bool               // the attempt is slow
+	pinned bool               // the call must not go on
 }
 
 var tickets = sync.Pool{New: func() any { return new(ticket) }}
 
-func newTicket(p *permit) *ticket {
+func newTicket(p *period) *ticket {
 	t := tickets.Get().(*ticket)
-	t.permit = p
+	t.period = p
 	return t
 }
 
 // free gives t back. Its attempts are over.
 func (t *ticket) free() {
 	if slow := t.period.slow; slow != nil {
-		slow.end(t, false, false) // there still only if the guard of another stage panicked
+		slow.end(t, false, false) // it has not ended only if the guard of another stage panicked
 	}
 	*t = ticket{}
 	tickets.Put(t)
 }
 
-// Begin forbids what the permit forbids, and watches the attempt.
-func (t *ticket) Begin(call *core.Call) error {
-	err := t.permit.Begin(call)
+// BeforeWork forbids what the period forbids, and watches the attempt.
+func (t *ticket) BeforeWork(call *core.Call) error {
+	err := t.period.BeforeWork(call)
 	t.refused = err != nil
 	if slow := t.period.slow; err == nil && slow != nil {
 		slow.begin(t, call)
@@ -51,17 +51,17 @@ func (t *ticket) Begin(call *core.Call) error {
 	return err
 }
 
-// Ended counts the attempt, if attempts or slow ones count.
-func (t *ticket) Ended(call *core.Call, ran time.Duration, class core.Class) {
+// AfterAttempt counts the attempt, if attempts or slow ones count.
+func (t *ticket) AfterAttempt(call *core.Call, o core.Outcome) {
 	b := t.breaker
-	verdict := b.verdict(class, ran)
+	verdict := b.verdict(&o)
 	if slow := t.period.slow; slow != nil {
-		late := ran >= b.cfg.SlowCallThreshold
-		// Whoever gave up after that long has seen that it is slow; of one given
-		// up earlier nobody knows.
-		told := verdict != core.Neutral || late && class.Code == core.TypeCanceled
-		if slow.end(t, told, late) {
-			b.tooSlow(t.permit, call)
+		late := o.Ran >= b.cfg.SlowCallThreshold
+		// A canceled attempt counts as slow only if it had already passed the
+		// threshold.
+		counts := verdict != core.Neutral || late && o.ErrorType == core.TypeCanceled
+		if slow.end(t, counts, late) {
+			b.tell(b.open(t.period, call, errTooSlow), call, errTooSlow)
 		}
 	}
 	switch {
@@ -70,12 +70,12 @@ func (t *ticket) Ended(call *core.Call, ran time.Duration, class core.Class) {
 		t.refused = false
 		b.rejected.Add(1)
 	default:
-		b.count(t.permit, call, verdict, attemptError(class.Code))
+		b.count(t.period, call, verdict, attemptError(o.ErrorType))
 	}
 }
 
-// attemptError stands for the error of an attempt, of which a guard is told the
-// type alone.
+// attemptError stands for the error of an attempt: a guard is told the type of
+// the error alone.
 type attemptError string
 
 func (e attemptError) Error() string     { return "attempt failed: " + string(e) }

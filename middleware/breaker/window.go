@@ -2,25 +2,22 @@
 
 package breaker
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
-// tally remembers what was good and what was bad of late. now is the time since
-// some beginning, and does not go back by much.
-type tally interface {
+// window counts how many of the newest outcomes are bad. now is the time since a
+// fixed start; it may go back a little.
+type window interface {
 	add(now time.Duration, bad bool)
 	sums(now time.Duration) (all, bad int)
 }
 
-// ring is a tally of the last so many.
+// ring is a window of a fixed number of outcomes.
 type ring struct {
-	bits []uint64 // set where bad
-	size int
-	next int
-	all  int
-	bad  int
+	bits []uint64 // one for each outcome, set where it is bad
+	size int      // of the window
+	next int      // index of the next outcome
+	all  int      // outcomes in the window
+	bad  int      // bad ones of them
 }
 
 func newRing(size int) *ring { return &ring{bits: make([]uint64, (size+63)/64), size: size} }
@@ -45,7 +42,7 @@ func (r *ring) add(_ time.Duration, bad bool) {
 
 func (r *ring) sums(time.Duration) (all, bad int) { return r.all, r.bad }
 
-// without returns how many are bad without the n oldest.
+// without returns how many are bad if the n oldest are left out.
 func (r *ring) without(n int) (bad int) {
 	bad = r.bad
 	at := (r.next - r.all + r.size) % r.size
@@ -58,12 +55,12 @@ func (r *ring) without(n int) (bad int) {
 	return bad
 }
 
-// slices is a tally of the last stretch of time. It forgets in steps.
+// slices is a window of time, which moves in steps.
 type slices struct {
 	step  time.Duration
-	last  int64 // number of the newest slice
-	parts [timeSlices]sum
-	sum
+	last  int64           // number of the newest step
+	parts [timeSlices]sum // of the newest steps, by number modulo timeSlices
+	sum                   // of all parts
 }
 
 type sum struct{ all, bad int }
@@ -87,10 +84,10 @@ func (s *slices) sums(now time.Duration) (all, bad int) {
 	return s.all, s.bad
 }
 
-// advance forgets what is too old.
+// advance drops the steps that are too old.
 func (s *slices) advance(now time.Duration) {
 	newest := int64(now / s.step)
-	// One round empties all of them.
+	// After a long pause one round through the parts is enough.
 	for at := max(s.last+1, newest-timeSlices+1); at <= newest; at++ {
 		part := &s.parts[at%timeSlices]
 		s.all -= part.all
@@ -98,56 +95,4 @@ func (s *slices) advance(now time.Duration) {
 		*part = sum{}
 	}
 	s.last = max(s.last, newest)
-}
-
-// failureWindow judges by the rate of failures. It is safe for concurrent use.
-type failureWindow struct {
-	breaker *Breaker
-	mu      sync.Mutex
-	tally   tally
-}
-
-// newFailureWindow returns nil if the rate does not count.
-func newFailureWindow(b *Breaker) *failureWindow {
-	switch {
-	case b.cfg.FailureRate == 0:
-		return nil
-	case b.cfg.FailureWindowTime > 0:
-		return &failureWindow{breaker: b, tally: &slices{step: b.cfg.FailureWindowTime / timeSlices}}
-	default:
-		return &failureWindow{breaker: b, tally: newRing(b.cfg.FailureWindow)}
-	}
-}
-
-// now reads the clock, if the window is one of time.
-func (w *failureWindow) now() time.Duration {
-	if w.breaker.cfg.FailureWindowTime == 0 {
-		return 0
-	}
-	return w.breaker.now()
-}
-
-// add counts an outcome, and reports whether there are too many failures now.
-func (w *failureWindow) add(failed bool) (tooMany bool) {
-	now := w.now()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.tally.add(now, failed)
-	all, bad := w.tally.sums(now)
-	return all >= w.breaker.cfg.MinimumCalls && float64(bad)/float64(all) >= w.breaker.cfg.FailureRate
-}
-
-// sums returns how many outcomes are in the window, and how many of them are
-// failures.
-func (w *failureWindow) sums() (all, bad int) {
-	now := w.now()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.tally.sums(now)
-}
-
-// clean reports whether no failure is in the window.
-func (w *failureWindow) clean() bool {
-	_, bad := w.sums()
-	return bad == 0
 }

@@ -55,10 +55,10 @@ func TestSlicesRememberTheLastTenSteps(t *testing.T) {
 		for range 2000 {
 			before := now
 			now += time.Duration(random.IntN(longest + 1))
-			late := now - time.Duration(random.IntN(2)) // a clock that was read a little earlier
+			late := now - time.Duration(random.IntN(2)) // the clock may have been read a little earlier
 			o := outcome{max(late, 0), random.IntN(3) == 0}
 			slices.Add(o.at, o.bad)
-			o.at = max(o.at, before) // it counts in the slice that is the newest by then
+			o.at = max(o.at, before) // it counts in the step that is the newest by then
 			seen = append(seen, o)
 			all, bad := 0, 0
 			for _, o := range seen {

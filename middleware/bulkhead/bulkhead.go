@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bulkhead bounds how many operations of one client run at once, so
-// that a slow backend cannot take every goroutine and all the memory of the
-// program with it.
+// Package bulkhead bounds how many operations of one client run at once. A slow
+// backend then cannot take all goroutines and all memory of the program.
 //
-// A caller beyond the bound waits its turn, first come, first served, or is
-// refused at once if enough callers wait already. An operation holds its slot
-// with all its attempts, and gives it back however it ends. One that runs
-// another of the same client within its work holds two.
+// An operation beyond the bound waits for a slot, first come, first served. If
+// enough operations wait already, it is refused at once. An operation keeps its
+// slot for all its attempts, and gives it back however it ends. An operation that
+// runs another one of the same client within its work holds two slots.
 package bulkhead
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -20,22 +19,19 @@ import (
 	"github.com/penstock-go/penstock/internal/list"
 )
 
-// Name is the name of the stage.
-const Name = "bulkhead"
-
 // Bulkhead bounds the operations that run at once. It is safe for concurrent
 // use.
 type Bulkhead struct {
 	cfg Config
 
-	mu       sync.Mutex // guards what follows
+	mu       sync.Mutex // guards all fields below
 	running  int
-	queue    list.List[*waiter] // the callers that wait, in the order of arrival
+	queue    list.List[*waiter] // in the order of arrival
 	admitted uint64
 	rejected uint64
 }
 
-// waiter is a caller that waits for a slot.
+// waiter is an operation that waits for a slot.
 type waiter struct {
 	place    list.Elem[*waiter] // in the queue; guarded by Bulkhead.mu
 	admitted chan struct{}      // closed when the waiter has a slot
@@ -43,40 +39,38 @@ type waiter struct {
 
 // New returns a bulkhead with all its slots free.
 func New(cfg Config) (*Bulkhead, error) {
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.Effective()
 	if err != nil {
 		return nil, err
 	}
 	return &Bulkhead{cfg: cfg}, nil
 }
 
-// Stage returns the stage of this bulkhead.
-func (b *Bulkhead) Stage() core.Stage { return core.Stage{Name: Name, Middleware: b.Middleware} }
-
 // Middleware wraps next with this bulkhead. It is a core.Middleware.
 func (b *Bulkhead) Middleware(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
 		waited, err := b.enter(ctx)
 		if err != nil {
-			call.Event(core.Event{Kind: core.EventReject, Source: b.cfg.Name, Err: err})
-			return err
+			return b.reject(call, err)
 		}
-		defer b.leave() // also if next does not return
-		if waited {
-			// A breaker may have opened meanwhile. A limit of attempts is that of
-			// a probe, and a probe is wanted.
-			if err := call.AllowAttempt(); err != nil && !errors.Is(err, core.ErrAttemptLimit) {
-				err = &ForbiddenError{Name: b.cfg.Name, Err: err}
-				call.Event(core.Event{Kind: core.EventReject, Source: b.cfg.Name, Err: err})
-				return err
+		defer b.leave() // also if next panics or calls Goexit
+		if waited {     // a breaker may have opened meanwhile
+			if err := call.AfterWait(); err != nil {
+				return b.reject(call, fmt.Errorf("after a wait in bulkhead %q: %w", b.cfg.Name, err))
 			}
 		}
 		return next(ctx, call)
 	}
 }
 
-// enter takes a slot, and says whether it had to wait for it, or returns why
-// there is none.
+// reject tells the observer of a refusal, and returns its error.
+func (b *Bulkhead) reject(call *core.Call, err error) error {
+	call.Event(core.Event{Kind: core.EventReject, Name: b.cfg.Name, Err: err})
+	return err
+}
+
+// enter takes a slot, and says whether it had to wait for the slot. The error
+// says why there is none.
 func (b *Bulkhead) enter(ctx context.Context) (waited bool, err error) {
 	b.mu.Lock()
 	if b.running < b.cfg.MaxConcurrent { // then the queue is empty
@@ -96,9 +90,9 @@ func (b *Bulkhead) enter(ctx context.Context) (waited bool, err error) {
 	return true, b.wait(ctx, w)
 }
 
-// wait waits until w is handed a slot.
+// wait waits until w has a slot.
 func (b *Bulkhead) wait(ctx context.Context, w *waiter) error {
-	var timeout <-chan time.Time // never, unless the wait is limited
+	var timeout <-chan time.Time // nil, and so never ready, without MaxWait
 	if b.cfg.MaxWait > 0 {
 		timer := time.NewTimer(b.cfg.MaxWait)
 		defer timer.Stop()
@@ -134,7 +128,7 @@ func (b *Bulkhead) leave() {
 }
 
 // handOver gives a slot to the first waiter. A slot becomes free only while the
-// queue is empty, so no caller overtakes a waiter. The caller holds mu.
+// queue is empty, so no operation overtakes a waiter. The caller holds mu.
 func (b *Bulkhead) handOver() {
 	w := b.queue.First()
 	if w == nil {
@@ -149,9 +143,9 @@ func (b *Bulkhead) handOver() {
 // Stats are the counters of a bulkhead at one moment.
 type Stats struct {
 	Running  int    // operations that hold a slot
-	Waiting  int    // callers that wait for one
-	Admitted uint64 // operations that got one so far
-	Rejected uint64 // operations that did not, refused at once or after a wait
+	Waiting  int    // operations that wait for a slot
+	Admitted uint64 // operations that got a slot so far
+	Rejected uint64 // operations that got no slot, refused at once or after a wait
 }
 
 // Stats returns the counters. It changes nothing.

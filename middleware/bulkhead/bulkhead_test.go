@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/stage/stagetest"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
 )
 
@@ -22,7 +23,7 @@ var op = core.Op{Name: "op", Safety: core.ReadOnly}
 
 type work = func(context.Context, int) (int, error)
 
-// rig is a client whose chain is a bulkhead and what comes further out.
+// rig is a client whose chain is a bulkhead.
 type rig struct {
 	bulkhead *bulkhead.Bulkhead
 	client   *core.Client[int]
@@ -30,7 +31,7 @@ type rig struct {
 	source   coretest.Source[int]
 }
 
-func newRig(t testing.TB, cfg bulkhead.Config, outer ...core.Middleware) *rig {
+func newRig(t testing.TB, cfg bulkhead.Config) *rig {
 	t.Helper()
 	r := new(rig)
 	var err error
@@ -38,7 +39,7 @@ func newRig(t testing.TB, cfg bulkhead.Config, outer ...core.Middleware) *rig {
 		t.Fatal(err)
 	}
 	r.client, err = core.NewClient(core.ClientConfig[int]{
-		Source: &r.source, Middleware: core.Chain(core.Chain(outer...), r.bulkhead.Middleware), Observer: &r.recorder,
+		Source: &r.source, Middleware: r.bulkhead.Middleware, Observer: &r.recorder,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +116,7 @@ func TestBeyondTheQueueARefusalIsImmediateAndTyped(t *testing.T) {
 		}
 		began := time.Now()
 		err := r.do(t.Context(), nothing)
-		if !errors.Is(err, bulkhead.ErrFull) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != core.TypeBulkheadFull {
+		if !errors.Is(err, bulkhead.ErrFull) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != "bulkhead_full" {
 			t.Errorf("Do = %v (%s), want ErrFull", err, core.ErrorType(err))
 		}
 		if full, ok := errors.AsType[*bulkhead.FullError](err); !ok || full.Name != "docs" || full.Limit != 1 || full.Waited != 0 {
@@ -125,7 +126,7 @@ func TestBeyondTheQueueARefusalIsImmediateAndTyped(t *testing.T) {
 			t.Errorf("refused after %v, want at once", time.Since(began))
 		}
 		events := r.recorder.Events(core.EventReject)
-		if len(events) != 1 || events[0].Source != "docs" || !errors.Is(events[0].Err, bulkhead.ErrFull) {
+		if len(events) != 1 || events[0].Name != "docs" || !errors.Is(events[0].Err, bulkhead.ErrFull) {
 			t.Errorf("events %+v, want one refusal", events)
 		}
 		r.check(t, bulkhead.Stats{Running: 1, Waiting: 1, Admitted: 1, Rejected: 1})
@@ -160,7 +161,7 @@ func TestAWaitEndsWithTheCallersContext(t *testing.T) {
 		late, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := r.do(late, nothing)
-		if !errors.Is(err, bulkhead.ErrFull) || !errors.Is(err, context.DeadlineExceeded) || core.ErrorType(err) != core.TypeBulkheadFull {
+		if !errors.Is(err, bulkhead.ErrFull) || !errors.Is(err, context.DeadlineExceeded) || core.ErrorType(err) != "bulkhead_full" {
 			t.Errorf("Do = %v (%s), want ErrFull and the deadline", err, core.ErrorType(err))
 		}
 		if err := r.do(late, nothing); !errors.Is(err, context.DeadlineExceeded) {
@@ -179,8 +180,8 @@ func TestAWaitEndsWithTheCallersContext(t *testing.T) {
 	})
 }
 
-// Whoever gives up in the middle of the queue leaves the others their order.
-func TestTheQueueClosesUpBehindThoseWhoGiveUp(t *testing.T) {
+// An operation that gives up leaves the others their order.
+func TestTheQueueClosesUpBehindAnOperationThatGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for gone := range 3 {
 			r := newRig(t, bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 3})
@@ -229,24 +230,9 @@ func TestAnEndWithoutAReturnGivesTheSlotBack(t *testing.T) {
 	r.check(t, bulkhead.Stats{Admitted: 4})
 }
 
-// verdict is a stage that notes how the outcome counts.
-func verdict(v *core.Verdict) core.Middleware {
-	return func(next core.Handler) core.Handler {
-		return func(ctx context.Context, call *core.Call) error {
-			mark := call.Mark()
-			err := next(ctx, call)
-			if err != nil {
-				*v = call.Outcome(mark, err).Verdict
-			}
-			return err
-		}
-	}
-}
-
 func TestARefusalSaysNothingAboutTheBackend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var v core.Verdict
-		r := newRig(t, bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1}, verdict(&v))
+		r := newRig(t, bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1})
 		release := make(chan struct{})
 		go func() {
 			_ = r.do(t.Context(), func(context.Context, int) (int, error) { <-release; return 0, nil })
@@ -254,67 +240,26 @@ func TestARefusalSaysNothingAboutTheBackend(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.do(ctx, nothing); err == nil || v != core.Neutral {
-			t.Errorf("Do = %v, which counts as %v, want neutral", err, v)
+		err := r.do(ctx, nothing)
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Outcome.Verdict != core.Neutral {
+			t.Errorf("Do = %v, want a neutral outcome", err)
 		}
 		close(release)
 	})
 }
 
-// door is a guard that forbids attempts after a time; limit is what the stage
-// that attaches it limits attempts to.
-type door struct {
-	shuts time.Time
-	limit int
-}
-
-func (d *door) Allow(*core.Call) error {
-	if time.Now().After(d.shuts) {
-		return errShut
-	}
-	return nil
-}
-
-func (*door) Begin(*core.Call) error                      { return nil }
-func (*door) Ended(*core.Call, time.Duration, core.Class) {}
-
-func (d *door) stage(next core.Handler) core.Handler {
-	return func(ctx context.Context, call *core.Call) error {
-		call.Attach(d)
-		if d.limit > 0 {
-			call.LimitAttempts(d.limit)
-		}
-		return next(ctx, call)
-	}
-}
-
-var errShut = core.Sentinel("shut", core.TypeCircuitOpen)
-
 func TestAStageFurtherOutIsAskedAgainAfterAWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, row := range []struct {
-			limit int
-			want  error
-		}{{0, errShut}, {1, nil}} { // a probe has a limit, and passes
-			d := &door{limit: row.limit, shuts: time.Now().Add(time.Second / 2)}
-			var v core.Verdict
-			r := newRig(t, bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1}, verdict(&v), d.stage)
-			go func() { _ = r.do(t.Context(), sleep(time.Second)) }()
-			synctest.Wait()
-			loans := r.source.Loans()
-			err := r.do(t.Context(), nothing)
-			if !errors.Is(err, row.want) || (row.want == nil) != (err == nil) {
-				t.Errorf("Do = %v, want %v", err, row.want)
-			}
-			if err != nil && (!errors.Is(err, core.ErrRejected) || core.ErrorType(err) != core.TypeCircuitOpen || v != core.Neutral || r.source.Loans() != loans) {
-				t.Errorf("Do = %v (%s, %v, %d loans), want a refusal before the backend", err, core.ErrorType(err), v, r.source.Loans()-loans)
-			}
-			r.check(t, bulkhead.Stats{Admitted: 2})
-			// Without a wait nobody is asked.
-			if err := r.do(t.Context(), nothing); err != nil {
-				t.Errorf("Do = %v without a wait", err)
-			}
+	stagetest.AsksAgain(t, func(t *testing.T) core.Middleware {
+		b, err := bulkhead.New(bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1})
+		if err != nil {
+			t.Fatal(err)
 		}
+		t.Cleanup(func() {
+			if got, want := b.Stats(), (bulkhead.Stats{Admitted: 3}); got != want {
+				t.Errorf("Stats = %+v, want %+v: also what another stage refuses gets a slot", got, want)
+			}
+		})
+		return b.Middleware
 	})
 }
 
@@ -364,11 +309,11 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{bulkhead.Config{}, []string{"MaxConcurrent is 0, want at least 1"}},
 		{bulkhead.Config{MaxConcurrent: -1, MaxWaiting: -2, MaxWait: -3},
 			[]string{"MaxConcurrent is -1", "MaxWaiting is negative: -2", "MaxWait is negative: -3ns"}},
-		{bulkhead.Config{MaxConcurrent: 1, MaxWait: time.Second}, []string{"MaxWait is 1s, but MaxWaiting lets nobody wait"}},
+		{bulkhead.Config{MaxConcurrent: 1, MaxWait: time.Second}, []string{"MaxWait is 1s, but MaxWaiting lets no operation wait"}},
 	} {
 		b, err := bulkhead.New(row.cfg)
-		if err == nil || b != nil {
-			t.Errorf("New(%+v) = %v, want an error", row.cfg, err)
+		if _, same := row.cfg.Effective(); err == nil || b != nil || same == nil || same.Error() != err.Error() {
+			t.Errorf("New(%+v) = %v, Effective = %v; want the same error", row.cfg, err, same)
 			continue
 		}
 		for _, want := range append(row.want, "bulkhead: ") {

@@ -1,16 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package chaos makes attempts slow, fail, hang or panic, so that people can
-// see in their own tests what their program does when the backend does.
-//
-// It belongs innermost. An injected error, hang or panic takes the place of the
-// attempt: the function of the operation is not called and no connection is
-// asked for, but all stages further out see what they would see of a real one.
-// Latency alone is spent on the connection, before the function is called.
-//
-// Which attempts are struck depends on the seed and on their number, not on the
-// clock or on chance: the n-th attempt that a fault may strike is always struck
-// or always spared. A chaos that is off costs one atomic load.
 package chaos
 
 import (
@@ -24,46 +13,43 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// Name is the name of the stage.
-const Name = "chaos"
-
-// ErrInjected is matched by every error that a fault injects, beside the
-// fault's own.
-var ErrInjected = core.Sentinel("injected by chaos", "")
-
-// Chaos injects faults. It is safe for concurrent use, and can be switched at
-// run time.
+// Chaos injects faults. It is safe for concurrent use, and can be switched on and
+// off at run time.
 type Chaos struct {
 	seed    uint64
-	running atomic.Pointer[show] // nil while off
+	running atomic.Pointer[show] // nil while off; written under mu
 
 	mu   sync.Mutex
-	next *show // for On to run; guarded by mu, as is the writing of running
+	next *show // what On switches on; guarded by mu
 }
 
-// show is a run of some faults.
+// show is one run of some faults, from the moment they are switched on.
 type show struct {
 	faults  []Fault
-	errs    []error         // what each fault fails with
-	offered []atomic.Uint64 // attempts that each might have struck
-	struck  []atomic.Uint64
+	errs    []error         // the injected error of each fault
+	offered []atomic.Uint64 // how many attempts each fault might have struck
+	struck  []atomic.Uint64 // how many attempts each fault has struck
 	began   time.Time
 }
 
-// New returns a chaos that is on if it has faults, unless cfg.Off.
+// New returns a chaos. It is on if it has faults and cfg.StartOff is not set.
 func New(cfg Config) (*Chaos, error) {
+	cfg, err := cfg.Effective()
+	if err != nil {
+		return nil, err
+	}
 	c := &Chaos{seed: cfg.Seed}
 	if err := c.Set(cfg.Faults...); err != nil {
 		return nil, err
 	}
-	if cfg.Off {
+	if cfg.StartOff {
 		c.Off()
 	}
 	return c, nil
 }
 
-// Set replaces the faults by others and switches on. Without any it switches
-// off. If one of them is refused, nothing changes.
+// Set replaces the faults and switches on. Without faults it switches off. If one
+// of the faults is refused, nothing changes.
 func (c *Chaos) Set(faults ...Fault) error {
 	if err := check(faults); err != nil {
 		return err
@@ -75,7 +61,7 @@ func (c *Chaos) Set(faults ...Fault) error {
 	return nil
 }
 
-// On switches on. Schedules, counters and the sequence of strikes begin anew.
+// On switches on. Schedules, counters and the choice of attempts begin anew.
 func (c *Chaos) On() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,14 +69,14 @@ func (c *Chaos) On() {
 	c.start()
 }
 
-// Off switches off. Hangs and waits under way are not ended.
+// Off switches off. Attempts that hang or wait already go on doing so.
 func (c *Chaos) Off() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.running.Store(nil)
 }
 
-// start runs what is next. The caller holds mu.
+// start switches next on, if it has faults. The caller holds mu.
 func (c *Chaos) start() {
 	if len(c.next.faults) == 0 {
 		c.running.Store(nil)
@@ -110,13 +96,13 @@ func newShow(faults []Fault) *show {
 	return s
 }
 
-// Stats say what a chaos does.
+// Stats are the counters of a chaos at one moment.
 type Stats struct {
 	On     bool
-	Struck []uint64 // attempts struck by each fault, in their order, since On or Set
+	Struck []uint64 // attempts that each fault has struck since On or Set, in the order of the faults
 }
 
-// Stats returns what c has done. It changes nothing.
+// Stats returns the counters. It changes nothing.
 func (c *Chaos) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,9 +112,6 @@ func (c *Chaos) Stats() Stats {
 	}
 	return s
 }
-
-// Stage returns the stage of this chaos.
-func (c *Chaos) Stage() core.Stage { return core.Stage{Name: Name, Middleware: c.Middleware} }
 
 // Middleware wraps next with this chaos. It is a core.Middleware.
 func (c *Chaos) Middleware(next core.Handler) core.Handler {
@@ -144,8 +127,8 @@ func (c *Chaos) Middleware(next core.Handler) core.Handler {
 		f := &s.faults[i]
 		if f.late() {
 			d := &delay{ctx: ctx, latency: f.Latency}
-			defer func() { d.over = true }()
 			call.Attach(d)
+			defer call.Detach(d)
 			return next(ctx, call)
 		}
 		return call.Simulate(ctx, func(ctx context.Context) error {
@@ -172,8 +155,8 @@ func (s *show) strike(seed uint64, op string) int {
 		if since < f.From || (f.Until > 0 && since >= f.Until) || (len(f.Ops) > 0 && !slices.Contains(f.Ops, op)) {
 			continue
 		}
-		// A source of its own for each attempt, so that attempts at the same
-		// time draw the same, whichever is first.
+		// The number of the attempt seeds a source of its own, so the n-th attempt
+		// draws the same number in every run.
 		var source rand.PCG
 		source.Seed(seed, uint64(i)<<48|s.offered[i].Add(1))
 		if draw := float64(source.Uint64()>>11) / (1 << 53); draw < f.Share {
@@ -184,28 +167,21 @@ func (s *show) strike(seed uint64, op string) int {
 	return -1
 }
 
-// delay spends the latency of one attempt when that has its connection.
+// delay is a guard that spends the latency of one attempt on its connection.
 type delay struct {
-	ctx     context.Context
+	core.NopGuard
+	ctx     context.Context // of the attempt
 	latency time.Duration
-	over    bool
 }
 
-// Allow allows everything.
-func (d *delay) Allow(*core.Call) error { return nil }
-
-// Begin waits.
-func (d *delay) Begin(*core.Call) error {
-	if !d.over {
-		pause(d.ctx, d.latency)
-	}
+// BeforeWork waits. Other guards must not block: this one stands for a slow
+// backend.
+func (d *delay) BeforeWork(*core.Call) error {
+	pause(d.ctx, d.latency)
 	return nil
 }
 
-// Ended does nothing.
-func (d *delay) Ended(*core.Call, time.Duration, core.Class) {}
-
-// pause waits until d is over or ctx ends.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	if d == 0 {
 		return

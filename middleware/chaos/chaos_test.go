@@ -25,28 +25,28 @@ var (
 
 func classify(err error) core.Class {
 	if errors.Is(err, errStatement) {
-		return core.Class{Verdict: core.Success}
+		return core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}
 	}
-	return core.Classify(err)
+	return core.Class{}
 }
 
 // rig is a client whose chain is a chaos, and what a stage further out sees.
 type rig struct {
+	core.NopGuard
 	chaos  *chaos.Chaos
 	client *core.Client[int]
 	source coretest.Source[int]
 	calls  int // of the operation's function
 
-	class        core.Class
+	outcome      core.Outcome
 	began, ended int
 	ran          time.Duration
 }
 
-func (r *rig) Allow(*core.Call) error { return nil }
-func (r *rig) Begin(*core.Call) error { r.began++; return nil }
-func (r *rig) Ended(_ *core.Call, ran time.Duration, _ core.Class) {
+func (r *rig) BeforeWork(*core.Call) error { r.began++; return nil }
+func (r *rig) AfterAttempt(_ *core.Call, o core.Outcome) {
 	r.ended++
-	r.ran = ran
+	r.ran = o.Ran
 }
 
 func newRig(t testing.TB, cfg chaos.Config) *rig {
@@ -59,15 +59,16 @@ func newRig(t testing.TB, cfg chaos.Config) *rig {
 	watch := func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
 			call.Attach(r)
+			call.Measure()
 			mark := call.Mark()
 			err := core.ErrPanic
-			defer func() { r.class = call.Outcome(mark, err) }()
+			defer func() { r.outcome = call.Since(mark, err) }()
 			err = next(ctx, call)
 			return err
 		}
 	}
 	r.client, err = core.NewClient(core.ClientConfig[int]{
-		Source: &r.source, Middleware: core.Chain(watch, r.chaos.Middleware), Classifier: classify,
+		Source: &r.source, Middleware: core.Compose(watch, r.chaos.Middleware), Classifier: classify,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -89,21 +90,21 @@ func TestAnInjectedErrorIsSeenLikeARealOne(t *testing.T) {
 			err  error
 			want core.Class
 		}{
-			{errDown, core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Conn: core.Suspect, Code: "UNAVAILABLE"}},
-			{errStatement, core.Class{Verdict: core.Success, Code: core.TypeOther}},
-			{core.ErrRejected, core.Class{Verdict: core.Neutral, Code: core.TypeOther}},
+			{errDown, core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect, ErrorType: "UNAVAILABLE"}},
+			{errStatement, core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}},
+			{core.ErrRejected, core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}},
 		} {
 			r := newRig(t, chaos.Config{Faults: []chaos.Fault{{Share: 1, Err: row.err, Latency: time.Second}}})
 			err := r.do(t.Context(), "op")
 			if !errors.Is(err, row.err) || !errors.Is(err, chaos.ErrInjected) {
 				t.Errorf("Do = %v, want %v, injected", err, row.err)
 			}
-			if r.class != row.want {
-				t.Errorf("%v counts as %+v, want %+v", row.err, r.class, row.want)
+			if r.outcome.Class != row.want {
+				t.Errorf("%v counts as %+v, want %+v", row.err, r.outcome.Class, row.want)
 			}
-			if r.calls != 0 || r.source.Loans() != 0 || r.began != 1 || r.ended != 1 || r.ran != time.Second {
-				t.Errorf("%d calls, %d loans, guards told %d/%d times that it ran %v; want 0, 0, 1/1, 1s",
-					r.calls, r.source.Loans(), r.began, r.ended, r.ran)
+			if r.calls != 0 || r.source.Leases() != 0 || r.began != 1 || r.ended != 1 || r.ran != time.Second {
+				t.Errorf("%d calls, %d leases, guards told %d/%d times that it ran %v; want 0, 0, 1/1, 1s",
+					r.calls, r.source.Leases(), r.began, r.ended, r.ran)
 			}
 		}
 	})
@@ -117,8 +118,8 @@ func TestLatencyIsSpentOnTheConnection(t *testing.T) {
 			if err := r.do(t.Context(), "op"); err != nil {
 				t.Errorf("Do = %v", err)
 			}
-			if time.Since(began) != time.Second || r.ran != time.Second || r.calls != n || r.source.Loans() != n {
-				t.Errorf("took %v, ran %v, %d calls, %d loans; want 1s, 1s, %d, %[5]d", time.Since(began), r.ran, r.calls, r.source.Loans(), n)
+			if time.Since(began) != time.Second || r.ran != time.Second || r.calls != n || r.source.Leases() != n {
+				t.Errorf("took %v, ran %v, %d calls, %d leases; want 1s, 1s, %d, %[5]d", time.Since(began), r.ran, r.calls, r.source.Leases(), n)
 			}
 		}
 		// A deadline cuts it short, and is judged as one of a slow backend.
@@ -127,8 +128,8 @@ func TestLatencyIsSpentOnTheConnection(t *testing.T) {
 		if err := r.do(ctx, "op"); !errors.Is(err, context.DeadlineExceeded) || r.ran != 300*time.Millisecond {
 			t.Errorf("Do = %v after %v, want the deadline", err, r.ran)
 		}
-		if !r.class.OutOfTime || r.class.Verdict != core.Failure || r.source.Out() != 0 {
-			t.Errorf("counts as %+v, %d loans out", r.class, r.source.Out())
+		if !r.outcome.OutOfTime || r.outcome.Verdict != core.Failure || r.source.Out() != 0 {
+			t.Errorf("counts as %+v, %d leases out", r.outcome, r.source.Out())
 		}
 	})
 }
@@ -154,7 +155,7 @@ func TestEachAttemptHasItsOwnLatency(t *testing.T) {
 			t.Fatal(err)
 		}
 		client, err := core.NewClient(core.ClientConfig[int]{
-			Source: &coretest.Source[int]{}, Middleware: core.Chain(repeat(3), c.Middleware),
+			Source: &coretest.Source[int]{}, Middleware: core.Compose(repeat(3), c.Middleware),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -175,32 +176,32 @@ func TestAHangLastsUntilTheContextEnds(t *testing.T) {
 		if err := r.do(ctx, "op"); !errors.Is(err, context.DeadlineExceeded) || r.ran != time.Minute {
 			t.Errorf("Do = %v after %v, want the deadline", err, r.ran)
 		}
-		if !r.class.OutOfTime || r.class.Verdict != core.Failure || r.calls != 0 {
-			t.Errorf("counts as %+v, %d calls; want a failure out of time, none", r.class, r.calls)
+		if !r.outcome.OutOfTime || r.outcome.Verdict != core.Failure || r.calls != 0 {
+			t.Errorf("counts as %+v, %d calls; want a failure out of time, none", r.outcome, r.calls)
 		}
 		ctx, cancel = context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		if err := r.do(ctx, "op"); !errors.Is(err, context.Canceled) || r.class.Verdict != core.Neutral {
-			t.Errorf("Do = %v, which counts as %v, want the caller's cancel, neutral", err, r.class)
+		if err := r.do(ctx, "op"); !errors.Is(err, context.Canceled) || r.outcome.Verdict != core.Neutral {
+			t.Errorf("Do = %v, which counts as %v, want the caller's cancel, neutral", err, r.outcome)
 		}
 		// As a timeout stage does it.
-		limit := &core.TimeoutError{Scope: core.ScopeAttempt, Limit: time.Second}
+		limit := &core.TimeoutError{Limit: time.Second}
 		stage := func(next core.Handler) core.Handler {
 			return func(ctx context.Context, call *core.Call) error {
 				ctx, cancel := context.WithTimeoutCause(ctx, limit.Limit, limit)
 				defer cancel()
 				err := next(ctx, call)
-				r.class = call.Outcome(core.Mark{}, err)
+				r.outcome = call.Since(core.Mark{}, err)
 				return err
 			}
 		}
-		client, err := core.NewClient(core.ClientConfig[int]{Source: &r.source, Middleware: core.Chain(stage, r.chaos.Middleware)})
+		client, err := core.NewClient(core.ClientConfig[int]{Source: &r.source, Middleware: core.Compose(stage, r.chaos.Middleware)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = core.Do(t.Context(), client, core.Op{Name: "op"}, func(context.Context, int) (int, error) { return 0, nil })
-		if !errors.Is(err, core.ErrTimeout) || r.class.Verdict != core.Failure || !r.class.Retryable {
-			t.Errorf("Do = %v, which counts as %+v, want the timeout of an attempt", err, r.class)
+		if !errors.Is(err, core.ErrTimeout) || r.outcome.Verdict != core.Failure || !r.outcome.Retry.Allows(core.Idempotent) {
+			t.Errorf("Do = %v, which counts as %+v, want the timeout of an attempt", err, r.outcome)
 		}
 	})
 }
@@ -208,8 +209,8 @@ func TestAHangLastsUntilTheContextEnds(t *testing.T) {
 func TestAPanicGoesToTheCaller(t *testing.T) {
 	r := newRig(t, chaos.Config{Faults: []chaos.Fault{{Share: 1, Panic: "boom"}}})
 	defer func() {
-		if v := recover(); v != "boom" || r.class.Code != core.TypePanic || r.class.Verdict != core.Failure || r.began != 1 || r.ended != 1 {
-			t.Errorf("recovered %v, which counts as %+v and the guards heard of %d/%d times", v, r.class, r.began, r.ended)
+		if v := recover(); v != "boom" || r.outcome.ErrorType != "panic" || r.outcome.Verdict != core.Failure || r.began != 1 || r.ended != 1 {
+			t.Errorf("recovered %v, which counts as %+v and the guards heard of %d/%d times", v, r.outcome, r.began, r.ended)
 		}
 	}()
 	_ = r.do(t.Context(), "op")
@@ -312,7 +313,7 @@ func TestConcurrentAttemptsAreStruckInTheSameShare(t *testing.T) {
 
 func TestItIsSwitchedAtRunTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, chaos.Config{Off: true, Faults: []chaos.Fault{{Share: 1, Until: time.Second, Err: errDown}}})
+		r := newRig(t, chaos.Config{StartOff: true, Faults: []chaos.Fault{{Share: 1, Until: time.Second, Err: errDown}}})
 		check := func(want error, on bool) {
 			t.Helper()
 			if err := r.do(t.Context(), "op"); !errors.Is(err, want) || (want == nil && err != nil) {
@@ -348,7 +349,7 @@ func TestItIsSwitchedAtRunTime(t *testing.T) {
 }
 
 func TestBadFaultsAreRefusedAllAtOnce(t *testing.T) {
-	_, err := chaos.New(chaos.Config{Faults: []chaos.Fault{
+	cfg := chaos.Config{Faults: []chaos.Fault{
 		{Err: errDown},
 		{Share: -0.1, Err: errDown},
 		{Share: 1.1, Err: errDown},
@@ -358,9 +359,10 @@ func TestBadFaultsAreRefusedAllAtOnce(t *testing.T) {
 		{Share: 1, Hang: true, Latency: 1},
 		{Share: 1, Err: errDown, From: -1, Until: -2, Latency: -3, Ops: []string{""}},
 		{Share: 1, Err: errDown, From: 2, Until: 1},
-	}})
-	if err == nil {
-		t.Fatal("New accepted them")
+	}}
+	_, err := chaos.New(cfg)
+	if _, same := cfg.Effective(); err == nil || same == nil || same.Error() != err.Error() {
+		t.Fatalf("New = %v, Effective = %v; want the same error", err, same)
 	}
 	for _, want := range []string{
 		"chaos: bad configuration",
@@ -377,7 +379,7 @@ func TestBadFaultsAreRefusedAllAtOnce(t *testing.T) {
 
 func TestTheStageCostsNoAllocationUnlessItStrikes(t *testing.T) {
 	for name, cfg := range map[string]chaos.Config{
-		"off":                   {Off: true, Faults: []chaos.Fault{{Share: 1, Err: errDown}}},
+		"off":                   {StartOff: true, Faults: []chaos.Fault{{Share: 1, Err: errDown}}},
 		"another operation's":   {Faults: []chaos.Fault{{Share: 1, Ops: []string{"Insert"}, Err: errDown}}},
 		"drawn but hardly ever": {Faults: []chaos.Fault{{Share: 1e-15, Err: errDown}}},
 	} {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,12 +20,36 @@ var (
 	op           = core.Op{Name: "Search", Safety: core.ReadOnly}
 	errDown      = core.Sentinel("down", "UNAVAILABLE", core.ErrUnavailable)
 	errStatement = core.Sentinel("bad statement", "1100")
+	errBusy      = core.Sentinel("busy", core.TypeRateLimited)
+	errNotReady  = core.Sentinel("not ready", "201")
+	errPassword  = core.Sentinel("bad password", core.TypeUnauthenticated, core.ErrConnection)
+	errRefused   = core.Sentinel("full", "bulkhead_full", core.ErrRejected)
 	errUnknown   = errors.New("unknown")
 )
 
+func classify(err error) core.Class {
+	switch {
+	case errors.Is(err, errStatement):
+		return core.Answered("")
+	case errors.Is(err, errBusy):
+		return core.Busy("", time.Second)
+	case errors.Is(err, errNotReady):
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep}
+	case errors.Is(err, errPassword):
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryNever}
+	default:
+		return core.Class{}
+	}
+}
+
 func newClient(t testing.TB, stages ...core.Middleware) *core.Client[int] {
 	t.Helper()
-	client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: core.Chain(stages...)})
+	return clientOf(t, &coretest.Source[int]{}, stages...)
+}
+
+func clientOf(t testing.TB, source core.Source[int], stages ...core.Middleware) *core.Client[int] {
+	t.Helper()
+	client, err := core.NewClient(core.ClientConfig[int]{Source: source, Middleware: core.Compose(stages...), Classifier: classify})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,55 +167,162 @@ func TestAPanicIsNotCovered(t *testing.T) {
 	_, _ = fallback.Do(t.Context(), newClient(t), op, func(context.Context, int) (string, error) { panic("boom") }, s.instead)
 }
 
-// attempts is an error like that of retry: the operation counts by Err, and
-// errors.Is finds the others too.
-type attempts struct {
-	err error
-	all []error
-}
-
-func (e *attempts) Error() string     { return "several attempts" }
-func (e *attempts) ErrorType() string { return core.ErrorType(e.err) }
-func (e *attempts) Unwrap() []error   { return append([]error{e.err}, e.all...) }
-
 // odd is an error that cannot be compared.
 type odd struct{ _ []string }
 
 func (odd) Error() string { return "odd" }
 
+// returning is a stage that answers in place of all that stands further in.
+func returning(err error) core.Middleware {
+	return func(core.Handler) core.Handler { return func(context.Context, *core.Call) error { return err } }
+}
+
+// waiting is a stage that holds every operation up until its context ends.
+func waiting(core.Handler) core.Handler {
+	return func(ctx context.Context, _ *core.Call) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+}
+
+// refusing is a stage that refuses the n-th attempt.
+func refusing(n int) core.Middleware {
+	return func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			if call.Attempt() == n {
+				return errRefused
+			}
+			return next(ctx, call)
+		}
+	}
+}
+
+// limited is a stage that ends the attempt after a time.
+func limited(d time.Duration) core.Middleware {
+	limit := &core.TimeoutError{Limit: d}
+	return func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			ctx, cancel := context.WithTimeoutCause(ctx, d, limit)
+			defer cancel()
+			return next(ctx, call)
+		}
+	}
+}
+
+// repeated is a stage that makes so many attempts, and returns the errors of all,
+// the last one first, as retry does.
+func repeated(attempts int) core.Middleware {
+	return func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			all := []error{next(ctx, call)}
+			for range attempts - 1 {
+				call.NextAttempt()
+				all = append(all, next(ctx, call))
+			}
+			slices.Reverse(all)
+			return errors.Join(all...)
+		}
+	}
+}
+
 func TestAcceptTellsABackendThatCannotBeHad(t *testing.T) {
-	typed := func(errorType string) error { return core.Sentinel("typed", errorType) }
+	canceled := func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(ctx)
+		time.AfterFunc(time.Second, cancel)
+		return ctx, cancel
+	}
+	late := func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(ctx, time.Second)
+	}
+	for _, row := range []struct {
+		name    string
+		stages  []core.Middleware
+		acquire error   // of the source
+		results []error // of the attempts, in turn; none hang
+		end     func(context.Context) (context.Context, context.CancelFunc)
+		want    bool
+	}{
+		{name: "a failure", results: []error{errDown}, want: true},
+		{name: "a failure of another family", results: []error{fmt.Errorf("%w: %w", errUnknown, core.ErrUnavailable)}, want: true},
+		{name: "an error that the classifier does not know", results: []error{errUnknown}, want: true},
+		{name: "an error that cannot be compared", results: []error{odd{}}, want: true},
+		{name: "a failure that a stage reports", stages: []core.Middleware{returning(errDown)}, want: true},
+		{name: "busy", results: []error{errBusy}, want: true},
+		{name: "not ready", results: []error{errNotReady}, want: true},
+		{name: "a dial that failed", acquire: fmt.Errorf("dial: %w", core.ErrConnection), want: true},
+		{name: "no connection in time", acquire: coretest.Exhausted{}, want: true},
+		{name: "no connection before the deadline", acquire: coretest.Exhausted{Cause: context.DeadlineExceeded}, want: true},
+		{name: "refused by a stage", stages: []core.Middleware{returning(errRefused)}, want: true},
+		{name: "a refusal of a nested operation", results: []error{errRefused}, want: true},
+		{name: "an open breaker", stages: []core.Middleware{returning(core.Sentinel("open", "circuit_open", core.ErrRejected, core.ErrUnavailable))}, want: true},
+		{name: "the attempt's timeout", stages: []core.Middleware{limited(time.Second)}, want: true},
+		{name: "the operation's deadline", end: late, want: true},
+		{name: "the operation's deadline in a stage", stages: []core.Middleware{waiting}, end: late, want: true},
+		{name: "a refusal because of the deadline", stages: []core.Middleware{returning(errors.Join(errRefused, context.DeadlineExceeded))}, want: true},
+		{name: "a failure in the end", stages: []core.Middleware{repeated(3)}, results: []error{errStatement, errDown, errDown}, want: true},
+		{name: "a failure, then a refusal", stages: []core.Middleware{repeated(2), refusing(2)}, results: []error{errDown}, want: true},
+
+		{name: "an answer", results: []error{errStatement}},
+		{name: "an answer in the end", stages: []core.Middleware{repeated(3)}, results: []error{errDown, errDown, errStatement}},
+		{name: "the caller's cancel", end: canceled},
+		{name: "the caller's cancel in a stage", stages: []core.Middleware{returning(core.Sentinel("gave up", core.TypeCanceled, core.ErrRejected, context.Canceled))}},
+		{name: "bad credentials", results: []error{errPassword}},
+		{name: "bad credentials of the source", acquire: errPassword},
+		{name: "a panic of a nested operation", results: []error{fmt.Errorf("nested: %w", core.ErrPanic)}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := &coretest.Source[int]{OnAcquire: func(context.Context) error { return row.acquire }}
+				ctx := t.Context()
+				if row.end != nil {
+					var cancel context.CancelFunc
+					ctx, cancel = row.end(ctx)
+					defer cancel()
+				}
+				attempt := 0
+				_, err := core.Do(ctx, clientOf(t, source, row.stages...), op, func(ctx context.Context, _ int) (int, error) {
+					if attempt++; row.results == nil {
+						<-ctx.Done()
+						return 0, ctx.Err()
+					}
+					return 0, row.results[attempt-1]
+				})
+				if got := fallback.Accept(err); got != row.want {
+					t.Errorf("Accept(%v) = %v, want %v", err, got, row.want)
+				}
+				if got := fallback.Accept(fmt.Errorf("search: %w", err)); got != row.want {
+					t.Errorf("Accept of the same error, wrapped, = %v, want %v", got, row.want)
+				}
+			})
+		})
+	}
+}
+
+// The same error of the backend means the same, whatever ended the retries.
+func TestAcceptDoesNotDependOnWhyTheRetriesStopped(t *testing.T) {
+	forbid := func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			err := next(ctx, call)
+			return fmt.Errorf("%w (no further attempt: %w)", err, errRefused)
+		}
+	}
 	for _, row := range []struct {
 		err  error
 		want bool
-	}{
-		{errDown, true},
-		{fmt.Errorf("dial: %w", core.ErrConnection), true},
-		{fmt.Errorf("%w: %w", errUnknown, core.ErrUnavailable), true},
-		{core.Sentinel("full", "", core.ErrRejected), true},
-		{core.Sentinel("open", core.TypeCircuitOpen, core.ErrRejected, core.ErrUnavailable), true},
-		{core.Sentinel("last of the families", "CODE", core.ErrTimeout, core.ErrUnavailable), true},
-		{&core.TimeoutError{Limit: time.Second}, true},
-		{&core.InterruptedError{Cause: context.DeadlineExceeded, Err: errUnknown}, true},
-		{typed(core.TypeRateLimited), true}, {typed(core.TypePoolTimeout), true}, {typed(core.TypeConnect), true},
-		{&attempts{errDown, []error{errDown, errStatement}}, true},
-
-		{errStatement, false},
-		{errUnknown, false},
-		{odd{}, false},
-		{fmt.Errorf("%w", odd{}), false},
-		{context.Canceled, false},
-		{&core.InterruptedError{Cause: context.Canceled, Err: errDown}, false},
-		{core.Sentinel("bad password", core.TypeUnauthenticated, core.ErrConnection), false},
-		{core.ErrPanic, false},
-		// An earlier attempt met an outage, the last one a bad statement.
-		{&attempts{errStatement, []error{errStatement, errDown}}, false},
-		{&attempts{errUnknown, []error{errUnknown, errDown}}, false},
-	} {
-		for _, err := range []error{row.err, &core.Error{Op: "Search", Err: row.err}} {
+	}{{errDown, true}, {errUnknown, true}, {errStatement, false}, {errPassword, false}} {
+		for name, stages := range map[string][]core.Middleware{"no retries": nil, "the last attempt": {repeated(2)}, "a guard": {forbid}} {
+			_, err := core.Do(t.Context(), newClient(t, stages...), op, failing(row.err))
 			if got := fallback.Accept(err); got != row.want {
-				t.Errorf("Accept(%v) = %v, want %v", err, got, row.want)
+				t.Errorf("%s: Accept(%v) = %v, want %v", name, err, got, row.want)
 			}
+		}
+	}
+}
+
+func TestAcceptTakesErrorsOfOperationsAlone(t *testing.T) {
+	for _, err := range []error{nil, errDown, errRefused, context.DeadlineExceeded, &core.TimeoutError{Limit: time.Second}} {
+		if fallback.Accept(err) {
+			t.Errorf("Accept(%v) = true, want false: no operation returned it", err)
 		}
 	}
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// Check is a question about something that a service needs in order to work.
+// Check asks whether something that a service needs is ready.
 type Check struct {
-	// Name names it in the answer of [Readiness].
+	// Name names the check in the answer of [Readiness].
 	Name string
-	// Ask returns nil if it is ready. It is called concurrently and must heed
-	// its context.
+	// Ask returns nil if what it checks is ready. It is called concurrently, and
+	// must return soon after its context ends.
 	Ask func(ctx context.Context) error
 }
 
-// Ready returns a Check that says what the gate says, without a probe of its
-// own.
+// Ready returns a Check of the gate: ready while the gate is open. It makes no
+// probe.
 func (m *Monitor) Ready() Check {
 	return Check{Name: m.cfg.Name, Ask: func(context.Context) error {
 		if m.Up() {
@@ -30,38 +30,43 @@ func (m *Monitor) Ready() Check {
 	}}
 }
 
-// Cached returns a function that asks at most once in each interval and else
-// repeats the last answer, for questions that are dear. Those who come while it
-// asks wait for that answer, as long as their context allows.
+// askTimeout limits a call of what [Cached] wraps.
+const askTimeout = 5 * time.Second
+
+// Cached returns a function that calls ask at most once in each interval, and
+// repeats the last answer in between. It is for an ask that costs much. Callers
+// that come during a call of ask wait for its answer, until their context ends at
+// the latest. With an interval of zero or less no answer is repeated later.
 //
-// It asks on a goroutine of its own, so that nobody who leaves takes the answer
-// from the others, and for no longer than [DefaultTimeout]. An interval of zero
-// or less keeps no answer.
+// ask runs on a goroutine of its own, because a caller that leaves must not take
+// the answer from the others. Its context ends after 5 s. If ask panics, the answer
+// is core.ErrPanic.
 func Cached(interval time.Duration, ask func(context.Context) error) func(context.Context) error {
 	return (&cache{interval: interval, ask: ask}).get
 }
 
-// cache is the memory of a function that [Cached] returned.
+// cache is the state of a function that [Cached] returned.
 type cache struct {
 	interval time.Duration
 	ask      func(context.Context) error
 
-	mu     sync.Mutex
-	answer *answer   // the last one, or the one that is on its way; guarded by mu
-	at     time.Time // when it came; guarded by mu
+	mu     sync.Mutex // guards the fields below
+	answer *answer    // the last answer, or the one that is awaited
+	at     time.Time  // time when the answer came; zero while it is awaited
 }
 
-// answer may be read once it is there.
+// answer is what ask returned.
 type answer struct {
-	there chan struct{} // closed when it is
-	err   error
+	there chan struct{} // closed when ask has returned
+	err   error         // read after that
 }
 
+// get returns the last answer, or a new one if the last is too old.
 func (c *cache) get(ctx context.Context) error {
 	c.mu.Lock()
 	a := c.answer
 	if a == nil || !c.at.IsZero() && time.Since(c.at) >= c.interval {
-		a = &answer{there: make(chan struct{}), err: core.ErrPanic} // stands if ask does not return
+		a = &answer{there: make(chan struct{}), err: core.ErrPanic} // used if ask panics or calls Goexit
 		c.answer, c.at = a, time.Time{}
 		go c.fetch(context.WithoutCancel(ctx), a)
 	}
@@ -74,15 +79,16 @@ func (c *cache) get(ctx context.Context) error {
 	}
 }
 
+// fetch calls ask for the answer a.
 func (c *cache) fetch(ctx context.Context, a *answer) {
 	defer func() {
-		_ = recover() // it is answered with ErrPanic, and nobody's request crashes
+		_ = recover() // the answer is ErrPanic, and the program goes on
 		c.mu.Lock()
 		c.at = time.Now()
 		c.mu.Unlock()
 		close(a.there)
 	}()
-	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	a.err = c.ask(ctx)
 }

@@ -3,87 +3,58 @@
 package health
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
-// Defaults of a Config.
-const (
-	DefaultInterval      = 10 * time.Second
-	DefaultTimeout       = 5 * time.Second
-	DefaultDownThreshold = 3
-	DefaultUpThreshold   = 1
-)
+// Name is the name of the stage.
+const Name = "health"
 
-// Config says how a backend is probed. The zero value means the defaults, and
-// no probes, since there is no Probe.
+// Config says how a backend is probed. The zero value of each field but Probe
+// means its default.
 type Config struct {
 	// Name names the monitor in telemetry and errors. Empty is "health".
 	Name string
-	// Probe asks the backend for a sign of life. It must heed its context, and
-	// must not go through the chain, or it could never see a recovery. An error
-	// that wraps core.ErrRejected, or has a neutral class, says that the backend
-	// was not asked: it counts neither way. Nil switches the stage off.
+	// Probe asks the backend for a sign of life. Required; package penstock makes a
+	// Probe of the factory's Ping. Probe must return soon after its context ends. It
+	// must not pass the chain, because a shut gate would hide a recovery;
+	// [core.Client.Probe] passes no chain. Some errors count neither as a success nor
+	// as a failure, because the backend was not asked: an error that wraps
+	// core.ErrRejected, and a *core.Error with a neutral Outcome.
 	Probe func(ctx context.Context) error
-	// Interval is the time between two probes, spread by 20 % either way. Zero
-	// is DefaultInterval.
+	// Interval is the time between two probes, up to 20 % more or less. Zero is
+	// 10 s.
 	Interval time.Duration
-	// Timeout limits each probe. Zero is DefaultTimeout, or Interval if that is
-	// shorter.
+	// Timeout limits each probe. Zero is 5 s, or Interval if that is shorter.
 	Timeout time.Duration
-	// DownThreshold is how many probes in a row must fail to shut the gate. Zero
-	// is DefaultDownThreshold.
+	// DownThreshold is how many probes in a row must fail to shut the gate. Zero is
+	// 3.
 	DownThreshold int
-	// UpThreshold is how many must succeed to open it again. Zero is
-	// DefaultUpThreshold.
+	// UpThreshold is how many probes in a row must succeed to open the gate again.
+	// Zero is 1.
 	UpThreshold int
-	// Observer is told of probes and of moves that they cause. Nil is nobody.
+	// Observer is told of probes and of the transitions they cause. Nil disables
+	// telemetry.
 	Observer core.Observer
 	// Disabled leaves the stage out, and probes nothing.
 	Disabled bool
 }
 
-// withDefaults returns the configuration that cfg stands for, or an error that
-// names everything that is wrong with it.
-func (cfg Config) withDefaults() (Config, error) {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+// Effective returns the configuration in force, which is cfg with its defaults.
+// The error names everything that is wrong with cfg.
+func (cfg Config) Effective() (Config, error) {
+	var faults fault.List
 	if cfg.Probe == nil {
-		fault("Probe is nil")
+		faults.Add("Probe is nil, and the factory has no Ping to make a probe of: write either")
 	}
-	if cfg.Interval < 0 {
-		fault("Interval is negative: %v", cfg.Interval)
-	}
-	if cfg.Timeout < 0 {
-		fault("Timeout is negative: %v", cfg.Timeout)
-	}
-	if cfg.DownThreshold < 0 {
-		fault("DownThreshold is negative: %d", cfg.DownThreshold)
-	}
-	if cfg.UpThreshold < 0 {
-		fault("UpThreshold is negative: %d", cfg.UpThreshold)
-	}
-	if cfg.Interval == 0 {
-		cfg.Interval = DefaultInterval
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = min(DefaultTimeout, cfg.Interval)
-	}
-	if cfg.DownThreshold == 0 {
-		cfg.DownThreshold = DefaultDownThreshold
-	}
-	if cfg.UpThreshold == 0 {
-		cfg.UpThreshold = DefaultUpThreshold
-	}
-	if cfg.Name == "" {
-		cfg.Name = "health"
-	}
-	if len(faults) > 0 {
-		return cfg, fmt.Errorf("health: bad configuration: %w", errors.Join(faults...))
-	}
-	return cfg, nil
+	fault.Default(&faults, "Interval", &cfg.Interval, 10*time.Second)
+	fault.Default(&faults, "Timeout", &cfg.Timeout, min(5*time.Second, cfg.Interval))
+	fault.Default(&faults, "DownThreshold", &cfg.DownThreshold, 3)
+	fault.Default(&faults, "UpThreshold", &cfg.UpThreshold, 1)
+	cfg.Name = cmp.Or(cfg.Name, Name)
+	return cfg, faults.Err("health")
 }

@@ -11,9 +11,10 @@ import (
 )
 
 func TestNewMonitorNamesAllThatIsWrong(t *testing.T) {
-	m, err := health.NewMonitor(health.Config{Interval: -1, Timeout: -1, DownThreshold: -1, UpThreshold: -1})
-	if err == nil || m != nil {
-		t.Fatalf("NewMonitor = %v, want an error", err)
+	cfg := health.Config{Interval: -1, Timeout: -1, DownThreshold: -1, UpThreshold: -1}
+	m, err := health.NewMonitor(cfg)
+	if _, same := cfg.Effective(); err == nil || m != nil || same == nil || same.Error() != err.Error() {
+		t.Fatalf("NewMonitor = %v, Effective = %v; want the same error", err, same)
 	}
 	for _, want := range []string{"health: ", "Probe is nil", "Interval is negative", "Timeout is negative", "DownThreshold is negative", "UpThreshold is negative"} {
 		if !strings.Contains(err.Error(), want) {

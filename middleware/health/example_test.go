@@ -38,7 +38,7 @@ func Example() {
 	}
 
 	search()
-	for range health.DefaultDownThreshold {
+	for range 3 { // the DownThreshold
 		_ = monitor.Check(context.Background()) // probes now
 	}
 	search()

@@ -20,8 +20,22 @@ var errDown = errors.New("down")
 // returns it.
 type unasked struct{}
 
-func (unasked) Error() string     { return "no connection came free" }
-func (unasked) Class() core.Class { return core.Class{Verdict: core.Neutral} }
+func (unasked) Error() string { return "no connection came free" }
+func (unasked) Class() core.Class {
+	return core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep}
+}
+
+// probeError returns what core makes of a probe whose work, or whose wait for a
+// connection, ends with an error.
+func probeError(t testing.TB, work, acquire error) error {
+	t.Helper()
+	source := &coretest.Source[int]{OnAcquire: func(context.Context) error { return acquire }}
+	client, err := core.NewClient(core.ClientConfig[int]{Source: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client.Probe(t.Context(), func(context.Context, int) error { return work })
+}
 
 // rig is a monitor, and a client whose chain is its gate. The probe and the
 // operations end as they are told to.
@@ -85,7 +99,7 @@ func (r *rig) do(t testing.TB, err error) (passed bool) {
 		return 0, err
 	})
 	if !passed && (!errors.Is(got, health.ErrUnhealthy) || !errors.Is(got, core.ErrRejected) || !errors.Is(got, core.ErrUnavailable) ||
-		core.ErrorType(got) != core.TypeUnhealthy) {
+		core.ErrorType(got) != "unhealthy") {
 		t.Errorf("Do = %v, want ErrUnhealthy", got)
 	}
 	return passed

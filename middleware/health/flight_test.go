@@ -24,7 +24,7 @@ func newMonitor(t *testing.T, probe func(context.Context) error) *health.Monitor
 	return m
 }
 
-func TestThoseWhoCheckAtTheSameTimeShareOneProbe(t *testing.T) {
+func TestChecksAtTheSameTimeShareOneProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var probes atomic.Int64
 		down := errors.New("down")
@@ -97,7 +97,7 @@ func TestAProbeThatItsCallerGaveUpIsMadeAgainForTheOthers(t *testing.T) {
 	})
 }
 
-func TestThoseWhoWaitForAProbeThatPanicsAreTold(t *testing.T) {
+func TestCallersThatWaitForAProbeThatPanicsAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMonitor(t, func(context.Context) error {
 			time.Sleep(time.Second)

@@ -4,6 +4,7 @@ package health_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware/health"
 )
 
@@ -39,7 +41,7 @@ func TestFailedProbesInARowShutTheGate(t *testing.T) {
 		if !slices.Equal(lines, want) {
 			t.Errorf("observed %q, want %q", lines, want)
 		}
-		if e := r.recorder.Events(core.EventReject)[0]; e.Source != "health" || e.Op.Name != "op" || !strings.Contains(e.Err.Error(), "down") {
+		if e := r.recorder.Events(core.EventReject)[0]; e.Name != "health" || e.Op.Name != "op" || !strings.Contains(e.Err.Error(), "down") {
 			t.Errorf("observed %+v", e)
 		}
 	})
@@ -76,8 +78,10 @@ func TestASuccessfulAttemptKeepsTheGateOpen(t *testing.T) {
 // statement is an error of the statement: the backend answered.
 type statement struct{}
 
-func (statement) Error() string     { return "bad statement" }
-func (statement) Class() core.Class { return core.Class{Verdict: core.Success} }
+func (statement) Error() string { return "bad statement" }
+func (statement) Class() core.Class {
+	return core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}
+}
 
 func TestAnAttemptUnderWayCountsWhenItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -118,7 +122,7 @@ func TestTheShutGateLetsOneAttemptThroughPerInterval(t *testing.T) {
 			if got := storm(errDown); got != 0 {
 				t.Errorf("%d attempts passed in the first interval, want 0", got)
 			}
-			time.Sleep(health.DefaultInterval - 1)
+			time.Sleep(10*time.Second - 1)
 			if got := storm(errDown); got != 0 {
 				t.Errorf("%d attempts passed in the first interval, want 0", got)
 			}
@@ -129,7 +133,7 @@ func TestTheShutGateLetsOneAttemptThroughPerInterval(t *testing.T) {
 				}
 				r.probed(t, 1, errDown)
 				r.up(t, false)
-				time.Sleep(health.DefaultInterval)
+				time.Sleep(10 * time.Second)
 			}
 			if threshold > 1 {
 				r.probed(t, 1, nil) // good, but not enough to open it
@@ -142,9 +146,9 @@ func TestTheShutGateLetsOneAttemptThroughPerInterval(t *testing.T) {
 			if got := storm(errDown); got != 50 {
 				t.Errorf("%d attempts passed the open gate, want 50", got)
 			}
-			moves := r.recorder.Events(core.EventHealth)
-			if e := moves[len(moves)-1]; e.From != health.Down || e.To != health.Up || e.Op.Name != "op" {
-				t.Errorf("observed %+v, want the move that the attempt made", e)
+			transitions := r.recorder.Events(core.EventHealth)
+			if e := transitions[len(transitions)-1]; e.From != health.Down || e.To != health.Up || e.Op.Name != "op" {
+				t.Errorf("observed %+v, want the transition that the attempt made", e)
 			}
 		})
 	}
@@ -168,7 +172,7 @@ func TestUpThreshold(t *testing.T) {
 }
 
 func TestUnknownOutcomesCountNeitherWay(t *testing.T) {
-	for _, unknown := range []error{core.ErrRejected, unasked{}} {
+	for _, unknown := range []error{core.ErrRejected, probeError(t, nil, coretest.Exhausted{})} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, health.Config{UpThreshold: 2})
 			r.probed(t, 10, unknown)
@@ -185,4 +189,86 @@ func TestUnknownOutcomesCountNeitherWay(t *testing.T) {
 			r.up(t, true)
 		})
 	}
+}
+
+func TestTheOutcomeOfAProbeDecidesHowItCounts(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		err  error
+		up   bool
+	}{
+		{"an answer", probeError(t, statement{}, nil), true},
+		{"failed work", probeError(t, errDown, nil), false},
+		{"a dial that failed", probeError(t, nil, errDown), false},
+		{"a neutral class that no operation has", unasked{}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := newRig(t, health.Config{DownThreshold: 1})
+			r.probed(t, 1, row.err)
+			r.up(t, row.up)
+		})
+	}
+}
+
+func TestACallerThatIsGoneUsesUpNoPass(t *testing.T) {
+	for name, attempt := range map[string]func(*testing.T, *rig){
+		"gone before": func(t *testing.T, r *rig) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_, err := core.Do(ctx, r.client, core.Op{Name: "op"}, func(context.Context, int) (int, error) {
+				t.Error("it passed the shut gate")
+				return 0, nil
+			})
+			if !errors.Is(err, health.ErrUnhealthy) {
+				t.Errorf("Do = %v, want a refusal", err)
+			}
+		},
+		"gone meanwhile": func(t *testing.T, r *rig) {
+			ctx, cancel := context.WithCancel(t.Context())
+			_, err := core.Do(ctx, r.client, core.Op{Name: "op"}, func(ctx context.Context, _ int) (int, error) {
+				if r.do(t, nil) {
+					t.Error("two attempts passed the shut gate at once")
+				}
+				cancel()
+				return 0, ctx.Err()
+			})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("Do = %v, want the cancel", err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, health.Config{})
+				r.probed(t, 3, errDown)
+				time.Sleep(10 * time.Second)
+				attempt(t, r)
+				r.up(t, false)
+				if !r.do(t, nil) {
+					t.Error("no attempt passes after that")
+				}
+				r.up(t, true)
+			})
+		})
+	}
+}
+
+func TestAPassThatIsOlderThanTheLastIsNotGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, health.Config{})
+		r.probed(t, 3, errDown)
+		time.Sleep(10 * time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		_, _ = core.Do(ctx, r.client, core.Op{Name: "op"}, func(ctx context.Context, _ int) (int, error) {
+			time.Sleep(10 * time.Second)
+			if !r.do(t, errDown) {
+				t.Error("no attempt passed in the second interval")
+			}
+			cancel()
+			return 0, ctx.Err()
+		})
+		if r.do(t, nil) {
+			t.Error("a second attempt passed in the interval")
+		}
+	})
 }

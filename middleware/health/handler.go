@@ -13,22 +13,22 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// Liveness returns a handler that answers 200: the process is alive. It never
-// asks the backend, because a restart of the process does not mend that.
+// Liveness returns a handler that answers 200, because the process is alive. It
+// does not ask the backend: a restart of the process would not mend the backend.
 func Liveness() http.Handler {
 	return answering(func(context.Context) report { return report{Status: Up} })
 }
 
-// Readiness returns a handler that asks each check, all at once, and answers
-// 200 if all of them are ready, else 503. The body is a small JSON document:
+// Readiness returns a handler that asks all checks at once. It answers 200 if all
+// of them are ready, and 503 if not. The body is a small JSON document:
 //
 //	{"status":"down","checks":[{"name":"milvus","status":"down",
 //	  "error_type":"connect_error","since":"2026-01-02T15:04:05Z"}]}
 //
-// It names the type of an error and never its text, which may say more than
-// strangers should know. A check has [DefaultTimeout] to answer; requests that
-// come while it is asked wait for the same answer. since is when its status
-// last changed, to the knowledge of this handler.
+// The body has the type of an error and never its text, which may hold secrets. A
+// check has 5 s to answer. Requests that come while a check is asked wait for the
+// same answer. since is the time when this handler last saw the status of the check
+// change.
 func Readiness(checks ...Check) http.Handler {
 	all := make([]*watched, len(checks))
 	for i, c := range checks {
@@ -60,7 +60,7 @@ type result struct {
 	Since     time.Time `json:"since,omitzero"`
 }
 
-// watched is a check, and since when it is what it is.
+// watched is a check with its last result.
 type watched struct {
 	name string
 	ask  func(context.Context) error
@@ -69,6 +69,7 @@ type watched struct {
 	last result // guarded by mu
 }
 
+// result asks the check.
 func (c *watched) result(ctx context.Context) result {
 	now := result{Name: c.name, Status: Up}
 	if err := c.ask(ctx); err != nil {
@@ -77,7 +78,7 @@ func (c *watched) result(ctx context.Context) result {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if ctx.Err() != nil {
-		return now // nobody listens any more, and nothing is known
+		return now // the request has ended, which says nothing about the check
 	}
 	now.Since = c.last.Since
 	if now.Status != c.last.Status {
@@ -87,8 +88,7 @@ func (c *watched) result(ctx context.Context) result {
 	return now
 }
 
-// answering returns a handler of GET and HEAD that answers with what ask
-// returns.
+// answering returns a handler that answers GET and HEAD with what ask returns.
 func answering(ask func(context.Context) report) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -102,6 +102,6 @@ func answering(ask func(context.Context) report) http.Handler {
 		if body.Status != Up {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		_ = json.NewEncoder(w).Encode(body) // to whoever still listens
+		_ = json.NewEncoder(w).Encode(body) // an error means that the client has gone
 	})
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package health probes a backend in the background and refuses attempts while
-// it is down.
+// Package health probes a backend in the background, and refuses attempts while
+// the backend is down.
 //
-// A [Monitor] does both. Its gate shuts only when enough probes in a row have
-// failed and no attempt has succeeded meanwhile, and while it is shut one
-// attempt in each probe interval may pass, whose success opens it: a probe that
-// is wrong cannot shut a backend that works.
+// A [Monitor] does both. Its gate shuts when enough probes in a row have failed
+// and no attempt has succeeded meanwhile. A shut gate lets one attempt pass in
+// each probe interval, and the success of that attempt opens it. So a probe that is
+// wrong cannot keep a program from a backend that works.
 package health
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -21,50 +21,40 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// Name is the name of the stage.
-const Name = "health"
+// ErrUnhealthy is matched by the error of an attempt that the shut gate refuses. It
+// is a core.ErrRejected and a core.ErrUnavailable.
+var ErrUnhealthy = core.Sentinel("backend is down, by its health probes", "unhealthy", core.ErrRejected, core.ErrUnavailable)
 
-// ErrUnhealthy says that the gate is shut. It is a core.ErrRejected and a
-// core.ErrUnavailable.
-var ErrUnhealthy = core.Sentinel("backend is down, by its health probes", core.TypeUnhealthy, core.ErrRejected, core.ErrUnavailable)
-
-// Monitor probes one backend. A new one takes the backend to be up; [Start]
-// begins the probing. It is safe for concurrent use.
+// Monitor probes one backend. A new Monitor takes the backend to be up, and does
+// not probe before [Monitor.Start]. It is safe for concurrent use.
 type Monitor struct {
 	cfg Config
 
-	down    atomic.Bool // the gate is shut
-	failing atomic.Bool // the last probe failed, or the gate is shut
+	attention atomic.Uint32 // why the gate must look at an attempt, see isDown and wake
+	failing   atomic.Bool   // the last probe failed, or the gate is shut; written under mu
 
-	mu       sync.Mutex
-	probing  *probing  // the probe under way, nil if there is none; guarded by mu, as are all below
-	failures int       // probes failed in a row
-	passes   int       // probes succeeded in a row
-	last     error     // of the last probe that counted
-	passedAt time.Time // when an attempt last passed the shut gate
+	mu       sync.Mutex // guards all fields below
+	probing  *probing   // the probe under way, nil if there is none
+	failures int        // probes failed in a row
+	passes   int        // probes succeeded in a row
+	last     error      // outcome of the last probe that counted
+	passedAt time.Time  // time when an attempt last passed the shut gate
 	stop     context.CancelFunc
-	stopped  chan struct{}
+	stopped  chan struct{} // closed when the background probing has ended
 	closed   bool
 }
 
 // NewMonitor returns a Monitor that does not probe yet.
 func NewMonitor(cfg Config) (*Monitor, error) {
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.Effective()
 	if err != nil {
 		return nil, err
 	}
 	return &Monitor{cfg: cfg}, nil
 }
 
-// probing is a probe under way, for those who wait for it.
-type probing struct {
-	over chan struct{} // closed when it is over
-	err  error         // set before that
-	cut  bool          // its caller gave it up: it says nothing to the others
-}
-
-// Start begins to probe in the background, the first time after one interval.
-// It does nothing if it was called before, or after Close.
+// Start begins to probe in the background. The first probe is made after one
+// interval. Start does nothing if it was called before, or after Close.
 func (m *Monitor) Start() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,8 +69,38 @@ func (m *Monitor) Start() {
 	}()
 }
 
-// Close ends the probing and waits for the probe under way, no longer than ctx
-// lasts. The gate stays as it is. It is idempotent.
+// StartWithFirst is [Monitor.Start] for a client that is perhaps not needed: the
+// first attempt that comes to the gate starts the probing.
+func (m *Monitor) StartWithFirst() { m.attention.Or(asleep) }
+
+// Bits of Monitor.attention.
+const (
+	down   = 1 << iota // the gate is shut; written under mu
+	asleep             // the first attempt starts the probing
+)
+
+// isDown reports whether the gate is shut.
+func (m *Monitor) isDown() bool { return m.attention.Load()&down != 0 }
+
+// setDown shuts or opens the gate. The caller holds mu.
+func (m *Monitor) setDown(shut bool) {
+	if shut {
+		m.attention.Or(down)
+	} else {
+		m.attention.And(^uint32(down))
+	}
+}
+
+// wake starts the probing, if it waits for the first attempt.
+func (m *Monitor) wake() {
+	if m.attention.And(^uint32(asleep))&asleep != 0 {
+		m.Start()
+	}
+}
+
+// Close ends the probing in the background. It cancels the probe under way and
+// waits for the end of it, until ctx ends at the latest, which is an error. The gate
+// stays as it is. Close may be called again.
 func (m *Monitor) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.closed = true
@@ -98,14 +118,13 @@ func (m *Monitor) Close(ctx context.Context) error {
 	}
 }
 
+// loop probes until ctx ends.
 func (m *Monitor) loop(ctx context.Context) {
 	for {
-		// Spread, so that the clients of one backend do not probe in step.
-		spread := 0.8 + 0.4*rand.Float64()
-		timer := time.NewTimer(time.Duration(float64(m.cfg.Interval) * spread))
+		timer := time.NewTimer(spread(m.cfg.Interval, rand.Float64()))
 		select {
 		case <-timer.C:
-			_ = m.Check(ctx) // its outcome is in the state
+			m.probeContained(ctx)
 		case <-ctx.Done():
 			timer.Stop()
 			return
@@ -113,109 +132,26 @@ func (m *Monitor) loop(ctx context.Context) {
 	}
 }
 
-// Check probes now, lets the outcome count, and returns it. While a probe is
-// under way it waits for that one and returns its outcome: however many ask, the
-// backend is asked once.
-func (m *Monitor) Check(ctx context.Context) error {
-	for {
-		m.mu.Lock()
-		p := m.probing
-		if p == nil {
-			p = &probing{over: make(chan struct{}), err: core.ErrPanic} // stands if the probe does not return
-			m.probing = p
-			m.mu.Unlock()
-			return m.lead(ctx, p)
-		}
-		m.mu.Unlock()
-		select {
-		case <-p.over:
-			if !p.cut {
-				return p.err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// spread returns an interval from 20 % less to 20 % more than d, for a random number
+// in [0, 1): many clients of one backend should not probe in step.
+func spread(d time.Duration, random float64) time.Duration {
+	if wide := float64(d) * (0.8 + 0.4*random); wide < math.MaxInt64 {
+		return time.Duration(wide)
 	}
+	return math.MaxInt64
 }
 
-// lead makes the probe p.
-func (m *Monitor) lead(ctx context.Context, p *probing) error {
-	defer func() {
-		p.cut = p.err != nil && ctx.Err() != nil
-		m.mu.Lock()
-		m.probing = nil
-		m.mu.Unlock()
-		close(p.over)
+// probeContained makes a probe on a goroutine of its own: a panic or Goexit in the
+// probe must end neither the program nor the probing. The probe counts as failed,
+// and the observer is told.
+func (m *Monitor) probeContained(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }()
+		_ = m.Check(ctx) // the monitor keeps the outcome
 	}()
-	if err := ctx.Err(); err != nil {
-		p.err = err
-		return err
-	}
-	probe, cancel := context.WithTimeout(ctx, m.cfg.Timeout)
-	defer cancel()
-	scope := core.Scope{Kind: core.KindProbe, Start: time.Now(), Source: m.cfg.Name}
-	if m.cfg.Observer != nil {
-		probe = m.cfg.Observer.Begin(probe, scope)
-	}
-	defer func() {
-		if m.cfg.Observer != nil {
-			m.cfg.Observer.End(probe, scope, p.err)
-		}
-	}()
-	p.err = m.cfg.Probe(probe)
-	if ctx.Err() == nil && !unasked(p.err) {
-		m.probed(probe, p.err)
-	}
-	return p.err
-}
-
-// unasked reports whether err says that the backend was not asked.
-func unasked(err error) bool {
-	if errors.Is(err, core.ErrRejected) {
-		return true
-	}
-	known, ok := errors.AsType[interface {
-		error
-		Class() core.Class
-	}](err)
-	return ok && known.Class().Verdict == core.Neutral
-}
-
-// probed lets the outcome of a probe count.
-func (m *Monitor) probed(ctx context.Context, err error) {
-	m.mu.Lock()
-	m.last = err
-	var to string
-	if err == nil {
-		m.failures = 0
-		m.passes++
-		if m.down.Load() && m.passes >= m.cfg.UpThreshold {
-			m.down.Store(false)
-			to = Up
-		}
-		m.failing.Store(m.down.Load()) // while shut, an attempt's success is still of use
-	} else {
-		m.passes = 0
-		m.failures++
-		m.failing.Store(true)
-		if !m.down.Load() && m.failures >= m.cfg.DownThreshold {
-			m.down.Store(true)
-			m.passedAt = time.Now()
-			to = Down
-		}
-	}
-	m.mu.Unlock()
-	if to != "" && m.cfg.Observer != nil {
-		m.cfg.Observer.Event(ctx, m.move(to, err))
-	}
-}
-
-func (m *Monitor) move(to string, err error) core.Event {
-	from := Up
-	if to == Up {
-		from = Down
-	}
-	return core.Event{Kind: core.EventHealth, Source: m.cfg.Name, From: from, To: to, Err: err}
+	<-done
 }
 
 // The states of a backend.
@@ -224,8 +160,9 @@ const (
 	Down = "down"
 )
 
-// Up reports whether the gate is open. A backend that was never probed is up.
-func (m *Monitor) Up() bool { return !m.down.Load() }
+// Up reports whether the gate is open. A backend that was never probed counts as
+// up.
+func (m *Monitor) Up() bool { return !m.isDown() }
 
 // Last returns the outcome of the last probe that counted, nil before the
 // first.

@@ -5,8 +5,11 @@ package health_test
 import (
 	"context"
 	"errors"
+	"math"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +23,7 @@ func TestTheMonitorProbesAtIntervalsThatAreSpread(t *testing.T) {
 		r := newRig(t, health.Config{})
 		r.Start()
 		r.Start()
-		time.Sleep(1000 * health.DefaultInterval)
+		time.Sleep(1000 * 10 * time.Second)
 		if err := r.Close(t.Context()); err != nil {
 			t.Errorf("Close = %v", err)
 		}
@@ -38,6 +41,19 @@ func TestTheMonitorProbesAtIntervalsThatAreSpread(t *testing.T) {
 		}
 		if err := r.recorder.Check(); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestAnIntervalOfCenturiesDoesNotOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 { // half of the intervals are longer than the longest duration
+			r := newRig(t, health.Config{Interval: math.MaxInt64})
+			r.Start()
+			time.Sleep(24 * time.Hour)
+			if err := r.Close(t.Context()); err != nil || len(r.probes) != 0 {
+				t.Errorf("%d probes in a day, Close = %v", len(r.probes), err)
+			}
 		}
 	})
 }
@@ -209,9 +225,40 @@ func TestAProbeThatPanicsLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func TestTheStageIsTheGate(t *testing.T) {
-	r := newRig(t, health.Config{})
-	if s := r.Stage(); s.Name != "health" || core.Middleware(s.Middleware) == nil {
-		t.Errorf("Stage = %+v", s)
+func TestAPanicOrGoexitInAProbeEndsNeitherTheProgramNorTheProbing(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var probes atomic.Int64
+				r := newRig(t, health.Config{Probe: func(context.Context) error {
+					if probes.Add(1) <= 3 {
+						end()
+					}
+					return nil
+				}})
+				r.Start()
+				time.Sleep(37 * time.Second) // three probes, at most 12 s apart
+				if err := r.Last(); probes.Load() < 3 || probes.Load() == 3 && (r.Up() || !errors.Is(err, core.ErrPanic)) {
+					t.Errorf("after %d probes up %v, last %v; want down by a panic", probes.Load(), r.Up(), err)
+				}
+				time.Sleep(time.Hour)
+				r.up(t, true)
+				if n := probes.Load(); n < 290 {
+					t.Errorf("%d probes in an hour", n)
+				}
+				if err := r.Close(t.Context()); err != nil {
+					t.Errorf("Close = %v", err)
+				}
+				if n := len(slices.DeleteFunc(r.recorder.Lines(), func(s string) bool { return s != "end probe panic" })); n != 3 {
+					t.Errorf("the observer was told of %d panics, want 3", n)
+				}
+				if transitions := r.recorder.Events(core.EventHealth); len(transitions) != 2 {
+					t.Errorf("observed %+v, want down and up", transitions)
+				}
+				if err := r.recorder.Check(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }

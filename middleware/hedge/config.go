@@ -3,57 +3,48 @@
 package hedge
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
-// DefaultDelay is the delay before the second operation unless configured
-// otherwise.
-const DefaultDelay = 100 * time.Millisecond
-
-// Config says when an operation gets a second. The zero value means the
+// Config says when an operation is run a second time. The zero value means the
 // defaults.
 type Config struct {
-	// Delay is how long the first operation is given alone. With a Quantile it
-	// is the least, and what is taken until enough latencies are known. Zero is
-	// DefaultDelay.
+	// Delay is how long the first run goes on alone. With a Quantile, it is the
+	// shortest delay, and the delay until enough latencies are known. Zero is
+	// 100 ms.
 	Delay time.Duration
-	// Quantile, above zero and below one, makes the delay follow the recent
-	// latencies: with 0.95, the slowest twentieth of the operations is hedged.
-	// Zero keeps the delay fixed.
+	// Quantile makes the delay follow the recent latencies: with 0.95, the slowest
+	// twentieth of the operations is hedged. It is below one. Zero keeps the delay
+	// fixed.
 	Quantile float64
-	// Budget is charged for each second operation; where it grants none, there
-	// is none. It should be that of the client's retry stage, into which each
-	// operation pays its share already. Nil is a core.DefaultBudget of this
-	// hedger's own, into which each operation given to Do pays.
+	// Budget is charged for each second run. There is no second run if it grants
+	// none. Set the Budget of the client's retry stage, so that one budget bounds
+	// retries and hedges. Nil is a budget of the hedger's own, with 10 % + 10/s and
+	// PayIn.
 	Budget *core.Budget
-	// PayIn makes each operation given to Do pay into Budget, where no retry
-	// stage does.
+	// PayIn makes each operation given to Do pay its share into Budget. It is for a
+	// Budget into which no retry stage pays.
 	PayIn bool
 }
 
-// withDefaults returns the configuration that cfg stands for, or an error that
-// names everything that is wrong with it.
-func (cfg Config) withDefaults() (Config, error) {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if cfg.Delay < 0 {
-		fault("Delay is negative: %v", cfg.Delay)
-	}
+// Effective returns the configuration in force, which is cfg with its defaults.
+// The error names everything that is wrong with cfg. Each call makes a new default
+// Budget.
+func (cfg Config) Effective() (Config, error) {
+	var faults fault.List
 	if !(cfg.Quantile >= 0 && cfg.Quantile < 1) {
-		fault("Quantile is %v, want above 0 and below 1, or 0 for a fixed delay", cfg.Quantile)
+		faults.Add("Quantile is %v, want above 0 and below 1, or 0 for a fixed delay", cfg.Quantile)
 	}
-	if cfg.Delay == 0 {
-		cfg.Delay = DefaultDelay
-	}
+	fault.Default(&faults, "Delay", &cfg.Delay, 100*time.Millisecond)
 	if cfg.Budget == nil {
-		cfg.Budget, cfg.PayIn = core.DefaultBudget(), true
+		budget, err := core.NewBudget(0.1, 10)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		cfg.Budget, cfg.PayIn = budget, true
 	}
-	if len(faults) > 0 {
-		return cfg, fmt.Errorf("hedge: bad configuration: %w", errors.Join(faults...))
-	}
-	return cfg, nil
+	return cfg, faults.Err("hedge")
 }

@@ -25,8 +25,8 @@ var (
 	errOther = errors.New("second")
 )
 
-// script is what one of the two operations does: it takes its time, or as long
-// as its context lasts if that is shorter, and ends.
+// script says what one of the two runs does: how long it takes, unless its context
+// ends first, and how it ends.
 type script struct {
 	takes time.Duration
 	err   error
@@ -34,7 +34,7 @@ type script struct {
 	deaf  bool
 }
 
-// rig is a hedger and a client, and what became of the operations.
+// rig is a hedger and a client, and what became of the two runs.
 type rig struct {
 	hedger *hedge.Hedger
 	client *core.Client[int]
@@ -44,7 +44,7 @@ type rig struct {
 	started  []time.Duration // since began
 	canceled [2]bool
 	began    time.Time
-	under    int // way
+	under    int // runs under way
 }
 
 func newRig(t testing.TB, cfg hedge.Config) *rig {
@@ -60,8 +60,8 @@ func newRig(t testing.TB, cfg hedge.Config) *rig {
 	return r
 }
 
-// do runs an operation whose first does what scripts[0] says and whose second
-// does what scripts[1] says. The result is which of them it came from.
+// do runs an operation whose first run follows scripts[0] and whose second run
+// follows scripts[1]. The result names the run that it comes from.
 func (r *rig) do(ctx context.Context, scripts ...script) (string, error) {
 	r.began, r.started, r.canceled = time.Now(), nil, [2]bool{}
 	return hedge.Do(ctx, r.hedger, r.client, op, func(ctx context.Context, _ int) (string, error) {
@@ -109,7 +109,7 @@ func (r *rig) check(t *testing.T, hedged, won, denied uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.under != 0 || r.source.Out() != 0 {
-		t.Errorf("%d are under way, %d loans are out after Do, want none", r.under, r.source.Out())
+		t.Errorf("%d are under way, %d leases are out after Do, want none", r.under, r.source.Out())
 	}
 }
 
@@ -170,7 +170,7 @@ func TestTheCallersCancelEndsBoth(t *testing.T) {
 	})
 }
 
-func TestNobodyIsHedgedWhoseDeadlineComesBefore(t *testing.T) {
+func TestNoHedgeIfTheDeadlineComesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, hedge.Config{Delay: time.Second})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -195,6 +195,10 @@ func TestOnlyReadOnlyOperationsAreHedged(t *testing.T) {
 		})
 		if !errors.Is(err, hedge.ErrNotReadOnly) || !errors.Is(err, core.ErrRejected) || ran {
 			t.Errorf("Do = %v for %v, ran %v; want ErrNotReadOnly without a run", err, safety, ran)
+		}
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Outcome.Verdict != core.Neutral || !e.Outcome.Rejected ||
+			e.Outcome.Retry != core.RetryNever || e.Outcome.ErrorType != core.ErrorType(err) {
+			t.Errorf("Do = %#v, want the outcome of a local refusal", err)
 		}
 		if !strings.Contains(err.Error(), "Insert: ") || !strings.Contains(err.Error(), safety.String()) {
 			t.Errorf("Do = %v, want the operation and its safety", err)
@@ -222,7 +226,7 @@ func TestTheBudgetIsNeverExceeded(t *testing.T) {
 		want uint64
 	}{
 		{"none", hedge.Config{Budget: budget(t, 0, 0)}, 100, 0},
-		{"of others, who pay nothing in", hedge.Config{Budget: budget(t, 0.1, 0)}, 100, 0},
+		{"shared, and the others pay nothing in", hedge.Config{Budget: budget(t, 0.1, 0)}, 100, 0},
 		{"paid into", hedge.Config{Budget: budget(t, 0.1, 0), PayIn: true}, 100, 10},
 		{"a fifth", hedge.Config{Budget: budget(t, 0.2, 0), PayIn: true}, 100, 20},
 	} {
@@ -255,7 +259,7 @@ func TestTheDefaultBudgetIsATenthAndAMinimum(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		most := n*core.DefaultBudgetRatio + core.DefaultBudgetPerSecond*(1+time.Since(began).Seconds())
+		most := n*0.1 + 10*(1+time.Since(began).Seconds())
 		if got := r.hedger.Stats(); float64(got.Hedged) > most || got.Hedged < 100 || got.Hedged+got.Denied != n {
 			t.Errorf("Stats = %+v, want about %v hedged of %d", got, most, n)
 		}
@@ -352,7 +356,7 @@ func TestTheDelayFollowsTheQuantileOfRecentLatencies(t *testing.T) {
 	})
 }
 
-// A first that loses is not as fast as it was canceled.
+// A first run that loses would have taken longer than until its cancel.
 func TestLosersPullTheDelayUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, hedge.Config{Delay: time.Millisecond, Quantile: 0.5, Budget: budget(t, 1e6, 1e6)})
@@ -391,7 +395,7 @@ func TestManyRaceAndNothingIsLeft(t *testing.T) {
 		wg.Wait()
 		s := r.hedger.Stats()
 		if s.Operations != 1000 || s.Hedged == 0 || s.Won == 0 || s.Won > s.Hedged || r.source.Out() != 0 {
-			t.Errorf("Stats = %+v, %d loans out", s, r.source.Out())
+			t.Errorf("Stats = %+v, %d leases out", s, r.source.Out())
 		}
 	})
 }
@@ -406,8 +410,8 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{hedge.Config{Quantile: math.NaN()}, []string{"Quantile is NaN"}},
 	} {
 		h, err := hedge.New(row.cfg)
-		if err == nil || h != nil {
-			t.Errorf("New(%+v) = %v, want an error", row.cfg, err)
+		if _, same := row.cfg.Effective(); err == nil || h != nil || same == nil || same.Error() != err.Error() {
+			t.Errorf("New(%+v) = %v, Effective = %v; want the same error", row.cfg, err, same)
 			continue
 		}
 		for _, want := range append(row.want, "hedge: ") {
@@ -416,12 +420,12 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 			}
 		}
 	}
-	if h, err := hedge.New(hedge.Config{}); err != nil || h.Delay() != hedge.DefaultDelay {
+	if h, err := hedge.New(hedge.Config{}); err != nil || h.Delay() != 100*time.Millisecond {
 		t.Errorf("New = %v, want the default delay", err)
 	}
 }
 
-// A context, a timer and the account of the two; nothing where the deadline
+// The extra cost is a context, a timer and a race. There is none if the deadline
 // comes before the delay.
 func TestAnOperationThatIsNotHedgedCostsLittle(t *testing.T) {
 	r := newRig(t, hedge.Config{Delay: time.Hour, Quantile: 0.9})

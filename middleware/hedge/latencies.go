@@ -12,21 +12,19 @@ import (
 
 const (
 	remembered = 512 // latencies
-	// enough latencies are there to say something about the slowest of them,
-	// and it is said anew after as many more.
-	enough = 32
+	enough     = 32  // latencies before the quantile is computed, and before it is computed again
 )
 
-// latencies remembers how long the last operations took. It is safe for
-// concurrent use.
+// latencies keeps how long the last operations took. It is safe for concurrent
+// use.
 type latencies struct {
 	share    float64
-	quantile atomic.Int64 // a time.Duration; zero until enough are known
+	quantile atomic.Int64 // a time.Duration; zero until enough latencies are known
 
-	mu     sync.Mutex
-	ring   []time.Duration // guarded by mu, as are all below
-	next   int
-	fresh  int // since the quantile was computed
+	mu     sync.Mutex // guards all fields below
+	ring   []time.Duration
+	next   int // index in ring of the oldest latency, once the ring is full
+	fresh  int // latencies added since the quantile was computed
 	sorted []time.Duration
 }
 
@@ -36,7 +34,7 @@ func newLatencies(share float64) *latencies {
 	}
 }
 
-// add remembers one, and now and then computes the quantile.
+// add keeps a latency, and computes the quantile after enough new ones.
 func (l *latencies) add(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package ratelimit bounds how many operations of one client start in a second,
-// to keep within a quota, say.
+// to keep within a quota, for example.
 //
-// An operation takes a token with all its attempts. Without one it is refused
-// at once, or waits if Config.MaxWait lets it: first come, first served, never
-// past its deadline, and never in vain, because whether the token comes in time
-// is known before the wait. A caller who gives up leaves his turn to those
-// behind him.
+// An operation takes one token for all its attempts. Without a token the
+// operation is refused at once, or waits if Config.MaxWait allows it. Waiters are
+// served first come, first served. An operation never waits past its deadline and
+// never waits in vain: the limiter knows before the wait whether the token comes
+// in time. If an operation gives up, the waiters behind it move up.
 //
-// The tokens are those of golang.org/x/time/rate.
+// The tokens come from golang.org/x/time/rate.
 package ratelimit
 
 import (
-	"container/list"
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,10 +22,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/list"
 )
-
-// Name is the name of the stage.
-const Name = "ratelimit"
 
 // Limiter bounds the rate of operations. It is safe for concurrent use.
 type Limiter struct {
@@ -35,88 +32,89 @@ type Limiter struct {
 	admitted atomic.Uint64
 	rejected atomic.Uint64
 
-	mu sync.Mutex
-	// There is a ticket for each waiter, but not one that is his own: whoever
-	// has waited longest gets the next token, and whoever gives up drops the
-	// last one. Guarded by mu.
-	waiters list.List // of chan struct{}, closed when their turn has come
-	tickets list.List // of *ticket
+	// There are as many tickets as waiters, but a ticket belongs to no waiter: the
+	// first waiter gets the first token that comes, and a waiter that gives up
+	// drops the last ticket.
+	mu      sync.Mutex // guards both lists and their elements
+	waiters list.List[*waiter]
+	tickets list.List[*ticket]
 }
 
-// ticket is a token that will come.
+// waiter is an operation that waits for a token.
+type waiter struct {
+	place list.Elem[*waiter]
+	turn  chan struct{} // closed when the waiter has its token
+}
+
+// ticket is a token that is promised for later.
 type ticket struct {
-	token   *rate.Reservation
-	timer   *time.Timer
-	dropped bool // guarded by Limiter.mu
+	place list.Elem[*ticket]
+	token *rate.Reservation
+	timer *time.Timer
 }
 
 // New returns a limiter with all its tokens.
 func New(cfg Config) (*Limiter, error) {
-	cfg, err := cfg.withDefaults()
+	cfg, err := cfg.Effective()
 	if err != nil {
 		return nil, err
 	}
 	return &Limiter{cfg: cfg, tokens: rate.NewLimiter(rate.Limit(cfg.Rate), cfg.Burst)}, nil
 }
 
-// Stage returns the stage of this limiter.
-func (l *Limiter) Stage() core.Stage { return core.Stage{Name: Name, Middleware: l.Middleware} }
-
 // Middleware wraps next with this limiter. It is a core.Middleware.
 func (l *Limiter) Middleware(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
-		if l.tokens.AllowN(time.Now(), 1) { // never while somebody waits: then more tokens are promised than there are
+		// While operations wait, more tokens are promised than there are, so this
+		// overtakes no waiter.
+		if l.tokens.AllowN(time.Now(), 1) {
 			l.admitted.Add(1)
 			return next(ctx, call)
 		}
 		if err := l.wait(ctx); err != nil {
 			l.rejected.Add(1)
-			call.Event(core.Event{Kind: core.EventReject, Source: l.cfg.Name, Delay: err.RetryAfter, Err: err})
+			call.Event(core.Event{Kind: core.EventReject, Name: l.cfg.Name, Delay: err.RetryAfter, Err: err})
 			return err
 		}
 		l.admitted.Add(1)
-		// A breaker may have opened meanwhile. A limit of attempts is that of a
-		// probe, and a probe is wanted.
-		if err := call.AllowAttempt(); err != nil && !errors.Is(err, core.ErrAttemptLimit) {
-			err = &ForbiddenError{Name: l.cfg.Name, Err: err}
-			call.Event(core.Event{Kind: core.EventReject, Source: l.cfg.Name, Err: err})
+		if err := call.AfterWait(); err != nil { // a breaker may have opened meanwhile
+			err = fmt.Errorf("after a wait in rate limiter %q: %w", l.cfg.Name, err)
+			call.Event(core.Event{Kind: core.EventReject, Name: l.cfg.Name, Err: err})
 			return err
 		}
 		return next(ctx, call)
 	}
 }
 
-// wait waits for a token, or returns why not.
+// wait waits for a token. The error says why there is none.
 func (l *Limiter) wait(ctx context.Context) *LimitedError {
-	turn, err := l.enqueue(ctx)
-	if turn == nil {
+	w, err := l.enqueue(ctx)
+	if w == nil {
 		return err
 	}
 	select {
-	case <-turn.Value.(chan struct{}):
+	case <-w.turn:
 		return nil
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	select {
-	case <-turn.Value.(chan struct{}):
-		return nil // the token came at the last moment, and is spent
-	default:
+	if !w.place.Listed() {
+		return nil // the token came at the last moment, and cannot be given back
 	}
-	l.waiters.Remove(turn)
-	last := l.tickets.Remove(l.tickets.Back()).(*ticket)
-	last.dropped = true
+	l.waiters.Remove(&w.place)
+	last := l.tickets.Last()
+	l.tickets.Remove(&last.place)
 	last.timer.Stop()
 	last.token.Cancel()
 	return &LimitedError{Name: l.cfg.Name, Rate: l.cfg.Rate, Err: ctx.Err()}
 }
 
-// enqueue returns a place in the queue, or why the caller has none. Neither
-// means that there was a token after all.
-func (l *Limiter) enqueue(ctx context.Context) (*list.Element, *LimitedError) {
-	// Held throughout, so that nobody is told to come later because of a token
-	// that is given back at once.
+// enqueue returns a place in the queue, or the reason why the operation must not
+// wait. It returns neither if there is a token after all.
+func (l *Limiter) enqueue(ctx context.Context) (*waiter, *LimitedError) {
+	// Locked until the token is kept or given back: an operation that came in
+	// between would be refused for want of a token that is given back at once.
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
@@ -134,27 +132,32 @@ func (l *Limiter) enqueue(ctx context.Context) (*list.Element, *LimitedError) {
 		return nil, &LimitedError{Name: l.cfg.Name, Rate: l.cfg.Rate, RetryAfter: delay, Err: err}
 	}
 	t := &ticket{token: token}
+	l.tickets.PushBack(&t.place, t)
 	t.timer = time.AfterFunc(delay, func() { l.redeem(t) })
-	l.tickets.PushBack(t)
-	return l.waiters.PushBack(make(chan struct{})), nil
+	w := &waiter{turn: make(chan struct{})}
+	l.waiters.PushBack(&w.place, w)
+	return w, nil
 }
 
-// redeem gives a token that has come to whoever has waited longest.
+// redeem gives the token of t, which has come, to the first waiter. Timers may
+// call it in another order than the order of their tickets.
 func (l *Limiter) redeem(t *ticket) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if t.dropped {
-		return
+	if !t.place.Listed() {
+		return // a waiter has dropped it
 	}
-	l.tickets.Remove(l.tickets.Front()) // t, or one that came as soon
-	close(l.waiters.Remove(l.waiters.Front()).(chan struct{}))
+	l.tickets.Remove(&t.place)
+	w := l.waiters.First()
+	l.waiters.Remove(&w.place)
+	close(w.turn)
 }
 
 // Stats are the counters of a limiter at one moment.
 type Stats struct {
-	Waiting  int    // callers that wait for a token
-	Admitted uint64 // operations that got one so far
-	Rejected uint64 // operations that did not, refused at once or after a wait
+	Waiting  int    // operations that wait for a token
+	Admitted uint64 // operations that got a token so far
+	Rejected uint64 // operations that got no token, refused at once or after a wait
 }
 
 // Stats returns the counters. It changes nothing.

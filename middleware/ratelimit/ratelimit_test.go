@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/stage/stagetest"
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 )
 
@@ -30,7 +31,7 @@ type rig struct {
 	verdict core.Verdict
 }
 
-func newRig(t testing.TB, cfg ratelimit.Config, outer ...core.Middleware) *rig {
+func newRig(t testing.TB, cfg ratelimit.Config) *rig {
 	t.Helper()
 	r := new(rig)
 	var err error
@@ -43,14 +44,14 @@ func newRig(t testing.TB, cfg ratelimit.Config, outer ...core.Middleware) *rig {
 			err := next(ctx, call)
 			if err != nil {
 				r.mu.Lock()
-				r.verdict = call.Outcome(mark, err).Verdict
+				r.verdict = call.Since(mark, err).Verdict
 				r.mu.Unlock()
 			}
 			return err
 		}
 	}
 	r.client, err = core.NewClient(core.ClientConfig[int]{
-		Source: &coretest.Source[int]{}, Middleware: core.Chain(judge, core.Chain(outer...), r.limiter.Middleware), Observer: &r.recorder,
+		Source: &coretest.Source[int]{}, Middleware: core.Compose(judge, r.limiter.Middleware), Observer: &r.recorder,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +93,7 @@ func TestWithoutATokenAnOperationIsRefusedAtOnce(t *testing.T) {
 			t.Errorf("refused as %v after %v, want neutral at once", r.verdict, time.Since(began))
 		}
 		events := r.recorder.Events(core.EventReject)
-		if len(events) != 10 || events[0].Source != "quota" || events[0].Delay != 500*time.Millisecond {
+		if len(events) != 10 || events[0].Name != "quota" || events[0].Delay != 500*time.Millisecond {
 			t.Errorf("events %+v, want ten refusals", events)
 		}
 		time.Sleep(500 * time.Millisecond)
@@ -137,7 +138,7 @@ func TestWaitersGetTheirTokensInTheOrderTheyCame(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsPastADeadline(t *testing.T) {
+func TestNoOperationWaitsPastItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, ratelimit.Config{Rate: 1, Burst: 1, MaxWait: time.Minute})
 		_ = r.do(t.Context())
@@ -163,7 +164,7 @@ func TestNobodyWaitsPastADeadline(t *testing.T) {
 	})
 }
 
-// Whoever gives up gives his turn back, wherever in the queue he stood.
+// An operation that gives up gives its turn back, wherever in the queue it is.
 func TestACanceledWaitIsRefunded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for gone := range 4 {
@@ -208,54 +209,53 @@ func TestACanceledWaitIsRefunded(t *testing.T) {
 	})
 }
 
-// door is a guard that forbids attempts after a time; limit is what the stage
-// that attaches it limits attempts to.
-type door struct {
-	shuts time.Time
-	limit int
-}
-
-func (d *door) Allow(*core.Call) error {
-	if time.Now().After(d.shuts) {
-		return errShut
-	}
-	return nil
-}
-
-func (*door) Begin(*core.Call) error                      { return nil }
-func (*door) Ended(*core.Call, time.Duration, core.Class) {}
-
-func (d *door) stage(next core.Handler) core.Handler {
-	return func(ctx context.Context, call *core.Call) error {
-		call.Attach(d)
-		if d.limit > 0 {
-			call.LimitAttempts(d.limit)
+// Timers have no order. If the timer of a later ticket runs first, each ticket
+// still serves one waiter.
+func TestATicketThatIsRedeemedTooEarlyTakesNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, ratelimit.Config{Rate: 1, Burst: 1, MaxWait: time.Minute})
+		_ = r.do(t.Context())
+		began := time.Now()
+		var (
+			wg    sync.WaitGroup
+			mu    sync.Mutex
+			order []int
+			times []time.Duration
+		)
+		leaving, leave := context.WithCancel(t.Context())
+		for i, ctx := range []context.Context{t.Context(), t.Context(), leaving} {
+			wg.Go(func() {
+				if err := r.do(ctx); err != nil {
+					if ctx != leaving || !errors.Is(err, context.Canceled) {
+						t.Errorf("Do = %v", err)
+					}
+					return
+				}
+				mu.Lock()
+				order, times = append(order, i), append(times, time.Since(began))
+				mu.Unlock()
+			})
+			synctest.Wait()
 		}
-		return next(ctx, call)
-	}
+		r.limiter.RedeemLast() // of the first waiter, because that has waited longest
+		synctest.Wait()
+		leave() // drops the last ticket that is left, the second
+		wg.Wait()
+		if want := []time.Duration{0, time.Second}; !slices.Equal(order, []int{0, 1}) || !slices.Equal(times, want) {
+			t.Errorf("ran %v at %v, want 0 and 1 at %v", order, times, want)
+		}
+		time.Sleep(time.Minute) // until every timer has run
+		r.check(t, ratelimit.Stats{Admitted: 3, Rejected: 1})
+	})
 }
-
-var errShut = core.Sentinel("shut", core.TypeCircuitOpen)
 
 func TestAStageFurtherOutIsAskedAgainAfterAWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, row := range []struct {
-			limit int
-			want  error
-		}{{0, errShut}, {1, nil}} { // a probe has a limit, and passes
-			d := &door{limit: row.limit, shuts: time.Now().Add(time.Second / 2)}
-			r := newRig(t, ratelimit.Config{Rate: 1, MaxWait: time.Minute}, d.stage)
-			if err := r.do(t.Context()); err != nil {
-				t.Errorf("Do = %v", err)
-			}
-			err := r.do(t.Context())
-			if !errors.Is(err, row.want) || (row.want == nil) != (err == nil) {
-				t.Errorf("Do = %v, want %v", err, row.want)
-			}
-			if err != nil && (!errors.Is(err, core.ErrRejected) || core.ErrorType(err) != core.TypeCircuitOpen || r.verdict != core.Neutral) {
-				t.Errorf("Do = %v (%s, %v), want a refusal", err, core.ErrorType(err), r.verdict)
-			}
+	stagetest.AsksAgain(t, func(t *testing.T) core.Middleware {
+		l, err := ratelimit.New(ratelimit.Config{Rate: 1, MaxWait: time.Minute})
+		if err != nil {
+			t.Fatal(err)
 		}
+		return l.Middleware
 	})
 }
 
@@ -290,7 +290,7 @@ func TestTheRateHoldsUnderContentionAndCancels(t *testing.T) {
 		if s.Waiting != 0 || int(s.Admitted) != ok || s.Admitted+s.Rejected != callers*perCaller {
 			t.Errorf("Stats = %+v after %d successes, want %d in all", s, ok, callers*perCaller)
 		}
-		// At most the rate, and not much less: those who give up cost nothing.
+		// At most the rate, and not much less: an operation that gives up costs nothing.
 		took := time.Since(began).Seconds()
 		if most := took*100 + 1.001; float64(ok) > most || float64(ok) < most-callers {
 			t.Errorf("%d operations in %vs, want about %v", ok, took, most)
@@ -309,8 +309,8 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{ratelimit.Config{Rate: math.Inf(1)}, []string{"Rate is +Inf"}},
 	} {
 		l, err := ratelimit.New(row.cfg)
-		if err == nil || l != nil {
-			t.Errorf("New(%+v) = %v, want an error", row.cfg, err)
+		if _, same := row.cfg.Effective(); err == nil || l != nil || same == nil || same.Error() != err.Error() {
+			t.Errorf("New(%+v) = %v, Effective = %v; want the same error", row.cfg, err, same)
 			continue
 		}
 		for _, want := range append(row.want, "ratelimit: ") {

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// Jitter says how waits are spread, so that clients which failed together do
-// not come back together. The names are those of
+// Jitter says how waits are spread, because clients that failed together should
+// not come back together. The names come from
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 type Jitter uint8
 
 const (
 	// FullJitter waits a random time from zero up to the full wait.
 	FullJitter Jitter = iota
-	// EqualJitter waits half of the full wait, and a random time up to the other
-	// half.
+	// EqualJitter waits a random time from half of the full wait up to the full
+	// wait.
 	EqualJitter
 	// NoJitter waits the full wait.
 	NoJitter
@@ -25,27 +25,34 @@ const (
 // backoff returns the wait before the attempt that follows the n-th (from 1),
 // for a random number in [0, 1).
 func (cfg *Config) backoff(n int, random float64) time.Duration {
-	full := min(cfg.Interval, cfg.Cap)
-	for ; n > 1 && full < cfg.Cap; n-- {
-		full += min(full, cfg.Cap-full) // twice as long, without an overflow
-	}
-	switch cfg.Jitter {
-	case NoJitter:
-		return full
-	case EqualJitter:
-		return full/2 + time.Duration(random*float64(full-full/2))
-	default:
-		return time.Duration(random * float64(full))
-	}
+	shortest, longest := cfg.bounds(n)
+	return shortest + time.Duration(random*float64(longest-shortest))
 }
 
-// wait returns how long to sleep before the attempt that follows the n-th. A
-// server's hint is obeyed where it is longer than our own wait; with jitter, its
-// clients come back up to a fifth later than it says.
+// wait returns how long to sleep before the attempt that follows the n-th. A hint
+// of the backend counts where it is longer than the backoff. With jitter, the wait
+// is up to a fifth longer than the hint, because many clients got the same one.
 func (cfg *Config) wait(n int, hint time.Duration) time.Duration {
 	random := rand.Float64()
 	if cfg.Jitter != NoJitter {
 		hint += time.Duration(random * float64(hint) / 5)
 	}
-	return min(max(cfg.backoff(n, random), hint), cfg.Cap)
+	return min(max(cfg.backoff(n, random), hint), cfg.MaxInterval)
+}
+
+// bounds returns the shortest and the longest wait before the attempt that
+// follows the n-th (from 1), unless the backend asks for more.
+func (cfg *Config) bounds(n int) (shortest, longest time.Duration) {
+	longest = min(cfg.Interval, cfg.MaxInterval)
+	for ; n > 1 && longest < cfg.MaxInterval; n-- {
+		longest += min(longest, cfg.MaxInterval-longest) // twice as long, without an overflow
+	}
+	switch cfg.Jitter {
+	case NoJitter:
+		return longest, longest
+	case EqualJitter:
+		return longest / 2, longest
+	default:
+		return 0, longest
+	}
 }

@@ -19,7 +19,7 @@ func TestBackoff(t *testing.T) {
 		all  = 1 - 1.0/(1<<53) // the largest random number
 	)
 	cfg := func(interval, limit time.Duration, jitter retry.Jitter) retry.Config {
-		return retry.Config{Interval: interval, Cap: limit, Jitter: jitter}
+		return retry.Config{Interval: interval, MaxInterval: limit, Jitter: jitter}
 	}
 	for _, row := range []struct {
 		name   string

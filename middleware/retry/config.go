@@ -3,81 +3,65 @@
 package retry
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
 // Name is the name of the stage.
 const Name = "retry"
 
-// Defaults of a Config.
-const (
-	DefaultMaxRetries = 3
-	DefaultInterval   = time.Second
-	DefaultCap        = 20 * time.Second
-)
-
 // None as Config.MaxRetries means that no operation is attempted again.
 const None = -1
 
-// Config says when and how often an operation is attempted again. The zero
-// value means the defaults.
+// Config says when and how often an operation is attempted again. The zero value
+// means the defaults.
 type Config struct {
-	// MaxRetries is how many attempts may follow the first. Zero is
-	// DefaultMaxRetries, None is none.
+	// MaxRetries is how many attempts may follow the first. Zero is 3, None is none:
+	// operations still pay into Budget, which a hedge may share.
 	MaxRetries int
-	// Interval is the longest wait before the second attempt; it doubles before
-	// each further one. Zero is DefaultInterval, or Cap if that is less.
+	// Interval is the longest wait before the second attempt. It doubles before each
+	// further attempt. Zero is 1 s, or MaxInterval if that is shorter.
 	Interval time.Duration
-	// Cap is the longest wait before any attempt. An operation that the backend
-	// asks to wait for longer is not attempted again. Zero is DefaultCap.
-	Cap time.Duration
+	// MaxInterval is the longest wait before any attempt. An operation that the
+	// backend asks to wait for longer is not attempted again. Zero is 20 s.
+	MaxInterval time.Duration
 	// Jitter spreads the waits. Zero is FullJitter.
 	Jitter Jitter
-	// Budget bounds the further attempts of everybody who shares it. Nil is a
-	// core.DefaultBudget of this stage's own.
+	// Budget bounds the further attempts of all stages that share it. Each operation
+	// pays its share in after its first attempt, unless that is refused locally. Nil
+	// is a budget of the stage's own, with 10 % + 10/s.
 	Budget *core.Budget
 	// Disabled leaves the stage out.
 	Disabled bool
 }
 
-// withDefaults returns the configuration that cfg stands for, or an error that
-// names everything that is wrong with it.
-func (cfg Config) withDefaults() (Config, error) {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+// Effective returns the configuration in force, which is cfg with its defaults.
+// The error names everything that is wrong with cfg. Each call makes a new default
+// Budget.
+func (cfg Config) Effective() (Config, error) {
+	var faults fault.List
 	if cfg.MaxRetries < None {
-		fault("MaxRetries is negative: %d (retry.None is none)", cfg.MaxRetries)
-	}
-	if cfg.Interval < 0 {
-		fault("Interval is negative: %v", cfg.Interval)
-	}
-	if cfg.Cap < 0 {
-		fault("Cap is negative: %v", cfg.Cap)
+		faults.Add("MaxRetries is negative: %d (retry.None is none)", cfg.MaxRetries)
 	}
 	if cfg.Jitter > NoJitter {
-		fault("Jitter is unknown: %d", cfg.Jitter)
+		faults.Add("Jitter is unknown: %d", cfg.Jitter)
 	}
 	if cfg.MaxRetries == 0 {
-		cfg.MaxRetries = DefaultMaxRetries
+		cfg.MaxRetries = 3
 	}
-	if cfg.Cap == 0 {
-		cfg.Cap = DefaultCap
-	}
-	if cfg.Interval == 0 {
-		cfg.Interval = min(DefaultInterval, cfg.Cap)
-	}
-	if cfg.Interval > cfg.Cap {
-		fault("Interval %v is above Cap %v", cfg.Interval, cfg.Cap)
+	fault.Default(&faults, "MaxInterval", &cfg.MaxInterval, 20*time.Second)
+	fault.Default(&faults, "Interval", &cfg.Interval, min(time.Second, cfg.MaxInterval))
+	if cfg.Interval > cfg.MaxInterval && cfg.MaxInterval > 0 {
+		faults.Add("Interval %v is above MaxInterval %v", cfg.Interval, cfg.MaxInterval)
 	}
 	if cfg.Budget == nil {
-		cfg.Budget = core.DefaultBudget()
+		budget, err := core.NewBudget(0.1, 10)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		cfg.Budget = budget
 	}
-	if len(faults) > 0 {
-		return cfg, fmt.Errorf("retry: bad configuration: %w", errors.Join(faults...))
-	}
-	return cfg, nil
+	return cfg, faults.Err("retry")
 }

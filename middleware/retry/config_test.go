@@ -15,14 +15,14 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		cfg  retry.Config
 		want []string
 	}{
-		{retry.Config{MaxRetries: -2, Interval: -1, Cap: -1, Jitter: 7},
-			[]string{"MaxRetries is negative: -2", "retry.None", "Interval is negative", "Cap is negative", "Jitter is unknown: 7"}},
-		{retry.Config{Interval: time.Minute}, []string{"Interval 1m0s is above Cap 20s"}},
-		{retry.Config{Interval: time.Second, Cap: time.Millisecond}, []string{"Interval 1s is above Cap 1ms"}},
+		{retry.Config{MaxRetries: -2, Interval: -1, MaxInterval: -1, Jitter: 7},
+			[]string{"MaxRetries is negative: -2", "retry.None", "Interval is negative", "MaxInterval is negative", "Jitter is unknown: 7"}},
+		{retry.Config{Interval: time.Minute}, []string{"Interval 1m0s is above MaxInterval 20s"}},
+		{retry.Config{Interval: time.Second, MaxInterval: time.Millisecond}, []string{"Interval 1s is above MaxInterval 1ms"}},
 	} {
 		stage, err := retry.New(row.cfg)
-		if err == nil || stage != nil {
-			t.Errorf("New(%+v) = %v, want an error", row.cfg, err)
+		if _, same := row.cfg.Effective(); err == nil || stage != nil || same == nil || same.Error() != err.Error() {
+			t.Errorf("New(%+v) = %v, Effective = %v; want the same error", row.cfg, err, same)
 			continue
 		}
 		for _, want := range append(row.want, "retry: ") {
@@ -34,8 +34,10 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 }
 
 func TestTheZeroConfigMeansTheDefaults(t *testing.T) {
-	if retry.DefaultMaxRetries != 3 || retry.DefaultInterval != time.Second || retry.DefaultCap != 20*time.Second {
-		t.Error("the defaults are not those that are documented")
+	cfg, err := retry.Config{}.Effective()
+	if cfg.MaxRetries != 3 || cfg.Interval != time.Second || cfg.MaxInterval != 20*time.Second || cfg.Jitter != retry.FullJitter ||
+		cfg.Budget.String() != "10 % + 10/s" || err != nil {
+		t.Errorf("Effective = %+v, %v, not what is documented", cfg, err)
 	}
 	if _, err := retry.New(retry.Config{}); err != nil {
 		t.Errorf("New = %v", err)

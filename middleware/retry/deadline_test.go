@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware/retry"
 )
 
@@ -48,7 +49,7 @@ func TestAWaitThatFitsIsMade(t *testing.T) {
 func TestAHintBeyondTheDeadlineIsNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := steady(t)
-		cfg.Cap = time.Hour
+		cfg.MaxInterval = time.Hour
 		r := newRig(t, cfg)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -88,7 +89,7 @@ func TestACancelEndsTheWaitAtOnce(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(500*time.Millisecond, func() {
 			if got, want := cfg.Budget.Balance(), 4.0+2.5; got != want {
-				t.Errorf("budget %v in the wait, want %v: those who wait have paid", got, want)
+				t.Errorf("budget %v in the wait, want %v: an attempt is paid before its wait", got, want)
 			}
 			cancel()
 		})
@@ -156,4 +157,56 @@ func TestAnAttemptThatTheCallerEndedSpeaksForItself(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A limit of a stage further out is not the caller's deadline.
+func TestTheDeadlineOfAStageFurtherOutIsATimeout(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		takes time.Duration // the attempt
+		text  string
+	}{
+		{"the wait would not fit", 0, "op: down (no further attempt: a wait of 1s would not fit: attempt timed out)"},
+		{"the attempt took too long", time.Second, "op: attempt timed out after 500ms: down (no further attempt: attempt timed out after 500ms)"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				stage, err := retry.New(steady(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				limit := &core.TimeoutError{Limit: time.Second / 2}
+				outside := func(next core.Handler) core.Handler {
+					return func(ctx context.Context, call *core.Call) error {
+						ctx, cancel := context.WithTimeoutCause(ctx, limit.Limit, limit)
+						defer cancel()
+						return next(ctx, call)
+					}
+				}
+				client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: core.Compose(outside, stage)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, callers := range []time.Duration{0, time.Minute} {
+					ctx := t.Context()
+					if callers > 0 {
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, callers)
+						defer cancel()
+					}
+					_, err = core.Do(ctx, client, core.Op{Name: "op", Safety: core.ReadOnly}, func(context.Context, int) (int, error) {
+						time.Sleep(row.takes)
+						return 0, errDown
+					})
+					e, ok := errors.AsType[*retry.Error](err)
+					if !ok || e.Outcome != retry.OutcomeDeadline || !errors.Is(err, core.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("Do = %v, want the stage's limit as the reason", err)
+					}
+					if err.Error() != row.text {
+						t.Errorf("the text is %q, want %q", err, row.text)
+					}
+				}
+			})
+		})
+	}
 }

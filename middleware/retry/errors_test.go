@@ -83,7 +83,7 @@ func TestErrorsNeedNotBeComparable(t *testing.T) {
 
 func TestALocalRefusalIsNotWhatBecameOfTheOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		refuse := core.Sentinel("no place", core.TypeBulkheadFull, core.ErrRejected)
+		refuse := core.Sentinel("no place", "bulkhead_full", core.ErrRejected)
 		r := newRig(t, steady(t), func(next core.Handler) core.Handler {
 			return func(ctx context.Context, call *core.Call) error {
 				if call.Attempt() == 2 {

@@ -5,7 +5,6 @@ package retry_test
 import (
 	"context"
 	"errors"
-	"runtime"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ var (
 	errStatement = errors.New("bad statement")
 	errNotReady  = errors.New("not ready")
 	errUnsent    = errors.New("not sent")
+	errRefused   = core.Sentinel("refused", "", core.ErrRejected) // by the innermost stage of a rig
 )
 
 // limited is a refusal with the server's hint.
@@ -28,22 +28,22 @@ func (e *limited) Error() string { return "rate limited" }
 
 func classify(err error) core.Class {
 	if e, ok := errors.AsType[*limited](err); ok {
-		return core.Class{Verdict: core.Neutral, Retryable: true, RetryAfter: e.after}
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, RetryAfter: e.after}
 	}
 	switch {
 	case errors.Is(err, errStatement):
-		return core.Class{Verdict: core.Success}
+		return core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}
 	case errors.Is(err, errNotReady):
-		return core.Class{Verdict: core.Neutral, Retryable: true, ReadOnlyRetry: true, Sent: true}
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep}
 	case errors.Is(err, errUnsent):
-		return core.Class{Verdict: core.Failure, Retryable: true}
+		return core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep}
 	default:
-		return core.Classify(err)
+		return core.Class{}
 	}
 }
 
-// rig is a client whose chain is a retry stage and what comes further in, and
-// the times of the attempts that reached the end of it.
+// rig is a client whose chain is a retry stage and the stages further in, and the
+// times of the attempts that came to the end of the chain.
 type rig struct {
 	client   *core.Client[int]
 	recorder *coretest.Recorder
@@ -61,7 +61,7 @@ func newRig(t testing.TB, cfg retry.Config, inner ...core.Middleware) *rig {
 	r := &rig{recorder: &coretest.Recorder{}}
 	r.client, err = core.NewClient(core.ClientConfig[int]{
 		Source:     &coretest.Source[int]{},
-		Middleware: core.Chain(stage, core.Chain(inner...)),
+		Middleware: core.Compose(stage, core.Compose(inner...), r.refuse),
 		Observer:   r.recorder,
 		Classifier: classify,
 	})
@@ -69,6 +69,17 @@ func newRig(t testing.TB, cfg retry.Config, inner ...core.Middleware) *rig {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// refuse is a stage that refuses the attempts whose result is errRefused.
+func (r *rig) refuse(next core.Handler) core.Handler {
+	return func(ctx context.Context, call *core.Call) error {
+		if n := len(r.attempts); n < len(r.results) && r.results[n] == errRefused {
+			r.attempts = append(r.attempts, time.Since(r.started))
+			return errRefused
+		}
+		return next(ctx, call)
+	}
 }
 
 // do runs an operation whose attempts end with results, in turn.
@@ -82,7 +93,8 @@ func (r *rig) do(ctx context.Context, safety core.Safety, results ...error) erro
 	return err
 }
 
-// outcome returns that of the last operation, as the observer was told.
+// outcome returns how the retries of the last operation ended, as the observer
+// was told.
 func (r *rig) outcome() string {
 	ends := r.recorder.Events(core.EventRetryEnd)
 	if len(ends) == 0 {
@@ -103,12 +115,4 @@ func budget(t testing.TB, ratio, perSecond float64) *core.Budget {
 // steady waits 1 s, 2 s, 4 s, and has budget for all.
 func steady(t testing.TB) retry.Config {
 	return retry.Config{Jitter: retry.NoJitter, Budget: budget(t, 1e6, 1e6)}
-}
-
-// oneProcessor runs the test on one processor. The retry loop makes timers of no
-// length, and in a bubble many of them at once crash the race detector, see
-// https://go.dev/issue/78156. Call it outside of the bubble.
-func oneProcessor(t *testing.T) {
-	n := runtime.GOMAXPROCS(1)
-	t.Cleanup(func() { runtime.GOMAXPROCS(n) })
 }

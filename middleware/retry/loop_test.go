@@ -34,8 +34,10 @@ func TestWhatIsAttemptedAgain(t *testing.T) {
 		{"unsafe, sent at the second", core.Unsafe, []error{errUnsent, errDown}, 2, retry.OutcomeUnsafe},
 		{"not ready, read only", core.ReadOnly, []error{errNotReady}, 4, retry.OutcomeExhausted},
 		{"not ready, idempotent", core.Idempotent, []error{errNotReady}, 1, retry.OutcomeNotRetryable},
-		{"rejected", core.ReadOnly, []error{core.ErrRejected}, 1, ""},
-		{"rejected at the second", core.ReadOnly, []error{errDown, core.ErrRejected}, 2, retry.OutcomeRejected},
+		{"rejected", core.ReadOnly, []error{errRefused}, 1, ""},
+		{"rejected at the second", core.ReadOnly, []error{errDown, errRefused}, 2, retry.OutcomeRejected},
+		{"rejected in the work", core.ReadOnly, []error{core.ErrRejected}, 1, ""},
+		{"rejected in the work at the second", core.ReadOnly, []error{errDown, core.ErrRejected}, 2, retry.OutcomeRejected},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -136,21 +138,20 @@ func TestAPanicInALaterAttemptEndsItsScope(t *testing.T) {
 
 // guard forbids attempts from a given time on.
 type guard struct {
+	core.NopGuard
 	until time.Time
 	asked int
 }
 
 var errForbidden = errors.New("forbidden")
 
-func (g *guard) Allow(*core.Call) error {
+func (g *guard) BeforeAttempt(*core.Call) error {
 	g.asked++
 	if time.Now().Before(g.until) {
 		return nil
 	}
 	return errForbidden
 }
-func (g *guard) Begin(*core.Call) error                      { return nil }
-func (g *guard) Ended(*core.Call, time.Duration, core.Class) {}
 
 func TestGuardsAndLimitsAreAskedBeforeAndAfterTheWait(t *testing.T) {
 	for _, row := range []struct {

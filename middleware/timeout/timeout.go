@@ -1,79 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package timeout limits each attempt: the wait for a connection and the work
-// on it together. It is cooperative: the attempt's context ends, and the work
-// must heed it. No goroutine is left behind, and none is started.
+// Package timeout limits each attempt: the wait for a connection and the work on
+// the connection together. The limit is cooperative: the attempt's context ends,
+// and the work must return. The package starts no goroutine and leaves none
+// behind.
 //
-// The limit of a whole operation, with all its attempts, is the caller's
-// context or core.ClientConfig.Timeout.
+// A whole operation, with all its attempts, is limited by the caller's context and
+// by the client's OperationTimeout.
 package timeout
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
 // Name is the name of the stage.
 const Name = "timeout"
 
-// DefaultAttempt is the limit of an attempt unless configured otherwise.
-const DefaultAttempt = 10 * time.Second
-
-// ErrExceeded is matched by every error that says that a limit of ours ended
-// an attempt or an operation; errors.AsType[*core.TimeoutError] tells which.
+// ErrExceeded is matched by every error of an attempt or operation that one of
+// Penstock's own limits ended. errors.AsType[*core.TimeoutError] tells which limit.
+// It is core.ErrTimeout.
 var ErrExceeded = core.ErrTimeout
 
 // Config says how long an attempt may take. The zero value means the default.
 type Config struct {
 	// Attempt limits each attempt of operations without a Timeout of their own.
-	// Zero is DefaultAttempt.
+	// Zero is 10 s.
 	Attempt time.Duration
 	// Disabled leaves the stage out.
 	Disabled bool
 }
 
+// Effective returns the configuration in force, which is cfg with its defaults.
+// The error names everything that is wrong with cfg.
+func (cfg Config) Effective() (Config, error) {
+	var faults fault.List
+	fault.Default(&faults, "Attempt", &cfg.Attempt, 10*time.Second)
+	return cfg, faults.Err("timeout")
+}
+
 // New returns the stage.
 func New(cfg Config) (core.Middleware, error) {
-	if cfg.Attempt < 0 {
-		return nil, fmt.Errorf("timeout: bad configuration: Attempt is negative: %v", cfg.Attempt)
+	cfg, err := cfg.Effective()
+	if err != nil {
+		return nil, err
 	}
-	if cfg.Attempt == 0 {
-		cfg.Attempt = DefaultAttempt
-	}
-	limit := cfg.Attempt
-	exceeded := &core.TimeoutError{Scope: core.ScopeAttempt, Limit: limit}
+	exceeded := &core.TimeoutError{Limit: cfg.Attempt}
 	return func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
-			limit, exceeded := limit, exceeded
-			if call.Op.Timeout > 0 {
-				limit = call.Op.Timeout
+			exceeded := exceeded
+			if limit := call.Op.Timeout; limit > 0 && limit != exceeded.Limit {
+				exceeded = &core.TimeoutError{Limit: limit}
 			}
-			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= limit {
-				return next(ctx, call) // bounded already, and a context costs four allocations
+			if call.EndsWithin(ctx, exceeded.Limit) {
+				return next(ctx, call) // the deadline is tighter, and a context costs four allocations
 			}
-			if limit != exceeded.Limit {
-				exceeded = &core.TimeoutError{Scope: core.ScopeAttempt, Limit: limit}
-			}
-			attempt, cancel := context.WithTimeoutCause(ctx, limit, exceeded)
-			defer cancel()
-			mark := call.Mark()
-			err := next(attempt, call)
-			if err == nil || context.Cause(attempt) != error(exceeded) {
-				return err
-			}
-			if !call.Reached(mark) && errors.Is(err, context.DeadlineExceeded) {
-				// A stage in between heeded the end; the work says it by itself.
-				err = &core.TimeoutError{Scope: core.ScopeAttempt, Limit: limit, Err: err}
-			}
-			if !errors.Is(err, core.ErrTimeout) {
-				return err // it was answered all the same
-			}
-			call.Event(core.Event{Kind: core.EventTimeout, Source: Name, Outcome: exceeded.Scope.String(), Limit: limit, Err: err})
-			return err
+			return limited(ctx, call, next, exceeded)
 		}
 	}, nil
+}
+
+// limited runs next under the limit of exceeded, which is the cause of the end of
+// the attempt's context.
+func limited(ctx context.Context, call *core.Call, next core.Handler, exceeded *core.TimeoutError) error {
+	attempt, cancel := context.WithTimeoutCause(ctx, exceeded.Limit, exceeded)
+	defer cancel()
+	mark := call.Mark()
+	err := next(attempt, call)
+	if err == nil || context.Cause(attempt) != error(exceeded) {
+		return err
+	}
+	return ended(call, mark, err, exceeded)
+}
+
+// ended returns the error of an attempt whose time was over, and tells the
+// observer.
+func ended(call *core.Call, mark core.Mark, err error, exceeded *core.TimeoutError) error {
+	if !call.LastSince(mark, err).Reached && errors.Is(err, context.DeadlineExceeded) {
+		// A stage further in returned the context's error. Errors of the work
+		// are made a TimeoutError by core.
+		err = &core.TimeoutError{Limit: exceeded.Limit, Err: err}
+	}
+	if !errors.Is(err, core.ErrTimeout) {
+		return err // the backend or a stage answered all the same
+	}
+	call.Event(core.Event{Kind: core.EventTimeout, Name: Name, Outcome: exceeded.Limited(), Limit: exceeded.Limit, Err: err})
+	return err
 }

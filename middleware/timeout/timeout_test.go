@@ -23,13 +23,12 @@ type rig struct {
 }
 
 // spy is a guard that writes down the class of each attempt.
-type spy struct{ r *rig }
-
-func (spy) Allow(*core.Call) error { return nil }
-func (spy) Begin(*core.Call) error { return nil }
-func (s spy) Ended(_ *core.Call, _ time.Duration, c core.Class) {
-	s.r.classes = append(s.r.classes, c)
+type spy struct {
+	core.NopGuard
+	r *rig
 }
+
+func (s spy) AfterAttempt(_ *core.Call, o core.Outcome) { s.r.classes = append(s.r.classes, o.Class) }
 
 func newRig(t testing.TB, cfg timeout.Config, inner ...core.Middleware) *rig {
 	t.Helper()
@@ -40,13 +39,13 @@ func newRig(t testing.TB, cfg timeout.Config, inner ...core.Middleware) *rig {
 	r := &rig{recorder: &coretest.Recorder{}}
 	attach := func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
-			call.Attach(spy{r})
+			call.Attach(spy{r: r})
 			return next(ctx, call)
 		}
 	}
 	r.client, err = core.NewClient(core.ClientConfig[int]{
 		Source:     &coretest.Source[int]{},
-		Middleware: core.Chain(attach, stage, core.Chain(inner...)),
+		Middleware: core.Compose(attach, stage, core.Compose(inner...)),
 		Observer:   r.recorder,
 	})
 	if err != nil {
@@ -103,13 +102,13 @@ func TestWhichLimitHolds(t *testing.T) {
 				}
 				events := r.recorder.Events(core.EventTimeout)
 				if !row.ours {
-					if len(events) != 0 || core.ErrorType(err) != core.TypeDeadline {
+					if len(events) != 0 || core.ErrorType(err) != "deadline_exceeded" {
 						t.Errorf("observed %+v, error of type %q", events, core.ErrorType(err))
 					}
 					return
 				}
 				e, ok := errors.AsType[*core.TimeoutError](err)
-				if !ok || e.Scope != core.ScopeAttempt || e.Limit != row.want || !e.Timeout() || core.ErrorType(err) != core.TypeTimeout {
+				if !ok || e.Operation || e.Limit != row.want || !e.Timeout() || core.ErrorType(err) != "timeout" {
 					t.Errorf("Do = %#v, want an attempt's limit of %v", err, row.want)
 				}
 				if len(events) != 1 || events[0].Limit != row.want || events[0].Outcome != "attempt" || !errors.Is(events[0].Err, timeout.ErrExceeded) {
@@ -136,7 +135,7 @@ func TestAContextIsNotMadeForNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: core.Chain(spy(&outer), stage, spy(&inner))})
+	client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: core.Compose(spy(&outer), stage, spy(&inner))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +188,7 @@ func TestWhateverTheWorkReturnsIsFound(t *testing.T) {
 			}
 		}
 		for n, c := range r.classes {
-			if c.Verdict != core.Failure || !c.Retryable || !c.Sent || c.Code != core.TypeTimeout {
+			if c.Verdict != core.Failure || c.Retry != core.RetryIfIdempotent || c.ErrorType != "timeout" {
 				t.Errorf("attempt %d is of %+v, want a failure that was sent, and may be repeated", n, c)
 			}
 		}
@@ -217,7 +216,7 @@ func TestAStageInBetweenThatHeedsTheEnd(t *testing.T) {
 			}
 		})
 		err := r.do(t.Context(), core.Op{}, func(context.Context) error { t.Error("called"); return nil })
-		if !errors.Is(err, timeout.ErrExceeded) || !errors.Is(err, context.DeadlineExceeded) || core.ErrorType(err) != core.TypeTimeout {
+		if !errors.Is(err, timeout.ErrExceeded) || !errors.Is(err, context.DeadlineExceeded) || core.ErrorType(err) != "timeout" {
 			t.Errorf("Do = %v, want ErrExceeded", err)
 		}
 		if lines := r.recorder.Lines(); !slices.Equal(lines, []string{"timeout attempt timeout"}) {
@@ -228,7 +227,7 @@ func TestAStageInBetweenThatHeedsTheEnd(t *testing.T) {
 
 func TestAnAnswerAfterTheLimitIsNoTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		busy := core.Sentinel("busy", core.TypeBulkheadFull, core.ErrRejected)
+		busy := core.Sentinel("busy", "bulkhead_full", core.ErrRejected)
 		refuse := func(core.Handler) core.Handler {
 			return func(ctx context.Context, _ *core.Call) error {
 				<-ctx.Done()
@@ -243,8 +242,9 @@ func TestAnAnswerAfterTheLimitIsNoTimeout(t *testing.T) {
 }
 
 func TestNewNamesWhatIsWrong(t *testing.T) {
-	stage, err := timeout.New(timeout.Config{Attempt: -time.Second})
-	if err == nil || stage != nil || !strings.Contains(err.Error(), "timeout: ") || !strings.Contains(err.Error(), "Attempt is negative: -1s") {
+	cfg := timeout.Config{Attempt: -time.Second}
+	stage, err := timeout.New(cfg)
+	if _, same := cfg.Effective(); err == nil || stage != nil || same == nil || same.Error() != err.Error() || !strings.Contains(err.Error(), "timeout: ") || !strings.Contains(err.Error(), "Attempt is negative: -1s") {
 		t.Errorf("New = %v", err)
 	}
 }

@@ -21,7 +21,7 @@ func newClient(t testing.TB, observer core.Observer, inner core.Middleware) *cor
 	t.Helper()
 	client, err := core.NewClient(core.ClientConfig[int]{
 		Source:     &coretest.Source[int]{},
-		Middleware: core.Chain(trace.New(), inner),
+		Middleware: core.Compose(trace.New(), inner),
 		Observer:   observer,
 	})
 	if err != nil {
@@ -35,7 +35,7 @@ func mark(ref *any) core.Middleware {
 	return func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
 			*ref = call.Ref()
-			call.Event(core.Event{Kind: core.EventMove, From: "a", To: "b"})
+			call.Event(core.Event{Kind: core.EventTransition, From: "a", To: "b"})
 			return next(ctx, call)
 		}
 	}
@@ -66,7 +66,7 @@ func TestTheOperationIsOneScope(t *testing.T) {
 				_, _ = core.Do(t.Context(), client, core.Op{Name: "op"}, row.fn)
 			})
 			wg.Wait()
-			if got, want := recorder.Lines(), []string{"begin operation op", "move a>b", row.end}; !slices.Equal(got, want) {
+			if got, want := recorder.Lines(), []string{"begin operation op", "transition a>b", row.end}; !slices.Equal(got, want) {
 				t.Errorf("observed %q, want %q", got, want)
 			}
 			if err := recorder.Check(); err != nil {
@@ -110,10 +110,10 @@ func TestTheOperationTimeoutIsAnEventOfTheOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		recorder := &coretest.Recorder{}
 		client, err := core.NewClient(core.ClientConfig[int]{
-			Source:     &coretest.Source[int]{},
-			Middleware: trace.New(),
-			Observer:   recorder,
-			Timeout:    time.Second,
+			Source:           &coretest.Source[int]{},
+			Middleware:       trace.New(),
+			Observer:         recorder,
+			OperationTimeout: time.Second,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -14,13 +14,12 @@
 //		otelx.WithMeterProvider(telemetry.MeterProvider()),
 //	)
 //
-// With nothing configured it is silent: the providers do nothing, nothing is
-// dialed, no goroutine runs. OTEL_EXPORTER_OTLP_ENDPOINT turns it on, or
-// OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER for one signal each;
-// OTEL_SDK_DISABLED=true turns it off. docs/telemetry.md lists the variables.
+// Without configuration it is silent: the providers are no-ops, and there is no
+// connection and no goroutine. OTEL_EXPORTER_OTLP_ENDPOINT turns both signals on;
+// OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER turn on one signal each.
+// OTEL_SDK_DISABLED=true turns both off. docs/telemetry.md lists the variables.
 //
-// The package leaves OpenTelemetry's global providers alone. The one global
-// that it sets is the error handler, the first time that something is exported:
-// errors of exporters have no other way out, and would be printed to standard
-// error one by one.
+// The package does not set OpenTelemetry's global providers. It sets one global,
+// the error handler, when the first Setup exports something: exporters report
+// their errors nowhere else, and by default each one is printed to standard error.
 package sdk

@@ -20,14 +20,14 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// disabled reports whether the environment turns the SDK off, which the SDK
-// for Go leaves to others to obey.
+// disabled reports whether the environment turns the SDK off. The SDK for Go does
+// not read the variable itself.
 func disabled() bool {
 	return strings.EqualFold(strings.TrimSpace(os.Getenv("OTEL_SDK_DISABLED")), "true")
 }
 
-// spanExporter returns the exporter that the environment asks for, nil if it
-// asks for none.
+// spanExporter returns the exporter that the environment names, nil if it names
+// none.
 func spanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	if on, err := wanted("TRACES"); !on {
 		return nil, err
@@ -42,8 +42,8 @@ func spanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	return exporter, nil
 }
 
-// metricReader returns the reader that the environment asks for, nil if it
-// asks for none.
+// metricReader returns the reader that the environment names, nil if it names
+// none.
 func metricReader(ctx context.Context) (sdkmetric.Reader, error) {
 	if on, err := wanted("METRICS"); !on {
 		return nil, err
@@ -58,8 +58,8 @@ func metricReader(ctx context.Context) (sdkmetric.Reader, error) {
 	return reader, nil
 }
 
-// wanted reports whether the environment asks for an exporter of signal. The
-// exporters' own default is to send to localhost, asked or not.
+// wanted reports whether the environment names an exporter of signal. Without this
+// check autoexport exports to localhost by default.
 func wanted(signal string) (bool, error) {
 	exporter := os.Getenv("OTEL_" + signal + "_EXPORTER")
 	variable := "OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT"
@@ -73,8 +73,8 @@ func wanted(signal string) (bool, error) {
 	if endpoint == "" || (exporter != "" && exporter != "otlp") {
 		return true, nil
 	}
-	// The exporters complain about a bad endpoint on standard error, and send
-	// to localhost instead. The value stays out of the error, as it may hold a
+	// An exporter reports a bad endpoint on standard error only, and exports to
+	// localhost instead. The error does not repeat the value, which may hold a
 	// password.
 	protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))
 	u, err := url.Parse(strings.TrimSpace(endpoint))
@@ -91,8 +91,8 @@ func signalError(signal string, err error) error {
 	return fmt.Errorf("exporter of %s: %w", strings.ToLower(signal), err)
 }
 
-// propagatorFromEnv returns the propagators that the environment names and we
-// know, or those of the W3C.
+// propagatorFromEnv returns the propagators that the environment names. It leaves
+// out unknown ones, and falls back to the two of the W3C.
 func propagatorFromEnv(ctx context.Context, logger *slog.Logger) propagation.TextMapPropagator {
 	if names := os.Getenv("OTEL_PROPAGATORS"); names != "" {
 		p, err := autoprop.TextMapPropagator(strings.Split(names, ",")...)
@@ -106,7 +106,8 @@ func propagatorFromEnv(ctx context.Context, logger *slog.Logger) propagation.Tex
 	return propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 }
 
-// resourceFromEnv says who sends: the environment first, then serviceName.
+// resourceFromEnv returns the resource that describes the program. The environment
+// takes precedence over serviceName.
 func resourceFromEnv(ctx context.Context, serviceName string, exports bool, logger *slog.Logger) *resource.Resource {
 	opts := []resource.Option{resource.WithService(), resource.WithTelemetrySDK()}
 	if serviceName != "" {
@@ -114,7 +115,7 @@ func resourceFromEnv(ctx context.Context, serviceName string, exports bool, logg
 	}
 	res, err := resource.New(ctx, append(opts, resource.WithFromEnv())...)
 	if err != nil {
-		logger.WarnContext(ctx, "OTEL_RESOURCE_ATTRIBUTES is obeyed in part", "error", err)
+		logger.WarnContext(ctx, "OTEL_RESOURCE_ATTRIBUTES is used in part", "error", err)
 	}
 	if name, _ := res.Set().Value(semconv.ServiceNameKey); exports && strings.HasPrefix(name.AsString(), "unknown_service") {
 		logger.WarnContext(ctx, "telemetry has no service name: set OTEL_SERVICE_NAME", "service.name", name.AsString())

@@ -10,25 +10,25 @@ import (
 	"go.opentelemetry.io/otel"
 )
 
-// errorInterval is the least time between two logged errors.
+// errorInterval is the shortest time between two logged errors.
 const errorInterval = 10 * time.Second
 
-// errorHandler is the process's handler of OpenTelemetry's errors, once
-// something is exported.
+// errorHandler handles the errors of OpenTelemetry in this process, from the first
+// Setup that exports something.
 var errorHandler handler
 
-// handler logs errors, few of them: without a collector there is one for every
-// batch.
+// handler logs at most one error in each errorInterval: without a collector there
+// is an error for every batch.
 type handler struct {
 	set sync.Once
 
-	mu     sync.Mutex // guards the rest
+	mu     sync.Mutex // guards the fields below
 	logger *slog.Logger
-	last   time.Time // when an error was logged
-	left   int       // how many were left out since
+	last   time.Time // time of the last logged error
+	left   int       // errors since then, which were not logged
 }
 
-// use makes h log to logger, and makes OpenTelemetry tell h.
+// use makes h log to logger, and makes h the error handler of OpenTelemetry.
 func (h *handler) use(logger *slog.Logger) {
 	h.mu.Lock()
 	h.logger = logger
@@ -48,6 +48,7 @@ func (h *handler) Handle(err error) {
 	logger, left := h.logger, h.left
 	h.last, h.left = now, 0
 	h.mu.Unlock()
-	// Outside of the lock, as the logger may be one that reports errors here.
+	// Without the lock, because the logger may be one that reports its own errors
+	// to this handler.
 	logger.Warn("telemetry is not exported", "error", err, "left_out", left)
 }

@@ -19,20 +19,22 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// maxShutdown is how long Shutdown takes at most.
+// maxShutdown is the longest time that Shutdown takes.
 const maxShutdown = 5 * time.Second
 
-// Config is what the environment does not say. The zero value is ready to use.
+// Config has the settings that the environment does not. The zero value is ready
+// to use.
 type Config struct {
-	// ServiceName names the program where neither OTEL_SERVICE_NAME nor
-	// OTEL_RESOURCE_ATTRIBUTES does. Empty means "unknown_service:" and the
-	// name of the executable, and a warning if anything is exported.
+	// ServiceName names the program if neither OTEL_SERVICE_NAME nor
+	// OTEL_RESOURCE_ATTRIBUTES does. If it is empty too, the name is
+	// "unknown_service:" and the name of the executable, and Setup logs a warning
+	// if it exports anything.
 	ServiceName string
-	// Logger is told of errors while exporting, and of settings that cannot be
-	// right. Nil is slog.Default().
+	// Logger gets the errors of exporters, and warnings about settings that look
+	// wrong. Nil is slog.Default().
 	Logger *slog.Logger
-	// SpanProcessors get every span beside the exporter, or without one: to
-	// print spans, or to look at them in a test. The SDK shuts them down.
+	// SpanProcessors get every span in addition to the exporter, or without an
+	// exporter: to print spans, or to see them in a test. Shutdown shuts them down.
 	SpanProcessors []sdktrace.SpanProcessor
 }
 
@@ -42,15 +44,15 @@ type SDK struct {
 	meters     metric.MeterProvider
 	propagator propagation.TextMapPropagator
 
-	stop func(context.Context) error // nil: there is nothing to stop
-	once sync.Once                   // stops
-	done chan struct{}
-	err  error // of stop, once done is closed
+	stop func(context.Context) error // nil if there is nothing to stop
+	once sync.Once                   // calls stop
+	done chan struct{}               // closed when stop has returned; then err is set
+	err  error
 }
 
-// Setup makes an SDK as the environment says. It dials nothing, so that it
-// neither waits for a collector nor fails without one; a variable that cannot
-// be obeyed is an error.
+// Setup makes an SDK from the environment and cfg. It does not connect to the
+// collector, so it neither waits for a collector nor fails without one. A variable
+// with a bad value is an error.
 func Setup(ctx context.Context, cfg Config) (*SDK, error) {
 	logger := cfg.Logger
 	if logger == nil {
@@ -108,20 +110,21 @@ func Setup(ctx context.Context, cfg Config) (*SDK, error) {
 	return s, nil
 }
 
-// TracerProvider returns what spans are made with. It is never nil.
+// TracerProvider returns the provider of spans. It is never nil.
 func (s *SDK) TracerProvider() trace.TracerProvider { return s.tracers }
 
-// MeterProvider returns what is measured with. It is never nil.
+// MeterProvider returns the provider of metrics. It is never nil.
 func (s *SDK) MeterProvider() metric.MeterProvider { return s.meters }
 
-// Propagator returns how trace context travels between processes. It is never
-// nil.
+// Propagator returns the propagator that carries the trace context between
+// processes. It is never nil.
 func (s *SDK) Propagator() propagation.TextMapPropagator { return s.propagator }
 
-// Shutdown exports what is left, metrics first, and stops. It takes no longer
-// than ctx lasts, and 5 seconds at most; what could not be exported by then is
-// lost, and the error says so. Only the first call stops; the others wait for
-// it, no longer than their own ctx, and return the same error.
+// Shutdown exports the telemetry that was not exported yet, metrics first, and
+// stops the SDK. It takes no longer than ctx lasts, and at most 5 seconds;
+// telemetry that is not exported by then is lost, and the error says so. Only the
+// first call stops the SDK. Any other call waits for the first one, no longer than
+// its own ctx lasts, and returns the same error.
 func (s *SDK) Shutdown(ctx context.Context) error {
 	if s.stop == nil {
 		return nil
@@ -129,7 +132,7 @@ func (s *SDK) Shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, maxShutdown)
 	defer cancel()
 	s.once.Do(func() {
-		// Beside us, as a processor of the user's may ignore ctx.
+		// On a goroutine, because a SpanProcessor of the user may ignore ctx.
 		go func() {
 			defer close(s.done)
 			if err := s.stop(ctx); err != nil {
@@ -147,8 +150,8 @@ func (s *SDK) Shutdown(ctx context.Context) error {
 
 func lost(err error) error { return fmt.Errorf("sdk: telemetry may be lost: %w", err) }
 
-// shutdown stops metrics in half of the time there is, so that a collector
-// that does not answer leaves some for the traces.
+// shutdown gives the metrics half of the time that ctx has, so that a collector
+// that does not answer leaves time for the traces.
 func shutdown(ctx context.Context, tp *sdktrace.TracerProvider, mp *sdkmetric.MeterProvider) error {
 	var errs []error
 	if mp != nil {

@@ -17,8 +17,9 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
-// TestTheAccountOfAnAttempt asks the chain what it thinks was applied when the
-// work then fails without a word about it.
+// TestTheAccountOfAnAttempt asks the chain whether an attempt is worth another
+// one when its first request ended in some way, and its last one in a refusal
+// that changed nothing.
 func TestTheAccountOfAnAttempt(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault   milvustest.Fault
@@ -68,10 +69,14 @@ func TestTheAccountOfAnAttempt(t *testing.T) {
 			class := classOf(t, srv, func(ctx context.Context, conn *milvus.Conn) error {
 				srv.Inject(c.fault)
 				_ = c.call(ctx, conn)
-				return errors.New("mine")
+				return &milvus.Error{Method: "Insert", Code: 8}
 			})
-			if class.Sent != c.applied {
-				t.Errorf("Sent = %v, want %v", class.Sent, c.applied)
+			want := core.RetryAlways
+			if c.applied {
+				want = core.RetryIfIdempotent
+			}
+			if class.Retry != want {
+				t.Errorf("Retry = %v, want %v", class.Retry, want)
 			}
 		})
 	}
@@ -85,7 +90,7 @@ func classOf(t *testing.T, srv *milvustest.Server, work func(context.Context, *m
 		return func(ctx context.Context, call *core.Call) error {
 			mark := call.Mark()
 			err := next(ctx, call)
-			class = call.LastAttempt(mark, err)
+			class = call.LastSince(mark, err).Class
 			return err
 		}
 	})
@@ -105,7 +110,7 @@ func newClient(t *testing.T, srv *milvustest.Server, m core.Middleware) *core.Cl
 		t.Fatal(err)
 	}
 	client, err := core.NewClient(core.ClientConfig[*milvus.Conn]{
-		Source: p, Middleware: m, Classifier: milvus.Classify, Parts: []any{p},
+		Source: p, Middleware: m, Classifier: milvus.Classify, Closers: []func(context.Context) error{p.Close},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +131,7 @@ func TestAnUnsafeOperationIsNotRepeatedAfterItsInsert(t *testing.T) {
 		return func(ctx context.Context, call *core.Call) error {
 			mark := call.Mark()
 			err := next(ctx, call)
-			for call.Attempt() < 3 && call.LastAttempt(mark, err).RetryableAs(call.Op.Safety) {
+			for call.Attempt() < 3 && call.LastSince(mark, err).Retry.Allows(call.Op.Safety) {
 				call.NextAttempt()
 				mark = call.Mark()
 				err = next(ctx, call)

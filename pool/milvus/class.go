@@ -20,12 +20,12 @@ import (
 var _ core.Classifier = Classify
 
 // Classify is the [core.Classifier] of Milvus. It goes by the first [*Error] in
-// err, or else the first gRPC status. Any other error comes from the
-// operation's own function or from the SDK's checks before a request: it says
-// nothing about the server and is not worth another attempt.
+// err, or else by the first gRPC status. Any other error comes from the
+// operation's own function, or from a check of the SDK before a request: the
+// error says nothing about the server, and another attempt would end the same.
 //
-// A failed request counts as applied only if it was one that changes something
-// (see [core.Attempt] for those that went before it).
+// The class is about the request that failed. What earlier requests of the same
+// attempt applied is marked with [core.MarkApplied].
 func Classify(err error) core.Class {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.class()
@@ -34,96 +34,131 @@ func Classify(err error) core.Class {
 		return (&Error{GRPC: st.Code(), Reason: st.Message()}).class()
 	}
 	if errors.Is(err, pool.ErrDial) {
-		return core.Class{Verdict: core.Failure, Retryable: true}
+		return core.NotApplied("")
 	}
-	return core.Class{Verdict: core.Neutral}
+	return unrelated
 }
+
+// unrelated is the class of a failure that another attempt does not mend and
+// that says nothing about the health of the server.
+var unrelated = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep}
 
 func (e *Error) class() core.Class {
 	var c core.Class
 	switch {
 	case e.certificate():
-		c = core.Class{Verdict: core.Neutral}
+		c = unrelated
 	case e.Code != 0:
 		c = e.classByCode()
 	default:
 		c = e.classByStatus()
 	}
 	if e.Method == methodConnect || e.Method == methodDial {
-		// What is refused here is no statement but the configuration.
+		// The server refused the configuration here, not a statement.
 		if c.Verdict == core.Success {
 			c.Verdict = core.Neutral
 		}
-		c.ReadOnlyRetry = false
+		if c.Retry == core.RetryIfReadOnly {
+			c.Retry = core.RetryAlways
+		}
 	}
-	if e.NotSent || readOnly[e.Method] {
-		c.Sent = false
+	if c.Retry == core.RetryIfIdempotent && !e.mayHaveApplied() {
+		c.Retry = core.RetryAlways
 	}
-	c.Code = e.ErrorType()
+	c.ErrorType = e.ErrorType()
 	return c
 }
 
 func (e *Error) classByCode() core.Class {
 	switch e.meaning() {
 	case statement:
-		return core.Class{Verdict: core.Success}
+		return core.Answered("")
 	case notReady:
-		return core.Class{Verdict: core.Neutral, Retryable: true, ReadOnlyRetry: true, Sent: true}
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep}
 	case limited:
-		return core.Class{Verdict: core.Neutral, Retryable: true, RetryAfter: retryAfter(e.Reason)}
+		return core.Busy("", retryAfter(e.Reason))
 	case overQuota:
-		return core.Class{Verdict: core.Neutral, Retryable: e.Retriable, RetryAfter: retryAfter(e.Reason)}
+		if e.Retriable {
+			return core.Busy("", retryAfter(e.Reason))
+		}
+		return unrelated
 	case refused:
-		return core.Class{Verdict: core.Failure, Retryable: true}
+		return core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep}
 	case failed:
-		return core.Class{Verdict: core.Failure, Retryable: true, Sent: true}
+		return core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep}
 	default:
-		return core.Class{Verdict: core.Neutral, Retryable: e.Retriable, Sent: true}
+		if e.Retriable {
+			return core.Class{Verdict: core.Neutral, Retry: core.RetryIfIdempotent, Conn: core.Keep}
+		}
+		return unrelated
 	}
 }
 
 func (e *Error) classByStatus() core.Class {
+	switch e.meaning() {
+	case statement:
+		return core.Answered("")
+	case limited:
+		return core.Busy("", retryAfter(e.Reason))
+	}
 	switch e.GRPC {
-	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied,
-		codes.FailedPrecondition, codes.OutOfRange, codes.Unimplemented:
-		return core.Class{Verdict: core.Success}
-	case codes.Unauthenticated:
-		return core.Class{Verdict: core.Neutral}
-	case codes.ResourceExhausted:
-		if e.meaning() == limited {
-			return core.Class{Verdict: core.Neutral, Retryable: true, RetryAfter: retryAfter(e.Reason)}
-		}
-		return core.Class{Verdict: core.Neutral, Sent: true}
+	case codes.Unauthenticated, codes.ResourceExhausted:
+		return unrelated
 	case codes.Unavailable, codes.Canceled:
 		if e.closing() {
-			return core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Conn: core.Broken}
+			return core.DeadConn("")
 		}
 		if e.GRPC == codes.Unavailable {
-			return core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Conn: core.Suspect}
+			return core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect}
 		}
 	}
 	if e.foreignEnd() {
-		return core.Class{Verdict: core.Neutral, Retryable: true, Sent: true}
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryIfIdempotent, Conn: core.Keep}
 	}
-	// Also Unknown, which is what a handler's plain error becomes, and a deadline
-	// that the server, or the operation's own function, had set.
-	return core.Class{Verdict: core.Failure, Retryable: true, Sent: true}
+	// Unknown is here because gRPC gives it to a plain error of a handler, and
+	// DeadlineExceeded because the server, or the operation's own function, may
+	// have set a deadline.
+	return core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep}
 }
 
-// foreignEnd reports whether a context of this process ended the request that
-// was not the caller's (or this error would not be classified): that of the
-// operation's own function, or of another caller, whose DescribeCollection the
-// SDK lets everybody wait for who wants to know the same.
+// foreignEnd reports whether a context of this process, other than the caller's,
+// ended the request: either the operation's function derived its own context, or
+// the SDK merged this DescribeCollection with the call of another caller. (The
+// end of the caller's context is judged by core, not by a classifier.)
 func (e *Error) foreignEnd() bool {
 	return e.ended != nil && (e.GRPC == codes.Canceled || e.Method == methodDescribe)
 }
 
-// meaning also knows the gRPC status of a limit.
+// meaning returns what the code of Milvus means, or else the gRPC status.
 func (e *Error) meaning() meaning {
-	if e.Code == 0 && e.GRPC == codes.ResourceExhausted && !strings.Contains(e.Reason, "larger than max") {
-		return limited
+	if e.Code != 0 {
+		return meanings[e.Code]
 	}
-	return meanings[e.Code]
+	switch e.GRPC {
+	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied,
+		codes.FailedPrecondition, codes.OutOfRange, codes.Unimplemented:
+		return statement
+	case codes.ResourceExhausted:
+		if !strings.Contains(e.Reason, "larger than max") {
+			return limited
+		}
+	}
+	return unknown
+}
+
+// mayHaveApplied reports whether the request may have changed the server. A
+// request that changes nothing may not, and neither may a request that was not
+// sent, or that the server refused.
+func (e *Error) mayHaveApplied() bool {
+	if e.NotSent || readOnly[e.Method] || e.GRPC == codes.Unauthenticated {
+		return false
+	}
+	switch e.meaning() {
+	case statement, limited, overQuota, refused:
+		return false
+	default:
+		return true
+	}
 }
 
 var (

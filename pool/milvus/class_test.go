@@ -19,12 +19,12 @@ import (
 )
 
 var (
-	answered = core.Class{Verdict: core.Success}
-	notReady = core.Class{Verdict: core.Neutral, Retryable: true, ReadOnlyRetry: true, Sent: true}
-	down     = core.Class{Verdict: core.Failure, Retryable: true, Sent: true}
-	suspect  = core.Class{Verdict: core.Failure, Retryable: true, Sent: true, Conn: core.Suspect}
-	limited  = core.Class{Verdict: core.Neutral, Retryable: true, Code: core.TypeRateLimited}
-	useless  = core.Class{Verdict: core.Neutral}
+	answered = core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}
+	notReady = core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep}
+	down     = core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep}
+	suspect  = core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect}
+	limited  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: core.TypeRateLimited}
+	useless  = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep}
 )
 
 func with(c core.Class, change func(*core.Class)) core.Class {
@@ -34,42 +34,42 @@ func with(c core.Class, change func(*core.Class)) core.Class {
 
 func TestClassOfMilvusCodes(t *testing.T) {
 	for _, code := range []int32{1, 101, 103, 201, 202, 601} {
-		wantClass(t, &milvus.Error{Method: "Insert", Code: code}, with(notReady, func(c *core.Class) { c.Code = fmt.Sprint(code) }))
-		wantClass(t, &milvus.Error{Method: "Search", Code: code}, with(notReady, func(c *core.Class) { c.Sent = false }))
+		wantClass(t, &milvus.Error{Method: "Insert", Code: code}, with(notReady, func(c *core.Class) { c.ErrorType = fmt.Sprint(code) }))
+		wantClass(t, &milvus.Error{Method: "Search", Code: code}, notReady)
 	}
 	for _, code := range []int32{100, 102, 200, 700, 702, 800, 802, 1100, 1400, 1401, 1600, 1700, 1701} {
 		wantClass(t, &milvus.Error{Method: "Insert", Code: code}, answered)
 	}
 	for code, want := range map[int32]core.Class{
-		2:     {Verdict: core.Failure, Retryable: true, Code: "2"},
+		2:     {Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "2"},
 		4:     limited,
 		8:     limited,
-		9:     {Verdict: core.Neutral, Code: core.TypeRateLimited},
+		9:     with(useless, func(c *core.Class) { c.ErrorType = core.TypeRateLimited }),
 		5:     down,
 		503:   down,
 		902:   down,
-		1400:  with(answered, func(c *core.Class) { c.Code = core.TypeUnauthenticated }),
-		2000:  {Verdict: core.Neutral, Sent: true},
-		65535: {Verdict: core.Neutral, Sent: true, Code: "65535"},
-		4711:  {Verdict: core.Neutral, Sent: true},
+		1400:  with(answered, func(c *core.Class) { c.ErrorType = core.TypeUnauthenticated }),
+		2000:  useless,
+		65535: with(useless, func(c *core.Class) { c.ErrorType = "65535" }),
+		4711:  useless,
 	} {
 		wantClass(t, &milvus.Error{Method: "Insert", Code: code}, want)
 	}
 	wantClass(t, &milvus.Error{Method: "Insert", Code: 4711, Retriable: true},
-		core.Class{Verdict: core.Neutral, Retryable: true, Sent: true})
+		core.Class{Verdict: core.Neutral, Retry: core.RetryIfIdempotent, Conn: core.Keep})
 }
 
 func TestClassOfStatusCodes(t *testing.T) {
 	for code, want := range map[codes.Code]core.Class{
-		codes.Unavailable:        with(suspect, func(c *core.Class) { c.Code = "UNAVAILABLE" }),
+		codes.Unavailable:        with(suspect, func(c *core.Class) { c.ErrorType = "UNAVAILABLE" }),
 		codes.Internal:           down,
 		codes.Unknown:            down,
 		codes.Aborted:            down,
 		codes.DataLoss:           down,
-		codes.DeadlineExceeded:   with(down, func(c *core.Class) { c.Code = "DEADLINE_EXCEEDED" }),
-		codes.Canceled:           with(down, func(c *core.Class) { c.Code = "CANCELLED" }),
+		codes.DeadlineExceeded:   with(down, func(c *core.Class) { c.ErrorType = "DEADLINE_EXCEEDED" }),
+		codes.Canceled:           with(down, func(c *core.Class) { c.ErrorType = "CANCELLED" }),
 		codes.ResourceExhausted:  limited,
-		codes.Unauthenticated:    with(useless, func(c *core.Class) { c.Code = core.TypeUnauthenticated }),
+		codes.Unauthenticated:    with(useless, func(c *core.Class) { c.ErrorType = core.TypeUnauthenticated }),
 		codes.InvalidArgument:    answered,
 		codes.NotFound:           answered,
 		codes.AlreadyExists:      answered,
@@ -82,13 +82,13 @@ func TestClassOfStatusCodes(t *testing.T) {
 		wantClass(t, status.Error(code, "raw"), want)
 	}
 	wantClass(t, &milvus.Error{Method: "Insert", GRPC: codes.Unavailable, NotSent: true},
-		with(suspect, func(c *core.Class) { c.Sent = false }))
+		with(suspect, func(c *core.Class) { c.Retry = core.RetryAlways }))
 	wantClass(t, &milvus.Error{Method: "Query", GRPC: codes.Unavailable},
-		with(suspect, func(c *core.Class) { c.Sent = false }))
+		with(suspect, func(c *core.Class) { c.Retry = core.RetryAlways }))
 	wantClass(t, &milvus.Error{Method: "Insert", GRPC: codes.Canceled, Reason: "grpc: the client connection is closing"},
 		with(suspect, func(c *core.Class) { c.Conn = core.Broken }))
 	wantClass(t, &milvus.Error{Method: "Insert", GRPC: codes.ResourceExhausted, Reason: "grpc: received message larger than max (5 vs. 4)"},
-		core.Class{Verdict: core.Neutral, Sent: true, Code: "RESOURCE_EXHAUSTED"})
+		core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: "RESOURCE_EXHAUSTED"})
 }
 
 func TestClassOfDialing(t *testing.T) {
@@ -98,11 +98,11 @@ func TestClassOfDialing(t *testing.T) {
 	}{
 		"bad credentials":     {&milvus.Error{Method: "Connect", GRPC: codes.Unauthenticated}, useless},
 		"unknown database":    {&milvus.Error{Method: "Connect", Code: 800}, useless},
-		"still starting":      {&milvus.Error{Method: "Connect", Code: 1}, core.Class{Verdict: core.Neutral, Retryable: true}},
-		"not available":       {&milvus.Error{Method: "Connect", Code: 2}, core.Class{Verdict: core.Failure, Retryable: true}},
-		"nobody there":        {&milvus.Error{Method: "Dial", GRPC: codes.Unavailable}, with(suspect, func(c *core.Class) { c.Sent = false })},
-		"a cause of no type":  {io.ErrUnexpectedEOF, core.Class{Verdict: core.Failure, Retryable: true}},
-		"out of time, untold": {context.DeadlineExceeded, core.Class{Verdict: core.Failure, Retryable: true}},
+		"still starting":      {&milvus.Error{Method: "Connect", Code: 1}, core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep}},
+		"not available":       {&milvus.Error{Method: "Connect", Code: 2}, core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep}},
+		"nobody there":        {&milvus.Error{Method: "Dial", GRPC: codes.Unavailable}, with(suspect, func(c *core.Class) { c.Retry = core.RetryAlways })},
+		"a cause of no type":  {io.ErrUnexpectedEOF, core.NotApplied("")},
+		"out of time, untold": {context.DeadlineExceeded, core.NotApplied("")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wantClass(t, &pool.DialError{Err: c.err}, c.want)

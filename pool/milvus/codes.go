@@ -4,20 +4,20 @@ package milvus
 
 import "github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
-// meaning groups the error codes of Milvus by what is to be done about them.
+// meaning groups the error codes of Milvus by what a client should do about them.
 type meaning uint8
 
 const (
 	unknown   meaning = iota
-	statement         // the request is wrong, or what it names is not there
+	statement         // the request is wrong, or it names something that does not exist
 	notReady          // the server or the collection will be ready later
 	limited           // refused by a limit on rate or concurrency
-	overQuota         // refused until somebody frees memory or disk, or lifts a ban
-	refused           // the server says that it does not work now
-	failed            // the server tried, and failed
+	overQuota         // refused until memory or disk is freed, or a ban is lifted
+	refused           // the server does not work now
+	failed            // the server tried and failed
 )
 
-// Codes with a rule of their own. The others are named in the table only.
+// Codes that the package uses outside of the table of meanings.
 const (
 	codeUnavailable      = 2
 	codeRateLimit        = 8
@@ -26,9 +26,8 @@ const (
 	codeUnexpected       = 65535
 )
 
-// meanings has the codes that Milvus 2.4 knows, except those that tell nothing:
-// the cause of 2000 (segcore) and of 65535 (unexpected) may be the request as
-// well as the server.
+// meanings has the codes of Milvus 2.4. Left out are 2000 (segcore) and 65535
+// (unexpected): their cause may be the request as well as the server.
 var meanings = map[int32]meaning{
 	1:               notReady,
 	codeUnavailable: refused,
@@ -71,7 +70,7 @@ var meanings = map[int32]meaning{
 	901: failed, // node: not found
 	902: failed, // offline
 	903: failed, // lacks
-	904: failed, // not the one meant
+	904: failed, // another node than expected
 	905: failed, // not available
 
 	1000: failed,    // IO: key not found
@@ -92,20 +91,20 @@ var meanings = map[int32]meaning{
 	1701:                 statement, // bad name
 
 	codeNeedAuthenticate: statement,
-	1801:                 statement, // bad requests, as the REST proxy words them
+	1801:                 statement, // bad requests to the REST proxy, up to 1805
 	1802:                 statement,
 	1803:                 statement,
 	1804:                 statement,
 	1805:                 statement,
 	1806:                 statement,
-	1900:                 statement, // replication messages: not here
-	1901:                 statement, // bad
+	1900:                 statement, // replication messages: not supported
+	1901:                 statement, // bad messages, up to 1903
 	1902:                 statement,
 	1903:                 statement,
 	2100:                 statement, // import failed
 }
 
-// codeOf returns the present-day equivalent of a legacy code.
+// codeOf returns the present code that means the same as a legacy code.
 func codeOf(legacy commonpb.ErrorCode) int32 {
 	switch legacy {
 	case commonpb.ErrorCode_NotReadyServe, commonpb.ErrorCode_NotReadyCoordActivating:

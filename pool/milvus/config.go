@@ -5,7 +5,6 @@ package milvus
 import (
 	"cmp"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,81 +15,81 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/penstock-go/penstock/internal/fault"
 	"github.com/penstock-go/penstock/pool"
 )
 
-const (
-	defaultAddress  = "localhost:19530"
-	defaultDatabase = "default" // what Milvus calls it
-)
+// defaultDatabase is Milvus' own name of the database of a connection that names
+// none.
+const defaultDatabase = "default"
 
-// Config says which Milvus to connect to, as whom, and how. The zero value
-// connects to localhost:19530. Printing or logging a Config in any way shows
-// neither Password nor APIKey.
+// Config says which Milvus to connect to, with which credentials, and how. The
+// zero value connects to localhost:19530. A printed or logged Config shows neither
+// Password nor APIKey.
 type Config struct {
 	// Address is host:port, without a scheme. Empty means localhost:19530.
 	Address string
-	// Database is the one that every connection uses. Empty means the server's
+	// Database is the database that every connection uses. Empty means the server's
 	// default database.
 	Database string
 
-	// Username and Password are for servers that authenticate so.
+	// Username and Password are for a server that authenticates users by password.
 	Username string
 	Password string `json:"-"`
-	// APIKey is for servers that take one. It excludes Username and Password.
+	// APIKey is for a server that authenticates by API key. It excludes Username and
+	// Password.
 	APIKey string `json:"-"`
 
-	// TLS is the configuration of an encrypted connection, which the package
-	// does not change. A certificate in it makes that mutual TLS. Nil means
-	// plain text: whoever can listen to the network then reads the credentials.
+	// TLS is the configuration of an encrypted connection. The package does not
+	// change it. A certificate in it makes mutual TLS. Nil means plain text: then
+	// the credentials can be read on the network.
 	TLS *tls.Config `json:"-"`
 
-	// DialOptions come after the SDK's defaults and those of this package, such
-	// as a stats handler for traces of every RPC. Give interceptors by
-	// grpc.WithChainUnaryInterceptor, so that they see what goes over the wire.
+	// DialOptions come after the SDK's defaults and the options of this package. An
+	// example is a stats handler that traces every RPC. Add an interceptor by
+	// grpc.WithChainUnaryInterceptor: it then sees what goes over the wire.
 	DialOptions []grpc.DialOption `json:"-"`
 
-	// Pool configures the pool. Its Mode is always [pool.Shared], MinSize 0
+	// Pool configures the pool. Its Mode is always [pool.Shared], a zero MinSize
 	// means 1, and an empty Name means host:port/database.
 	Pool pool.Config
 }
 
 // withDefaults returns c with its defaults filled in.
 func (c Config) withDefaults() Config {
-	c.Address = cmp.Or(c.Address, defaultAddress)
+	c.Address = cmp.Or(c.Address, "localhost:"+strconv.Itoa(DefaultPort))
 	c.Pool.Mode = pool.Shared
 	c.Pool.MinSize = cmp.Or(c.Pool.MinSize, 1)
-	c.Pool.Name = cmp.Or(c.Pool.Name, c.Address+"/"+cmp.Or(c.Database, defaultDatabase))
+	c.Pool.Name = cmp.Or(c.Pool.Name, c.Address+"/"+c.Namespace())
 	return c
 }
 
-// faults returns what is wrong with c, except for Pool.
-func (c Config) faults() []error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-
+// faults returns what is wrong with c. It does not look at Pool.
+func (c Config) faults() fault.List {
+	var faults fault.List
 	if problem := addressProblem(c.Address); problem != "" {
-		fault("Address %s", problem)
+		faults.Add("Address %s", problem)
 	}
 	if !sendable(c.Database) {
-		fault("Database %q has characters other than printable ASCII", c.Database)
+		faults.Add("Database %q has characters other than printable ASCII", c.Database)
 	}
 	if c.Password != "" && c.Username == "" {
-		fault("Password is set without Username")
+		faults.Add("Password is set without Username")
 	}
 	if strings.Contains(c.Username, ":") {
-		fault("Username has a colon, which Milvus takes for the end of it")
+		faults.Add("Username has a colon, which Milvus takes for the end of it")
 	}
 	if c.APIKey != "" && c.Username != "" {
-		fault("both APIKey and Username are set")
+		faults.Add("both APIKey and Username are set")
 	}
 	if slices.Contains(c.DialOptions, nil) {
-		fault("DialOptions has a nil option")
+		faults.Add("DialOptions has a nil option")
 	}
 	return faults
 }
 
-// addressProblem never repeats an address that may have credentials in it.
+// addressProblem returns what is wrong with an address, "" if nothing is. It does
+// not repeat an address that may have credentials in it.
 func addressProblem(address string) string {
 	if strings.Contains(address, "@") {
 		return "has user information in it: use Username and Password"
@@ -113,10 +112,6 @@ func sendable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-func badConfig(faults []error) error {
-	return fmt.Errorf("milvus: bad configuration: %w", errors.Join(faults...))
-}
-
 // String describes c without its secrets.
 func (c Config) String() string {
 	var b strings.Builder
@@ -134,7 +129,7 @@ func (c Config) String() string {
 // GoString describes c without its secrets.
 func (c Config) GoString() string { return c.String() }
 
-// Format writes c without its secrets, whatever the verb.
+// Format writes c without its secrets, for every verb.
 func (c Config) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
 
 // LogValue describes c without its secrets.
@@ -143,7 +138,7 @@ func (c Config) LogValue() slog.Value { return slog.GroupValue(c.describe()...) 
 func (c Config) describe() []slog.Attr {
 	address := c.Address
 	if strings.Contains(address, "@") {
-		address = redacted // bad, and it may hold a password
+		address = redacted // it is not valid, and may hold a password
 	}
 	return []slog.Attr{
 		slog.String("Address", address),
@@ -159,7 +154,7 @@ func (c Config) describe() []slog.Attr {
 
 const redacted = "[redacted]"
 
-// redact tells only whether there is a secret, not even its length.
+// redact returns a text that shows whether there is a secret, and not its length.
 func redact(secret string) string {
 	if secret == "" {
 		return ""

@@ -50,6 +50,28 @@ func TestThePoolIsNamedAfterAddressAndDatabaseUnlessItHasAName(t *testing.T) {
 	}
 }
 
+func TestTheEndpointHasTheDefaults(t *testing.T) {
+	for _, c := range []struct {
+		cfg       milvus.Config
+		host      string
+		port      int
+		namespace string
+	}{
+		{milvus.Config{}, "localhost", milvus.DefaultPort, "default"},
+		{milvus.Config{Address: "[::1]:1", Database: "shop"}, "::1", 1, "shop"},
+		{milvus.Config{Address: "nowhere"}, "", 0, "default"},
+		{milvus.Config{Address: "nowhere:http"}, "", 0, "default"},
+	} {
+		host, port := c.cfg.Endpoint()
+		if host != c.host || port != c.port {
+			t.Errorf("Endpoint of %q = %q, %d, want %q, %d", c.cfg.Address, host, port, c.host, c.port)
+		}
+		if got := c.cfg.Namespace(); got != c.namespace {
+			t.Errorf("Namespace of %q = %q, want %q", c.cfg.Database, got, c.namespace)
+		}
+	}
+}
+
 func TestAllFaultsOfAConfigurationAreNamedAtOnce(t *testing.T) {
 	_, err := milvus.NewPool(milvus.Config{
 		Address: "http://host:1", Database: "a\nb", Password: "hunter2", APIKey: "k3y",

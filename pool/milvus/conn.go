@@ -14,27 +14,26 @@ import (
 	"google.golang.org/grpc"
 )
 
-// ErrShared is what [Conn.Close] and [Conn.UsingDatabase] return.
+// ErrShared is returned by [Conn.Close] and [Conn.UsingDatabase].
 var ErrShared = errors.New("milvus: the connection belongs to its pool and to other callers")
 
 type sdk = client.Client
 
-// Conn is a connection to Milvus. It has all the methods of the SDK's client,
-// safe for concurrent use; their errors from the server or the transport are
-// [*Error]. It is closed by the pool that made it, and an iterator made with it
-// must not be used after the lease has ended.
+// Conn is a connection to Milvus. It has all the methods of the SDK's client, which
+// are safe for concurrent use. An error of the server or of the transport is an
+// [*Error]. The pool that made the connection closes it. An iterator of the
+// connection must not be used after the lease has been released.
 type Conn struct {
 	sdk
 	cc     *grpc.ClientConn
 	closed atomic.Bool
 }
 
-// Close does nothing and returns [ErrShared]: a lease is given back with
-// Release.
+// Close does nothing and returns [ErrShared]: a caller releases the lease instead.
 func (c *Conn) Close() error { return ErrShared }
 
-// UsingDatabase does nothing and returns [ErrShared]: it would change the
-// database under the feet of other callers. Each database needs its own pool.
+// UsingDatabase does nothing and returns [ErrShared]: it would change the database
+// of all callers on this connection. Each database needs a pool of its own.
 func (c *Conn) UsingDatabase(context.Context, string) error { return ErrShared }
 
 func (c *Conn) close() error {
@@ -44,9 +43,9 @@ func (c *Conn) close() error {
 	return c.cc.Close()
 }
 
-// Search is that of the SDK, except that it fails if there are fewer results
-// than vectors: the SDK leaves out those that it cannot read, and the rest would
-// belong to other vectors than it seems.
+// Search calls the SDK's Search, and fails if the number of results is not the
+// number of vectors. The SDK leaves out a result that it cannot read, and every
+// later result would then have the place of another vector.
 func (c *Conn) Search(
 	ctx context.Context, collection string, partitions []string, expr string, outputFields []string,
 	vectors []entity.Vector, vectorField string, metricType entity.MetricType, topK int,
@@ -62,15 +61,15 @@ func (c *Conn) Search(
 	return results, nil
 }
 
-// Flush is that of the SDK; see [Conn.FlushV2].
+// Flush calls the SDK's Flush, with the changes of [Conn.FlushV2].
 func (c *Conn) Flush(ctx context.Context, collection string, async bool, opts ...client.FlushOption) error {
 	_, _, _, _, err := c.FlushV2(ctx, collection, async, opts...)
 	return err
 }
 
-// FlushV2 is that of the SDK, except that waiting for the flush to be over ends
-// with the error that asking for it gave, where the SDK would ask for ever, and
-// with the error of ctx when that ends.
+// FlushV2 calls the SDK's FlushV2, which asks the server again and again whether
+// the flush is done, unless async is set. It returns the first error of such a
+// question, where the SDK would ask for ever. If ctx ends, it returns the cause.
 func (c *Conn) FlushV2(ctx context.Context, collection string, async bool, opts ...client.FlushOption) (
 	flushed, all []int64, flushTime int64, checkpoints map[string]msgpb.MsgPosition, err error,
 ) {
@@ -78,14 +77,15 @@ func (c *Conn) FlushV2(ctx context.Context, collection string, async bool, opts 
 	defer stop(nil)
 	flushed, all, flushTime, checkpoints, err = c.sdk.FlushV2(context.WithValue(polling, pollKey{}, stop), collection, async, opts...)
 	if cause := context.Cause(polling); err != nil && cause != nil {
-		if _, ok := errors.AsType[*Error](err); !ok { // it is errors.New("deadline exceeded")
+		if _, ok := errors.AsType[*Error](err); !ok { // the SDK returned errors.New("deadline exceeded")
 			err = cause
 		}
 	}
 	return flushed, all, flushTime, checkpoints, err
 }
 
-// pollKey is where FlushV2 leaves the function that ends its polling.
+// pollKey is the key of the context value by which the interceptor ends the
+// polling of FlushV2.
 type pollKey struct{}
 
 func endPolling(ctx context.Context, err error) {

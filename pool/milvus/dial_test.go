@@ -36,7 +36,7 @@ func TestDialSaysAtOnceThatNobodyListens(t *testing.T) {
 	if _, ok := errors.AsType[*net.OpError](e); !ok || !errors.Is(e, core.ErrUnavailable) {
 		t.Errorf("%v hides its cause, or is no core.ErrUnavailable", e)
 	}
-	wantClass(t, e, core.Class{Verdict: core.Failure, Retryable: true, Conn: core.Suspect})
+	wantClass(t, e, core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Suspect})
 }
 
 func TestDialEndsWithItsContextWhenNobodyAnswers(t *testing.T) {
@@ -54,7 +54,7 @@ func TestDialEndsWithItsContextWhenNobodyAnswers(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), lis.Addr().String()) {
 		t.Errorf("Dial = %v, want the deadline and the address", err)
 	}
-	wantClass(t, err, core.Class{Verdict: core.Failure, Retryable: true})
+	wantClass(t, err, core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep})
 
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -62,11 +62,11 @@ func TestDialEndsWithItsContextWhenNobodyAnswers(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Dial = %v, want context.Canceled", err)
 	}
-	wantClass(t, err, core.Class{Verdict: core.Neutral, Retryable: true})
+	wantClass(t, err, core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep})
 }
 
 func TestDialThatRanOutOfTimeSaysWhyItFailed(t *testing.T) {
-	lis, err := net.Listen("tcp", "127.0.0.1:0") // hangs up on everybody
+	lis, err := net.Listen("tcp", "127.0.0.1:0") // closes every connection
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestDialThatRanOutOfTimeSaysWhyItFailed(t *testing.T) {
 	defer cancel()
 	_, err = newFactory(t, milvus.Config{Address: lis.Addr().String()}).Dial(ctx)
 	wantStatus(t, err, 0, codes.DeadlineExceeded)
-	// What exactly happens to the connection is up to the network.
+	// The network decides how the connection fails.
 	if why := asError(t, err).Reason; !strings.HasPrefix(why, "context deadline exceeded: ") {
 		t.Errorf("Dial says %q, want it to say what happened before", why)
 	}
@@ -176,8 +176,8 @@ func TestAConnectionIsMadeForItsDatabase(t *testing.T) {
 	}
 }
 
-// The SDK forgets the gRPC connection when the Connect RPC fails. TestMain
-// looks for goroutines that are left.
+// The SDK leaks the gRPC connection when the Connect RPC fails. TestMain finds a
+// leak by its goroutines.
 func TestFailedDialsLeaveNothingBehind(t *testing.T) {
 	for name, fault := range map[string]milvustest.Fault{
 		"error":  {Method: "Connect", Err: status.Error(codes.Internal, "no")},
@@ -197,7 +197,8 @@ func TestFailedDialsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// awaitConns waits for the server to notice what its clients did.
+// awaitConns waits until the server has noticed that its clients connected or
+// disconnected.
 func awaitConns(t *testing.T, srv *milvustest.Server, want int) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -292,7 +293,7 @@ func TestAliveFollowsTheConnection(t *testing.T) {
 	if err := srv.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() bool { return f.Alive(c) && milvus.Ping(t.Context(), c) == nil })
+	until(t, func() bool { return f.Alive(c) && ping(t, c) == nil })
 }
 
 func until(t *testing.T, ok func() bool) {

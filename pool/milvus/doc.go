@@ -14,29 +14,29 @@
 //		return err
 //	})
 //
-// A connection is shared by many callers at once, because gRPC is made for it.
+// Many callers share a connection at once: gRPC carries their requests side by
+// side.
 //
 // # What differs from the bare SDK
 //
-// Errors keep their codes: whatever the server or the transport reports is an
-// [*Error], also where the SDK would have returned only a text, or nothing at
-// all. [Classify] tells the stages of a chain what it means.
+// Errors keep their codes: an error of the server or of the transport is an
+// [*Error], also where the SDK would return only a text, or no error at all.
+// [Classify] says what the error means to the stages of a chain.
 //
-// The SDK's two hidden retry layers are off. Retrying is left to the chain,
-// which knows what may be repeated: the package keeps the account of every
-// attempt (see [core.Attempt]).
+// The SDK's two hidden retry layers are off. The chain retries instead, because it
+// knows which operations may be repeated. The package marks every attempt whose
+// requests may have been applied (see [core.MarkApplied]).
 //
-// Dialing never takes longer than its context, says why it failed, and leaves
-// nothing behind when it does.
+// A dial takes no longer than its context. If it fails, the error has the cause,
+// and no connection is left open.
 //
-// The connections that one [Factory] made know of each other: after one of
-// them has dropped, created, renamed or altered a collection, none of them uses
-// the schema that it had cached; and reads with session consistency see the
-// writes of all of them. Changes that other processes make to a schema are not
-// noticed, as ever with this SDK, before DescribeCollection is called.
+// The connections of one [Factory] share what they learn: after one of them has
+// dropped, created, renamed or altered a collection, none of them uses the schema
+// that it had cached, and a read with session consistency sees the writes of all
+// of them. A change of a schema by another process is noticed only when
+// DescribeCollection is called, as with the bare SDK.
 //
 // # What it does not do
 //
-// A connection belongs to one database, for good. For several databases make
-// several pools.
+// A connection never changes its database. Several databases need several pools.
 package milvus

@@ -13,10 +13,14 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// System is the db.system.name of Milvus in telemetry.
-const System = "milvus"
+const (
+	// System is the db.system.name of Milvus in telemetry.
+	System = "milvus"
+	// DefaultPort is the port that a Milvus listens on by default.
+	DefaultPort = 19530
+)
 
-// Endpoint returns the host and the port of the server, defaults included. They
+// Endpoint returns the host and the port of the server, with the defaults. Both
 // are zero if Address is malformed.
 func (c Config) Endpoint() (host string, port int) {
 	host, text, err := net.SplitHostPort(c.withDefaults().Address)
@@ -30,15 +34,15 @@ func (c Config) Endpoint() (host string, port int) {
 	return host, port
 }
 
-// Namespace returns the name of the database, default included.
+// Namespace returns the name of the database, with the default.
 func (c Config) Namespace() string { return cmp.Or(c.Database, defaultDatabase) }
 
-// PoolConfig returns Pool with the defaults that a pool of Milvus connections
-// has.
+// PoolConfig returns Pool with the defaults of this package.
 func (c Config) PoolConfig() pool.Config { return c.withDefaults().Pool }
 
-// WithConsistencyLevel makes CreateCollection give the collection this level.
-// It is the SDK's option, for programs that do not import the SDK's client.
+// WithConsistencyLevel makes CreateCollection give the collection this level. It is
+// the option of the SDK, for a program that does not import the SDK's package
+// client.
 func WithConsistencyLevel(level entity.ConsistencyLevel) client.CreateCollectionOption {
 	return client.WithConsistencyLevel(level)
 }

@@ -16,40 +16,42 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-// ErrUnauthenticated is matched by errors that say that the credentials were
-// not accepted. It is a core.ErrConnection.
+// ErrUnauthenticated is matched by an error of a server that did not accept the
+// credentials. It is a core.ErrConnection.
 var ErrUnauthenticated = core.Sentinel("milvus: not authenticated", core.TypeUnauthenticated, core.ErrConnection)
 
-// Error is what the server answered instead of a result, or how the transport
-// failed. errors.Is matches core.ErrUnavailable where the server cannot be
-// reached or says that it is not available, [ErrUnauthenticated], and
-// [ErrCertificate].
+// Error is an error answer of the server, or a failure of the transport. It
+// matches core.ErrUnavailable if the server cannot be reached or says that it is
+// not available, [ErrUnauthenticated] if the server did not accept the
+// credentials, [ErrCertificate] if the TLS handshake failed for good, and
+// pool.ErrBadConn if this process had closed the connection.
 type Error struct {
-	// Method is the RPC, such as "Search", or "Dial" where it did not come to
-	// that. One method of the SDK may make several RPCs.
+	// Method is the RPC, such as "Search", or "Dial" if there was no connection for
+	// an RPC. One method of the SDK may make several RPCs.
 	Method string
-	// Code is the error code of Milvus: zero if the server gave none, and its
-	// present-day equivalent where an old server gave only a Legacy code.
+	// Code is the error code of Milvus, zero if the server gave none. If an old
+	// server gave only a Legacy code, Code is the present code for it.
 	Code int32
-	// Legacy is the code that servers before 2.3 gave, zero if there was none.
+	// Legacy is the error code of servers before 2.3, zero if there was none.
 	Legacy int32
 	// GRPC is the gRPC status: codes.OK if the server answered with a Code.
 	GRPC codes.Code
-	// Reason is what the server or the transport said.
+	// Reason is the text of the server or of the transport.
 	Reason string
-	// Retriable is the server's own opinion. [Classify] knows more.
+	// Retriable says that the server recommends another attempt. [Classify] knows
+	// more.
 	Retriable bool
 	// NotSent says that the request provably did not leave this process.
 	NotSent bool
-	// Address is the server's, in errors of dialing.
+	// Address is the address of the server, in errors of a dial.
 	Address string
 
-	err   error // behind it, nil if the server answered with a Code
-	ended error // the context's error, if that ended the request
+	err   error // the cause, nil if the server answered with a Code
+	ended error // error of the context that ended the request, nil if none did
 }
 
-// newError returns the error that an RPC ended with: the gRPC error err, or
-// what the status of its reply says. It returns nil if all is well.
+// newError returns the error of an RPC: the gRPC error err, or the error in the
+// status of the reply. It returns nil if there is neither.
 func newError(method string, err error, reply *commonpb.Status, ended error) *Error {
 	if err != nil {
 		st, _ := status.FromError(err)
@@ -59,7 +61,7 @@ func newError(method string, err error, reply *commonpb.Status, ended error) *Er
 		}
 		return e
 	}
-	//lint:ignore SA1019 old servers set nothing else
+	//lint:ignore SA1019 an old server sets no other field
 	legacy := reply.GetErrorCode()
 	if reply.GetCode() == 0 && legacy == commonpb.ErrorCode_Success {
 		return nil
@@ -74,9 +76,9 @@ func newError(method string, err error, reply *commonpb.Status, ended error) *Er
 	return e
 }
 
-// newDialError returns the error of dialing address. ended is the context's
-// error if that ended the dialing; cause says why, or what a handshake failed
-// with for good.
+// newDialError returns the error of a dial of address. ended is the error of the
+// context if the context ended the dial. cause is the cause of that, or the error
+// of a handshake that failed for good.
 func newDialError(address string, err, ended, cause error) *Error {
 	e := &Error{Method: methodDial, Address: address, GRPC: codes.Unavailable, NotSent: true, err: err, ended: ended}
 	inner := errors.Unwrap(err) // without gRPC's "connection error: desc = ..."
@@ -114,8 +116,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// ErrorType returns "unauthenticated" or "rate_limited" where that is what
-// happened, and else what ResponseStatusCode returns.
+// ErrorType returns "unauthenticated" or "rate_limited" for such an error, and for
+// any other error what ResponseStatusCode returns.
 func (e *Error) ErrorType() string {
 	switch {
 	case e.unauthenticated():
@@ -147,10 +149,11 @@ func (e *Error) GRPCStatus() *status.Status {
 	return status.New(e.GRPC, e.Reason)
 }
 
-// Unwrap returns the error behind it, nil if there is none.
+// Unwrap returns the cause, nil if the server answered with a Code.
 func (e *Error) Unwrap() error { return e.err }
 
-// Is matches what the error means: see [Error].
+// Is matches the errors that the doc comment of [Error] names, and the error of
+// the context that ended the request.
 func (e *Error) Is(target error) bool {
 	switch {
 	case e.ended != nil && errors.Is(e.ended, target):
@@ -158,11 +161,11 @@ func (e *Error) Is(target error) bool {
 	case e.unauthenticated():
 		return errors.Is(ErrUnauthenticated, target)
 	case e.certificate():
-		return false // Unwrap leads there
+		return false // Unwrap leads to ErrCertificate
 	case e.closing() && target == pool.ErrBadConn:
 		return true
 	case e.unavailable():
-		//lint:ignore SA1032 the question is what the sentinel matches
+		//lint:ignore SA1032 target may be an error that the sentinel matches
 		return errors.Is(core.ErrUnavailable, target)
 	}
 	return false
@@ -178,13 +181,13 @@ func (e *Error) certificate() bool {
 	return e.Method == methodDial && errors.Is(e.err, ErrCertificate)
 }
 
-// closing reports whether the connection had been closed on our side.
+// closing reports whether this process had closed the connection.
 func (e *Error) closing() bool {
 	return (e.GRPC == codes.Canceled || e.GRPC == codes.Unavailable) &&
 		strings.Contains(e.Reason, "the client connection is closing")
 }
 
-// grpcName returns the name that gRPC's specification gives to a code.
+// grpcName returns the name of a code in the specification of gRPC.
 func grpcName(c codes.Code) string {
 	if int(c) < len(grpcNames) {
 		return grpcNames[c]

@@ -15,7 +15,7 @@ import (
 )
 
 func ExampleNewPool() {
-	srv, err := milvustest.Start(milvustest.Config{Version: "v2.4.2"}) // stands for a Milvus
+	srv, err := milvustest.Start(milvustest.Config{Version: "v2.4.2"}) // in place of a real Milvus
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -28,33 +28,33 @@ var (
 // concurrent use.
 type Factory struct {
 	address string
-	// connect is the SDK's NewClient. It closes over the configuration, so that
-	// printing a Factory shows no secret.
+	// connect calls the SDK's NewClient. It is a closure over the configuration, so
+	// that a printed Factory shows no secret.
 	connect func(ctx context.Context, mine []grpc.DialOption) (client.Client, error)
 	tls     credentials.TransportCredentials // nil for plain text
 	family  *family
 }
 
-// reconnect is how a connection that was lost comes back. The waits are shorter
-// than the SDK's 3 s, because the breaker's probes must find it back.
+// reconnect says how gRPC connects again after it lost a connection. The waits are
+// shorter than the SDK's 3 s, because a half-open breaker's probe fails while the
+// connection is down.
 var reconnect = grpc.ConnectParams{
 	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
 	MinConnectTimeout: 3 * time.Second,
 }
 
-// NewFactory checks cfg and returns a factory for it. All that is wrong is
-// named in one error. It connects to nothing.
+// NewFactory checks cfg and returns a factory for it. One error names everything
+// that is wrong. NewFactory does not connect.
 func NewFactory(cfg Config) (*Factory, error) {
 	cfg = cfg.withDefaults()
-	if faults := cfg.faults(); len(faults) > 0 {
-		return nil, badConfig(faults)
+	if err := cfg.faults().Err("milvus"); err != nil {
+		return nil, err
 	}
 	return newFactory(cfg), nil
 }
 
-// NewPool checks cfg and returns a pool of connections. All that is wrong is
-// named in one error. It connects to nothing before the pool is used or
-// started.
+// NewPool checks cfg and returns a pool of connections. One error names everything
+// that is wrong. The pool does not connect before it is used or started.
 func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
 	cfg = cfg.withDefaults()
 	faults := cfg.faults()
@@ -62,8 +62,8 @@ func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
 	if err != nil {
 		faults = append(faults, err)
 	}
-	if len(faults) > 0 {
-		return nil, badConfig(faults)
+	if err := faults.Err("milvus"); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -81,30 +81,31 @@ func newFactory(cfg Config) *Factory {
 			Username: cfg.Username,
 			Password: cfg.Password,
 			APIKey:   cfg.APIKey,
-			// The SDK takes these instead of its defaults, not on top of them.
+			// The SDK uses these options instead of its defaults, not in addition.
 			DialOptions: slices.Concat(client.DefaultGrpcOpts, mine, theirs),
-			// Zero attempts is how to say: call once, and leave retrying to others.
-			// A value of its own for each client, because the SDK shares it.
+			// Zero means one call and no retry, where nil means 75 retries.
 			RetryRateLimit: &client.RetryRateLimitOption{MaxRetry: 0},
 		})
 	}
 	return f
 }
 
-// Dial makes a connection, and lets the server check the credentials and the
-// database. It takes no longer than ctx lasts. Its errors are [*Error], with
-// the address and the cause.
+// Dial makes a connection. The server checks the credentials and the database. Dial
+// takes no longer than ctx lasts. Its errors are [*Error], with the address and the
+// cause.
 func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
 	h := &hook{family: f.family}
 	dialing, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 
 	mine := []grpc.DialOption{
-		// The first in the chain, so that it sees one call with its final reply.
+		// The interceptor is the first in the chain: it sees each call once, with the
+		// final reply.
 		grpc.WithChainUnaryInterceptor(h.intercept),
 		grpc.WithDefaultCallOptions(grpc_retry.Disable()),
 		grpc.WithConnectParams(reconnect),
-		// The SDK's defaults make dialing block until ctx ends, without a cause.
+		// With the SDK's defaults alone, a dial that fails blocks until ctx ends and
+		// loses its cause.
 		//lint:ignore SA1019 the SDK dials with grpc.DialContext, to which it applies
 		grpc.FailOnNonTempDialError(true),
 		//lint:ignore SA1019 the SDK dials with grpc.DialContext, to which it applies
@@ -116,7 +117,7 @@ func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
 	sdk, err := f.connect(dialing, mine)
 	if err != nil {
 		if h.cc != nil {
-			h.cc.Close() // the SDK forgets it when the Connect RPC fails
+			h.cc.Close() // the SDK leaks it when the Connect RPC fails
 		}
 		return nil, f.dialError(ctx, dialing, err)
 	}
@@ -125,7 +126,8 @@ func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// dialError explains err. dialing ended before ctx if dialing again is no use.
+// dialError returns the [*Error] for err. dialing has ended before ctx if another
+// dial would fail for the same reason.
 func (f *Factory) dialError(ctx, dialing context.Context, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok { // of the Connect RPC
 		e.Address = f.address
@@ -134,18 +136,15 @@ func (f *Factory) dialError(ctx, dialing context.Context, err error) error {
 	return newDialError(f.address, err, ctx.Err(), context.Cause(dialing))
 }
 
-// Close closes c. Calls that are under way on it fail.
+// Close closes c. Calls that are under way on c fail.
 func (f *Factory) Close(_ context.Context, c *Conn) error {
 	f.family.leave(c)
-	// Not the SDK's Close, which must not run beside other calls.
+	// The SDK's own Close must not run beside other calls.
 	return c.close()
 }
 
-// Ping asks the server whether c works, see [Ping].
-func (f *Factory) Ping(ctx context.Context, c *Conn) error { return Ping(ctx, c) }
-
-// Alive reports whether calls on c have a chance. It does no I/O, but lets a
-// connection that gRPC has put to sleep come back.
+// Alive reports whether a call on c may succeed. It does no I/O itself. If gRPC has
+// let the connection go idle, Alive makes gRPC connect again.
 func (f *Factory) Alive(c *Conn) bool {
 	switch c.cc.GetState() {
 	case connectivity.Shutdown, connectivity.TransientFailure:

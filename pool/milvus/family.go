@@ -10,16 +10,18 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
-// family keeps the connections of one factory in step. Each SDK client has two
-// caches to itself: schemas of collections, and when it last wrote to them,
-// which a read with session consistency waits for. The SDK offers no way to
-// reach them, but clears the one after DropCollection and sets the other after
-// Delete: so it is told of the others' changes by such calls that never leave
-// the process (see answerLocally).
+// family keeps the caches of a factory's connections in step. Each SDK client has
+// two caches of its own: the schema of each collection, and the timestamp of its
+// last write to each collection, which a read with session consistency waits for.
+//
+// The SDK has no method to change these caches. But it clears a schema after
+// DropCollection, and sets a timestamp after Delete. So the family makes such
+// calls on each connection, and the interceptor answers them without sending them
+// (see answerLocally).
 type family struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // guards all
 	conns   map[*Conn]struct{}
-	written map[string]uint64 // the last write to each collection, by timestamp
+	written map[string]uint64 // timestamp of the last write to each collection
 }
 
 func newFamily() *family {
@@ -41,8 +43,8 @@ func (f *family) leave(c *Conn) {
 	delete(f.conns, c)
 }
 
-// heard is told of each request that was applied, or may have been, before its
-// caller gets to know.
+// heard is called with each request that was applied, or may have been, before the
+// caller of the request gets the reply.
 func (f *family) heard(req, reply any) {
 	switch r := req.(type) {
 	case *milvuspb.CreateCollectionRequest:
@@ -74,7 +76,7 @@ func (f *family) forget(collections ...string) {
 	defer f.mu.Unlock()
 	for _, collection := range collections {
 		for c := range f.conns {
-			// Its errors could only be our own: there is nobody to answer otherwise.
+			// It has no error: the interceptor answers it with success.
 			_ = c.sdk.DropCollection(local(0), collection)
 		}
 	}
@@ -84,7 +86,7 @@ func (f *family) wrote(collection string, ts uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if ts <= f.written[collection] {
-		return // somebody else's later write has gone to everybody
+		return // every connection knows of a later write already
 	}
 	f.written[collection] = ts
 	for c := range f.conns {
@@ -96,15 +98,16 @@ func setWritten(c *Conn, collection string, ts uint64) {
 	_ = c.sdk.Delete(local(ts), collection, "", "")
 }
 
-// localKey is where a call that must not leave the process has the timestamp of
-// its answer.
+// localKey is the key of the context value that marks a local call, one that must
+// not leave the process. The value is the timestamp of its answer.
 type localKey struct{}
 
+// local returns the context of a local call.
 func local(ts uint64) context.Context {
 	return context.WithValue(context.Background(), localKey{}, ts)
 }
 
-// answerLocally answers a call that must not leave the process.
+// answerLocally answers a local call. It reports false for any other call.
 func answerLocally(ctx context.Context, reply any) bool {
 	ts, ok := ctx.Value(localKey{}).(uint64)
 	if !ok {
@@ -113,5 +116,5 @@ func answerLocally(ctx context.Context, reply any) bool {
 	if r, ok := reply.(*milvuspb.MutationResult); ok {
 		r.Status, r.Timestamp = &commonpb.Status{}, ts
 	}
-	return true // a zero *commonpb.Status is a success already
+	return true // a reply of type *commonpb.Status means success as it is
 }

@@ -17,15 +17,15 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// hook is the outermost interceptor of one connection: the only place that sees
-// what the server really answered.
+// hook is the outermost interceptor of one connection. It sees the reply of the
+// server, which the SDK's methods partly drop.
 type hook struct {
 	cc     *grpc.ClientConn // set by the Connect RPC, while dialing
 	family *family
 }
 
-// ahead is by how much the server, which is told of the deadline, may be ahead of
-// our own clock in noticing that it has passed.
+// ahead is how much earlier than this process the server may notice that the
+// deadline of a request has passed.
 const ahead = 50 * time.Millisecond
 
 func (h *hook) intercept(
@@ -40,19 +40,18 @@ func (h *hook) intercept(
 		h.cc = cc
 	}
 
-	// Stays empty if the request never got a transport to be written to.
-	var to peer.Peer
+	var to peer.Peer // stays empty if no transport was found for the request
 	err := invoke(ctx, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&to))...)
 	if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < ahead {
-		<-ctx.Done() // so that everybody sees whose deadline it was
+		<-ctx.Done() // so that ctx.Err says whose deadline it was
 	}
 	e := newError(method, err, statusOf(reply), ctx.Err())
 	if e != nil {
 		e.NotSent = err != nil && to.Addr == nil
 	}
 
-	if !readOnly[method] && (e == nil || e.class().Sent) {
-		core.AttemptOf(ctx).MayHaveApplied()
+	if !readOnly[method] && (e == nil || e.mayHaveApplied()) {
+		core.MarkApplied(ctx)
 		h.family.heard(req, reply)
 	}
 	if e == nil {
@@ -76,17 +75,16 @@ func statusOf(reply any) *commonpb.Status {
 }
 
 const (
-	methodDial          = "Dial" // of no RPC: there was no connection to call it on
+	methodDial          = "Dial" // not an RPC: the dial failed before any
 	methodConnect       = "Connect"
 	methodGetFlushState = "GetFlushState"
 	methodDescribe      = "DescribeCollection"
 )
 
-// readOnly has the RPCs that change nothing at the server. All others may have
-// been applied when their end is unknown. Flush, LoadCollection and
-// ReleaseCollection are among those: they change no data, but the server's
-// state, and whoever finds repeating them harmless declares the operation
-// idempotent.
+// readOnly has the RPCs that change nothing at the server. Any other RPC may have
+// been applied if its end is unknown. Flush, LoadCollection and ReleaseCollection
+// are not read-only: they change no data, but they change the state of the server.
+// An application that may repeat them declares the operation idempotent.
 var readOnly = func() map[string]bool {
 	set := make(map[string]bool)
 	for _, name := range []string{

@@ -113,7 +113,7 @@ func TestMethodsThatIgnoreTheStatusFail(t *testing.T) {
 func TestAServerWithoutConnectIsFine(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	srv.Inject(milvustest.Fault{Method: "Connect", Err: status.Error(codes.Unimplemented, "old")})
-	if err := milvus.Ping(t.Context(), connect(t, srv)); err != nil {
+	if err := ping(t, connect(t, srv)); err != nil {
 		t.Errorf("Ping = %v", err)
 	}
 }
@@ -128,7 +128,7 @@ func TestARequestWithoutATransportIsNotSent(t *testing.T) {
 	if !e.NotSent || e.GRPC != codes.Unavailable {
 		t.Errorf("DropCollection = %+v, want Unavailable and NotSent", *e)
 	}
-	wantClass(t, e, core.Class{Verdict: core.Failure, Retryable: true, Conn: core.Suspect})
+	wantClass(t, e, core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Suspect})
 }
 
 func TestARequestThatWasCutOffMayHaveBeenApplied(t *testing.T) {
@@ -155,7 +155,7 @@ func TestCallsOnAClosedConnectionMeanThatItIsBroken(t *testing.T) {
 	f.Close(t.Context(), c)
 
 	wantClass(t, <-inFlight, with(suspect, func(c *core.Class) { c.Conn = core.Broken }))
-	wantClass(t, c.DropCollection(t.Context(), "docs"), core.Class{Verdict: core.Failure, Retryable: true, Conn: core.Broken})
+	wantClass(t, c.DropCollection(t.Context(), "docs"), core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Broken})
 }
 
 func TestADeadlineOfTheWorkItselfIsAFailure(t *testing.T) {
@@ -168,13 +168,13 @@ func TestADeadlineOfTheWorkItselfIsAFailure(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("DropCollection = %v, want the deadline", err)
 	}
-	if class := milvus.Classify(err); class.Verdict != core.Failure || !class.Retryable {
+	if class := milvus.Classify(err); class.Verdict != core.Failure || !class.Retry.Allows(core.Idempotent) {
 		t.Errorf("Classify = %+v, want a failure to be retried", class)
 	}
 }
 
-// The SDK makes everybody who needs the same schema wait for the DescribeCollection
-// of one of them, and hands its error to all.
+// The SDK merges calls of DescribeCollection for one schema: it makes one of them,
+// and returns its error to every caller.
 func TestAnothersCancelIsNeutralAndWorthARetry(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	c := connect(t, srv)
@@ -188,7 +188,7 @@ func TestAnothersCancelIsNeutralAndWorthARetry(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	wantClass(t, <-first, core.Class{Verdict: core.Neutral, Retryable: true, Code: "CANCELLED"})
+	wantClass(t, <-first, core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "CANCELLED"})
 	if err := insert(t.Context(), c, "v", 1); err != nil {
 		t.Errorf("the second insert = %v", err)
 	}
@@ -203,7 +203,7 @@ func TestAConnectionIsNeitherClosedNorSwitched(t *testing.T) {
 	if err := c.UsingDatabase(t.Context(), "shop"); !errors.Is(err, milvus.ErrShared) {
 		t.Errorf("UsingDatabase = %v, want ErrShared", err)
 	}
-	if err := milvus.Ping(t.Context(), c); err != nil {
+	if err := ping(t, c); err != nil {
 		t.Errorf("Ping after that = %v", err)
 	}
 	if got := srv.Calls("Connect"); got != 1 {

@@ -10,23 +10,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
-	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
-type ourClient = *core.Client[*milvus.Conn]
+type ourClient = *penstock.Client[*milvus.Conn]
 
-// open returns a client of srv, closed with the test.
-func open(t *testing.T, srv *milvustest.Server, cfg milvus.ClientConfig) ourClient {
+// open returns a client of srv. The end of the test closes it.
+func open(t *testing.T, srv *milvustest.Server, cfg milvus.Config, client penstock.Config) ourClient {
 	t.Helper()
 	cfg.Address = srv.Addr()
-	c, err := milvus.Open(t.Context(), cfg)
+	c, err := milvus.Open(t.Context(), cfg, client)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,27 +55,23 @@ func version(ctx context.Context, c ourClient) error {
 
 func TestOpenBuildsAClientWithAllItsParts(t *testing.T) {
 	srv := start(t, milvustest.Config{})
-	c := open(t, srv, milvus.ClientConfig{})
+	c := open(t, srv, milvus.Config{}, penstock.Config{})
 	if err := version(t.Context(), c); err != nil {
 		t.Error(err)
 	}
-	chain, _ := core.Part[*middleware.Chain](c)
-	if got, want := chain.String(), "trace > breaker > retry > timeout > health"; got != want {
+	if got, want := c.Chain().String(), "breaker > retry > timeout > health"; got != want {
 		t.Errorf("chain = %q, want %q", got, want)
 	}
-	p, ok := core.Part[*pool.Pool[*milvus.Conn]](c)
-	if !ok || p.Name() != srv.Addr()+"/default" {
-		t.Errorf("the pool is %v", p)
+	if name := c.Pool().Name(); name != srv.Addr()+"/default" {
+		t.Errorf("the pool is called %q", name)
 	}
-	b, ok := core.Part[*breaker.Breaker](c)
-	if !ok || b.Snapshot().Name != p.Name() || b.Snapshot().Counters.TotalSuccesses != 1 {
-		t.Errorf("the breaker is %+v", b.Snapshot())
+	if s := c.Breaker().Snapshot(); s.Name != c.Pool().Name() || s.Counters.TotalSuccesses != 1 {
+		t.Errorf("the breaker is %+v", s)
 	}
-	monitor, ok := core.Part[*health.Monitor](c)
-	if !ok {
+	if c.Monitor() == nil {
 		t.Fatal("there is no monitor")
 	}
-	if err := monitor.Check(t.Context()); err != nil {
+	if err := c.Monitor().Check(t.Context()); err != nil {
 		t.Errorf("Check = %v", err)
 	}
 }
@@ -83,8 +79,8 @@ func TestOpenBuildsAClientWithAllItsParts(t *testing.T) {
 func TestOpenNamesTheAddressThatItCannotReach(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	address := srv.Addr()
-	srv.Close() // nobody listens there now
-	_, err := milvus.Open(t.Context(), milvus.ClientConfig{Config: milvus.Config{Address: address}})
+	srv.Close() // the address is free now
+	_, err := milvus.Open(t.Context(), milvus.Config{Address: address}, penstock.Config{})
 	if !errors.Is(err, pool.ErrStart) || !errors.Is(err, core.ErrConnection) {
 		t.Errorf("Open = %v, want %v", err, pool.ErrStart)
 	}
@@ -95,22 +91,24 @@ func TestOpenNamesTheAddressThatItCannotReach(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesAWrongChain(t *testing.T) {
-	_, err := milvus.Open(t.Context(), milvus.ClientConfig{Chain: middleware.Config{
+func TestOpenNamesAllThatIsWrongAtOnce(t *testing.T) {
+	cfg := milvus.Config{Address: "http://localhost", Pool: pool.Config{MaxSize: -1}}
+	_, err := milvus.Open(t.Context(), cfg, penstock.Config{Chain: middleware.Config{
 		Breaker: breaker.Config{MaxHalfOpenRequests: -1},
 		Retry:   retry.Config{Interval: time.Hour},
 	}})
-	for _, want := range []string{"MaxHalfOpenRequests", "Interval"} {
+	for _, want := range []string{"Address", "MaxSize", "MaxHalfOpenRequests", "Interval"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open = %v, want %q in it", err, want)
 		}
 	}
 }
 
-func TestAWrongCollectionIsATypedErrorThatNobodyRepeatsOrCounts(t *testing.T) {
+func TestAWrongCollectionIsATypedErrorThatIsNeitherRepeatedNorCounted(t *testing.T) {
 	srv := start(t, milvustest.Config{})
-	c := open(t, srv, milvus.ClientConfig{})
-	for range 2 * breaker.DefaultFailureThreshold {
+	c := open(t, srv, milvus.Config{}, penstock.Config{})
+	operations := 2 * threshold(t)
+	for range operations {
 		_, err := core.Do(t.Context(), c, opDescribe, func(ctx context.Context, conn *milvus.Conn) (bool, error) {
 			_, err := conn.DescribeCollection(ctx, "nowhere")
 			return false, err
@@ -122,15 +120,25 @@ func TestAWrongCollectionIsATypedErrorThatNobodyRepeatsOrCounts(t *testing.T) {
 			t.Errorf("the error is %v, want one attempt", err)
 		}
 	}
-	if got, want := srv.Calls("DescribeCollection"), 2*breaker.DefaultFailureThreshold; got != want {
-		t.Errorf("%d calls, want %d", got, want)
+	if got := srv.Calls("DescribeCollection"); got != operations {
+		t.Errorf("%d calls, want %d", got, operations)
 	}
-	if b, _ := core.Part[*breaker.Breaker](c); b.State() != breaker.Closed {
-		t.Errorf("the breaker is %v, want closed", b.State())
+	if state := c.Breaker().State(); state != breaker.Closed {
+		t.Errorf("the breaker is %v, want closed", state)
 	}
 }
 
-// callers is how many operations are on each connection when it dies.
+// threshold returns how many failures in a row open a breaker by default.
+func threshold(t *testing.T) int {
+	t.Helper()
+	cfg, err := breaker.Config{}.Effective()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg.FailureThreshold
+}
+
+// callers is the number of operations on each connection when it dies.
 const callers = 32
 
 // hanging starts operations that hang at the server, on each of size
@@ -161,21 +169,20 @@ func hanging(t *testing.T, srv *milvustest.Server, c ourClient, size int) (wait 
 
 func TestTheDeathOfOneConnectionOpensNothingTheDeathOfAllDoes(t *testing.T) {
 	const size = 4
-	cfg := milvus.ClientConfig{
-		Config: milvus.Config{Pool: pool.Config{MinSize: size}},
-		Chain: middleware.Config{
-			Breaker: breaker.Config{RecoveryTimeout: 10 * time.Millisecond},
-			Retry:   retry.Config{MaxRetries: retry.None},
-		},
-	}
+	// MaxSharing, so that each connection has as many operations as the others.
+	cfg := milvus.Config{Pool: pool.Config{MinSize: size, MaxSharing: callers}}
+	settings := penstock.Config{Chain: middleware.Config{
+		Breaker: breaker.Config{RecoveryTimeout: 10 * time.Millisecond},
+		Retry:   retry.Config{MaxRetries: retry.None},
+	}}
 	t.Run("one", func(t *testing.T) {
 		srv := start(t, milvustest.Config{})
-		c := open(t, srv, cfg)
+		c := open(t, srv, cfg, settings)
 		wait := hanging(t, srv, c, size)
 		if n := srv.CloseConns(1); n != 1 {
 			t.Fatalf("%d connections were cut, want 1", n)
 		}
-		b, _ := core.Part[*breaker.Breaker](c)
+		b := c.Breaker()
 		await(t, func() bool { return b.Snapshot().Counters.TotalNeutral >= callers-1 })
 		s := b.Snapshot()
 		if s.State != "closed" || s.Counters.TotalFailures != 1 || s.Counters.TotalNeutral != callers-1 {
@@ -184,13 +191,13 @@ func TestTheDeathOfOneConnectionOpensNothingTheDeathOfAllDoes(t *testing.T) {
 		srv.CloseConns(-1)
 		wait()
 	})
-	t.Run("all, and nobody listens", func(t *testing.T) {
+	t.Run("all, and the server is down", func(t *testing.T) {
 		srv := start(t, milvustest.Config{})
-		c := open(t, srv, cfg)
+		c := open(t, srv, cfg, settings)
 		wait := hanging(t, srv, c, size)
 		srv.Stop()
 		wait()
-		b, _ := core.Part[*breaker.Breaker](c)
+		b := c.Breaker()
 		if s := b.Snapshot(); s.Counters.TotalFailures != size {
 			t.Errorf("after %d deaths: %+v, want as many failures", size, s.Counters)
 		}
@@ -205,7 +212,7 @@ func TestTheDeathOfOneConnectionOpensNothingTheDeathOfAllDoes(t *testing.T) {
 	})
 }
 
-// await asks again and again, because nobody tells, until cond holds.
+// await polls until cond holds; it fails the test after enough.
 func await(t *testing.T, cond func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(time.Millisecond)

@@ -27,17 +27,46 @@ func newPool(t *testing.T, cfg milvus.Config) *pool.Pool[*milvus.Conn] {
 	return p
 }
 
+// ping pings the server on c.
+func ping(t *testing.T, c *milvus.Conn) error {
+	t.Helper()
+	return newFactory(t, milvus.Config{}).Ping(t.Context(), c)
+}
+
+// newProber returns a client of p without a chain, and a probe of the client that
+// pings the server.
+func newProber(t *testing.T, p *pool.Pool[*milvus.Conn]) (client *core.Client[*milvus.Conn], probe func(context.Context) error) {
+	t.Helper()
+	client, err := core.NewClient(core.ClientConfig[*milvus.Conn]{Source: p, Classifier: milvus.Classify})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFactory(t, milvus.Config{})
+	return client, func(ctx context.Context) error { return client.Probe(ctx, f.Ping) }
+}
+
+// verdictOf returns what core concluded of a probe that failed with err.
+func verdictOf(t *testing.T, err error) core.Verdict {
+	t.Helper()
+	e, ok := errors.AsType[*core.Error](err)
+	if !ok {
+		t.Fatalf("error is %T %v, want a *core.Error", err, err)
+	}
+	return e.Outcome.Verdict
+}
+
 func TestProbe(t *testing.T) {
 	for name, c := range map[string]struct {
-		fault     milvustest.Fault
-		ok, tells bool
+		fault milvustest.Fault
+		want  core.Verdict
 	}{
-		"the server answers":           {ok: true},
-		"it answers that it cannot":    {milvustest.Fault{Err: status.Error(codes.Unimplemented, "what?")}, true, true},
-		"it is starting":               {milvustest.Fault{Status: milvustest.NotReady("soon")}, false, true},
-		"it is not available":          {milvustest.Fault{Err: status.Error(codes.Unavailable, "no")}, false, true},
-		"the connection breaks":        {milvustest.Fault{Drop: true}, false, true},
-		"a limit refuses the question": {milvustest.Fault{Status: milvustest.RateLimited("no")}, false, false},
+		"the server answers":           {want: core.Success},
+		"it answers that it cannot":    {milvustest.Fault{Err: status.Error(codes.Unimplemented, "what?")}, core.Success},
+		"it is starting":               {milvustest.Fault{Status: milvustest.NotReady("soon")}, core.Failure},
+		"it fails for no known reason": {milvustest.Fault{Status: milvustest.NewStatus(65535, "?")}, core.Failure},
+		"it is not available":          {milvustest.Fault{Err: status.Error(codes.Unavailable, "no")}, core.Failure},
+		"the connection breaks":        {milvustest.Fault{Drop: true}, core.Failure},
+		"a limit refuses the question": {milvustest.Fault{Status: milvustest.RateLimited("no")}, core.Neutral},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := start(t, milvustest.Config{})
@@ -45,12 +74,16 @@ func TestProbe(t *testing.T) {
 				c.fault.Method = "GetVersion"
 				srv.Inject(c.fault)
 			}
-			err := milvus.Probe(newPool(t, milvus.Config{Address: srv.Addr()}))(t.Context())
-			if (err == nil) != c.ok {
-				t.Fatalf("probe = %v, want it to succeed: %v", err, c.ok)
+			_, probe := newProber(t, newPool(t, milvus.Config{Address: srv.Addr()}))
+			err := probe(t.Context())
+			if (err == nil) != (c.want == core.Success) {
+				t.Fatalf("probe = %v, want verdict %v", err, c.want)
 			}
-			if err != nil && errors.Is(err, core.ErrRejected) == c.tells {
-				t.Errorf("probe = %v, want it to tell something: %v", err, c.tells)
+			if err != nil && verdictOf(t, err) != c.want {
+				t.Errorf("probe = %v with verdict %v, want %v", err, verdictOf(t, err), c.want)
+			}
+			if e, ok := errors.AsType[*milvus.Error](err); err != nil && (!ok || e.Method != "GetVersion") {
+				t.Errorf("probe = %v, want the *milvus.Error of GetVersion in it", err)
 			}
 		})
 	}
@@ -59,9 +92,10 @@ func TestProbe(t *testing.T) {
 func TestAProbeFailsWhenNobodyListens(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	srv.Stop()
-	err := milvus.Probe(newPool(t, milvus.Config{Address: srv.Addr()}))(t.Context())
-	if !errors.Is(err, pool.ErrDial) || errors.Is(err, core.ErrRejected) {
-		t.Errorf("probe = %v, want ErrDial", err)
+	_, probe := newProber(t, newPool(t, milvus.Config{Address: srv.Addr()}))
+	err := probe(t.Context())
+	if !errors.Is(err, pool.ErrDial) || verdictOf(t, err) != core.Failure {
+		t.Errorf("probe = %v, want ErrDial and a failure", err)
 	}
 }
 
@@ -78,9 +112,9 @@ func TestAProbeWithoutAConnectionTellsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	probe := milvus.Probe(p)
-	if err := probe(t.Context()); !errors.Is(err, core.ErrRejected) || !errors.Is(err, pool.ErrExhausted) {
-		t.Errorf("probe = %v, want it rejected because of ErrExhausted", err)
+	_, probe := newProber(t, p)
+	if err := probe(t.Context()); !errors.Is(err, pool.ErrExhausted) || verdictOf(t, err) != core.Neutral {
+		t.Errorf("probe = %v, want ErrExhausted, neutral", err)
 	}
 	lease.Release()
 	if err := probe(t.Context()); err != nil {
@@ -97,8 +131,9 @@ func TestAProbeEndsWithItsContext(t *testing.T) {
 	srv.Inject(milvustest.Fault{Method: "GetVersion", Hang: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	_, probe := newProber(t, p)
 	done := make(chan error)
-	go func() { done <- milvus.Probe(p)(ctx) }()
+	go func() { done <- probe(ctx) }()
 	if err := srv.AwaitCalls(t.Context(), "GetVersion", 1); err != nil {
 		t.Fatal(err)
 	}

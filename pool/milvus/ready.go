@@ -7,61 +7,54 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/pool"
 )
 
 // ErrNotReady is matched by what [ReadyCheck] answers when the server says that
 // it, or a part of it, is not healthy. The error gives the server's reasons.
-var ErrNotReady = core.Sentinel("milvus: not healthy", core.TypeUnhealthy)
+var ErrNotReady = core.Sentinel("milvus: not healthy", "unhealthy")
 
-// ReadyInterval is how long [ReadyCheck] keeps an answer.
-const ReadyInterval = 10 * time.Second
-
-// ReadyCheck returns a check for [health.Readiness] that asks the server, on a
-// connection of p, whether all its parts are healthy. The server asks each of
-// them for that, so the answer is kept for [ReadyInterval] and shared by
-// everybody who asks: make one check for a pool, and keep it.
-//
-// A server that only refuses to answer the question is ready; and so is one
-// that could not be asked because others had all the connections, lest load
-// alone take a service out of rotation.
-func ReadyCheck(p *pool.Pool[*Conn]) health.Check {
-	return health.Check{
-		Name: p.Name(),
-		Ask:  health.Cached(ReadyInterval, func(ctx context.Context) error { return checkHealth(ctx, p) }),
-	}
+// Prober runs a question to the server on a connection of its own choice. A
+// *core.Client[*Conn] is one, and so is a pointer to a type that embeds it.
+type Prober interface {
+	// Probe is [core.Client.Probe].
+	Probe(ctx context.Context, ask func(context.Context, *Conn) error) error
 }
 
-func checkHealth(ctx context.Context, p *pool.Pool[*Conn]) error {
-	lease, err := p.Acquire(ctx)
-	if err != nil {
+// ReadyCheck returns a function that asks the server, on a connection of client
+// and past its chain, whether all its parts are healthy; nil means ready. The
+// error matches [ErrNotReady] if they are not. The function is safe for
+// concurrent use and heeds its context.
+//
+// The server asks each of its parts for every answer. A readiness endpoint
+// therefore keeps the answer for a while:
+//
+//	ready := health.Check{Name: "milvus", Ask: health.Cached(10*time.Second, milvus.ReadyCheck(client))}
+//	http.Handle("/readyz", health.Readiness(ready))
+//
+// A server that only refuses to answer the question counts as ready. A client
+// whose connections are all in use counts as ready too, because otherwise load
+// alone would take the service out of rotation.
+func ReadyCheck(client Prober) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := client.Probe(ctx, checkHealth)
 		if full, ok := errors.AsType[*pool.AcquireError](err); ok && full.LastDial == nil && full.InUse > 0 {
 			return nil
 		}
-		return err
-	}
-	// Stands if CheckHealth panics.
-	fate, reason := core.Unclean, core.ErrPanic
-	defer func() { lease.Return(fate, reason) }()
-	state, err := lease.Conn().CheckHealth(ctx)
-	fate, reason = core.Keep, err
-	if err != nil {
-		class := Classify(err)
-		fate = class.Conn
-		if ctx.Err() != nil {
-			fate = max(fate, core.Unclean)
-		}
-		if class.Verdict == core.Success || class.Code == core.TypeRateLimited {
+		if failed, ok := errors.AsType[*core.Error](err); ok && failed.Outcome.ErrorType == core.TypeRateLimited {
 			return nil
 		}
 		return err
 	}
-	if !state.IsHealthy {
-		return fmt.Errorf("%w: %s", ErrNotReady, strings.Join(state.Reasons, "; "))
+}
+
+// checkHealth asks the server for the health of all its parts.
+func checkHealth(ctx context.Context, c *Conn) error {
+	state, err := c.CheckHealth(ctx)
+	if err == nil && !state.IsHealthy {
+		err = fmt.Errorf("%w: %s", ErrNotReady, strings.Join(state.Reasons, "; "))
 	}
-	return nil
+	return err
 }

@@ -44,8 +44,8 @@ func TestReadyCheck(t *testing.T) {
 				srv.SetUnhealthy("querynode is lost")
 			}
 			p := newPool(t, milvus.Config{Address: srv.Addr()})
-			check := milvus.ReadyCheck(p)
-			if err := check.Ask(t.Context()); !errors.Is(err, c.want) {
+			client, _ := newProber(t, p)
+			if err := milvus.ReadyCheck(client)(t.Context()); !errors.Is(err, c.want) {
 				t.Errorf("it says %v, want %v", err, c.want)
 			} else if c.sick && !strings.Contains(err.Error(), "querynode is lost") {
 				t.Errorf("it says %v, want the server's reason", err)
@@ -59,13 +59,14 @@ func TestReadyCheck(t *testing.T) {
 
 func TestReadinessAsksMilvusOnceHoweverManyAsk(t *testing.T) {
 	srv := start(t, milvustest.Config{})
-	h := health.Readiness(milvus.ReadyCheck(newPool(t, milvus.Config{Address: srv.Addr()})))
+	client, _ := newProber(t, newPool(t, milvus.Config{Address: srv.Addr()}))
+	h := health.Readiness(health.Check{Name: "milvus", Ask: health.Cached(time.Hour, milvus.ReadyCheck(client))})
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
-			if w.Code != 200 || !strings.Contains(w.Body.String(), `"name":"`+srv.Addr()+`/default"`) {
+			if w.Code != 200 || !strings.Contains(w.Body.String(), `"name":"milvus"`) {
 				t.Errorf("it answers %d %s", w.Code, w.Body)
 			}
 		})
@@ -79,8 +80,8 @@ func TestReadinessAsksMilvusOnceHoweverManyAsk(t *testing.T) {
 func TestAServerThatNobodyReachesIsNotReady(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	srv.Stop()
-	check := milvus.ReadyCheck(newPool(t, milvus.Config{Address: srv.Addr()}))
-	if err := check.Ask(t.Context()); !errors.Is(err, pool.ErrDial) {
+	client, _ := newProber(t, newPool(t, milvus.Config{Address: srv.Addr()}))
+	if err := milvus.ReadyCheck(client)(t.Context()); !errors.Is(err, pool.ErrDial) {
 		t.Errorf("it says %v, want %v", err, pool.ErrDial)
 	}
 }
@@ -98,14 +99,16 @@ func TestAPoolInFullUseIsReadyAndAClosedOneIsNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := milvus.ReadyCheck(p).Ask(t.Context()); err != nil {
+	client, _ := newProber(t, p)
+	ready := milvus.ReadyCheck(client)
+	if err := ready(t.Context()); err != nil {
 		t.Errorf("it says %v", err)
 	}
 	lease.Release()
 	if err := p.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if err := milvus.ReadyCheck(p).Ask(t.Context()); !errors.Is(err, pool.ErrClosed) {
+	if err := ready(t.Context()); !errors.Is(err, pool.ErrClosed) {
 		t.Errorf("it says %v, want %v", err, pool.ErrClosed)
 	}
 }

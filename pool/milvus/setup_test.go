@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"))
 }
 
-// enough is longer than anything here takes.
+// enough is longer than any test here takes.
 const enough = 20 * time.Second
 
 func start(t *testing.T, cfg milvustest.Config) *milvustest.Server {
@@ -67,7 +67,7 @@ func connect(t *testing.T, srv *milvustest.Server) *milvus.Conn {
 	return dial(t, newFactory(t, milvus.Config{Address: srv.Addr()}))
 }
 
-// dialError returns what dialing with cfg fails with.
+// dialError returns the error of a dial with cfg, which must fail.
 func dialError(t *testing.T, cfg milvus.Config) *milvus.Error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), enough)
@@ -103,8 +103,8 @@ func wantStatus(t *testing.T, err error, code int32, grpc codes.Code) {
 func wantClass(t *testing.T, err error, want core.Class) {
 	t.Helper()
 	got := milvus.Classify(err)
-	if want.Code == "" {
-		want.Code = got.Code
+	if want.ErrorType == "" {
+		want.ErrorType = got.ErrorType
 	}
 	if got != want {
 		t.Errorf("Classify(%v) = %+v, want %+v", err, got, want)

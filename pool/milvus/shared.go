@@ -14,36 +14,34 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"google.golang.org/grpc"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/once"
 	"github.com/penstock-go/penstock/pool"
 )
 
-// ErrDiffers is matched by what [Shared] returns if the pool for that server
-// was made with another configuration.
+// ErrDiffers is matched by the error of [Shared] if the shared pool was made with
+// another configuration.
 var ErrDiffers = errors.New("milvus: the shared pool has another configuration")
 
-// Handle is a share in a pool that serves the whole process, see [Shared]. It is
-// a core.Source, and safe for concurrent use.
+// Handle is one share in a pool that serves the whole process, see [Shared]. It is
+// a core.Source and is safe for concurrent use.
 type Handle struct {
 	shared *sharedPool
-	closed atomic.Bool
-	over   chan struct{} // closed when the first Close is done; then err is set
-	err    error
+	closer once.Closer
 }
 
 var _ core.Source[*Conn] = (*Handle)(nil)
 
 // Shared returns a handle on the one pool of this process for the address, the
-// database and the credentials of cfg: the first call makes it, and the last
-// handle that is closed closes it. Everything else in cfg must be the same in
-// each call while the pool lives, or the error matches [ErrDiffers] and names
-// what differs.
+// database and the credentials of cfg. The first call makes the pool, and the
+// Close of its last handle closes it. While the pool lives, everything else in cfg
+// must be the same in each call, or the error matches [ErrDiffers] and names the
+// fields that differ.
 //
-// As with [NewPool], nothing is dialed before the pool is used or started.
+// As with [NewPool], the pool does not connect before it is used or started.
 func Shared(cfg Config) (*Handle, error) {
 	cfg = cfg.withDefaults()
 	key := sharedKeyOf(cfg)
@@ -56,17 +54,17 @@ func Shared(cfg Config) (*Handle, error) {
 			return nil, err
 		}
 		s = &sharedPool{key: key, cfg: cfg, pool: p}
-		// They are in the key, and nobody needs them twice.
+		// The key has a hash of the credentials, and the factory has the rest.
 		s.cfg.Username, s.cfg.Password, s.cfg.APIKey = "", "", ""
 		sharedPools.byKey[key] = s
 	} else if differs := s.cfg.differences(cfg); len(differs) > 0 {
 		return nil, fmt.Errorf("%w for %s: other %s", ErrDiffers, cfg.Address, strings.Join(differs, ", "))
 	}
 	s.handles++
-	return &Handle{shared: s, over: make(chan struct{})}, nil
+	return &Handle{shared: s}, nil
 }
 
-// sharedPool is a pool with a count of those who use it.
+// sharedPool is a pool with the number of its handles.
 type sharedPool struct {
 	key     sharedKey
 	cfg     Config // without credentials
@@ -76,21 +74,21 @@ type sharedPool struct {
 
 var sharedPools = struct {
 	mu    sync.Mutex
-	byKey map[sharedKey]*sharedPool // those with a handle; guarded by mu
+	byKey map[sharedKey]*sharedPool // pools that have a handle; guarded by mu
 }{byKey: map[sharedKey]*sharedPool{}}
 
-// sharedKey says which pool a configuration belongs to. It holds no secret.
+// sharedKey identifies the pool for a configuration. It holds no secret.
 type sharedKey struct {
 	address, database string
 	credentials       [sha256.Size]byte
 }
 
 func sharedKeyOf(cfg Config) sharedKey {
-	// With a key of this process' own, so that nobody who sees the hash can try
-	// passwords on it.
+	// The hash is keyed with a random value of this process: without the value a
+	// hash is no help in guessing the password.
 	hash := hmac.New(sha256.New, hashKey())
 	for _, s := range []string{cfg.Username, cfg.Password, cfg.APIKey} {
-		_ = binary.Write(hash, binary.BigEndian, uint64(len(s))) // a hash never fails
+		_ = binary.Write(hash, binary.BigEndian, uint64(len(s))) // a hash returns no error
 		hash.Write([]byte(s))
 	}
 	key := sharedKey{address: cfg.Address, database: cfg.Namespace()}
@@ -100,12 +98,12 @@ func sharedKeyOf(cfg Config) sharedKey {
 
 var hashKey = sync.OnceValue(func() []byte {
 	key := make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // never fails
+	_, _ = rand.Read(key) // it returns no error
 	return key
 })
 
-// differences names the fields, other than those of the key, in which two
-// configurations with defaults differ.
+// differences returns the names of the fields in which two configurations with
+// defaults differ. It leaves out the fields of the key.
 func (c Config) differences(other Config) (names []string) {
 	if c.TLS != other.TLS {
 		names = append(names, "TLS")
@@ -122,8 +120,8 @@ func (c Config) differences(other Config) (names []string) {
 	return names
 }
 
-// same compares values some of which cannot be compared, and are then never
-// the same.
+// same reports whether two values are equal. Values that Go cannot compare are
+// never the same, except two nil functions.
 func same(a, b any) bool {
 	if f, g := reflect.ValueOf(a), reflect.ValueOf(b); f.Kind() == reflect.Func && g.Kind() == reflect.Func {
 		return f.IsNil() && g.IsNil()
@@ -131,23 +129,23 @@ func same(a, b any) bool {
 	return (a == nil || reflect.ValueOf(a).Comparable()) && (b == nil || reflect.ValueOf(b).Comparable()) && a == b
 }
 
-// Pool returns the pool, for [Probe], [ReadyCheck] and its Stats. It belongs to
-// the other handles too: it must not be closed or drained.
+// Pool returns the pool, for its Name and its Stats. The pool belongs to the other
+// handles too: it must not be closed or drained.
 func (h *Handle) Pool() *pool.Pool[*Conn] { return h.shared.pool }
 
-// Acquire borrows a connection, see [pool.Pool.Acquire]. After Close it returns
+// Acquire leases a connection, see [pool.Pool.Acquire]. After Close it returns
 // pool.ErrClosed.
 func (h *Handle) Acquire(ctx context.Context) (core.Lease[*Conn], error) {
-	if h.closed.Load() {
+	if h.closer.Begun() {
 		return core.Lease[*Conn]{}, h.errClosed()
 	}
 	return h.shared.pool.Acquire(ctx)
 }
 
-// Do runs fn on a borrowed connection and gives it back, see [pool.Pool.Do].
-// After Close it returns pool.ErrClosed.
+// Do runs fn on a connection and releases it, see [pool.Pool.Do]. After Close it
+// returns pool.ErrClosed.
 func (h *Handle) Do(ctx context.Context, fn func(context.Context, *Conn) error) error {
-	if h.closed.Load() {
+	if h.closer.Begun() {
 		return h.errClosed()
 	}
 	return h.shared.pool.Do(ctx, fn)
@@ -157,34 +155,22 @@ func (h *Handle) errClosed() error {
 	return fmt.Errorf("milvus: the handle on pool %q is closed: %w", h.shared.pool.Name(), pool.ErrClosed)
 }
 
-// Close gives the handle up. The last one closes the pool, see
-// [pool.Pool.Close]; the others return at once, and leases that were taken
-// through them stay out until they are given back. Only the first call on a
-// handle counts; further ones wait for it, no longer than their own ctx, and
-// return the same error.
+// Close closes the handle. The Close of the last handle closes the pool, see
+// [pool.Pool.Close]. The Close of any other handle returns at once, and leases that
+// were acquired through the handle stay valid until they are released. Only the
+// first call on a handle counts; any other call waits for the first one, no longer
+// than its own ctx lasts, and returns the same error.
 func (h *Handle) Close(ctx context.Context) error {
-	if !h.closed.Swap(true) {
-		if h.leave() {
-			h.err = h.shared.pool.Close(ctx)
+	return h.closer.Close(ctx, func(ctx context.Context) error {
+		if !h.leave() {
+			return nil
 		}
-		close(h.over)
-		return h.err
-	}
-	select {
-	case <-h.over:
-		return h.err
-	default:
-	}
-	select {
-	case <-h.over:
-		return h.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+		return h.shared.pool.Close(ctx)
+	})
 }
 
-// leave reports whether this was the last handle. From then on Shared makes a
-// new pool, also while the old one drains.
+// leave takes the handle off its pool and reports whether it was the last one.
+// After the last one Shared makes a new pool, also while the old pool drains.
 func (h *Handle) leave() (last bool) {
 	sharedPools.mu.Lock()
 	defer sharedPools.mu.Unlock()

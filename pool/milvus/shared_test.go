@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
@@ -196,7 +195,7 @@ func TestHandlesComeAndGoConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	await(t, func() bool { return srv.Conns() == 0 }) // the server notices a moment later
+	until(t, func() bool { return srv.Conns() == 0 }) // the server notices a moment later
 }
 
 func TestAClientCanUseASharedPool(t *testing.T) {
@@ -204,17 +203,25 @@ func TestAClientCanUseASharedPool(t *testing.T) {
 	cfg := milvus.Config{Address: srv.Addr()}
 	keeper := shared(t, cfg)
 	h := shared(t, cfg)
-	c, err := middleware.NewClient(core.ClientConfig[*milvus.Conn]{Source: core.Source[*milvus.Conn](h), Classifier: milvus.Classify}, middleware.Config{})
+	c, err := core.NewClient(core.ClientConfig[*milvus.Conn]{
+		Source: h, Classifier: milvus.Classify, Closers: []func(context.Context) error{h.Close},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := version(t.Context(), c); err != nil {
+	getVersion := func() error {
+		_, err := core.Do(t.Context(), c, core.Op{Name: "GetVersion"}, func(ctx context.Context, conn *milvus.Conn) (string, error) {
+			return conn.GetVersion(ctx)
+		})
+		return err
+	}
+	if err := getVersion(); err != nil {
 		t.Error(err)
 	}
 	if err := c.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := version(t.Context(), c); !errors.Is(err, pool.ErrClosed) {
+	if err := getVersion(); !errors.Is(err, pool.ErrClosed) {
 		t.Errorf("an operation after Close = %v, want %v", err, pool.ErrClosed)
 	}
 	if err := keeper.Do(t.Context(), askVersion); err != nil {

@@ -14,16 +14,16 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// ErrCertificate is matched by errors of dialing that say: the TLS handshake
-// failed for a reason which dialing again does not change, such as a
-// certificate that either side does not accept, or a server that speaks no TLS.
+// ErrCertificate is matched by the error of a dial whose TLS handshake failed for
+// good: another dial would fail too. Examples are a certificate that one side does
+// not accept, and a server without TLS. It is a core.ErrConnection.
 var ErrCertificate = core.Sentinel("TLS handshake failed", "", core.ErrConnection)
 
-// handshaker ends the dialing once a handshake has failed for good. gRPC itself
-// would try again until the time is up.
+// handshaker ends the dial when a handshake has failed for good. Without it gRPC
+// would try again until the context ends.
 type handshaker struct {
 	credentials.TransportCredentials
-	giveUp context.CancelCauseFunc // does nothing once dialing is over
+	giveUp context.CancelCauseFunc // has no effect after the dial
 }
 
 func (h *handshaker) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -39,13 +39,15 @@ func (h *handshaker) Clone() credentials.TransportCredentials {
 	return &handshaker{h.TransportCredentials.Clone(), h.giveUp}
 }
 
+// judge ends the dial if err is the error of a handshake that failed for good.
 func (h *handshaker) judge(err error) {
 	if finalHandshakeError(err) {
 		h.giveUp(fmt.Errorf("%w: %w", ErrCertificate, err))
 	}
 }
 
-// finalHandshakeError tells a refusal of either side from a network that failed.
+// finalHandshakeError reports whether one side refused the handshake. Otherwise the
+// network or a context ended it.
 func finalHandshakeError(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op == "remote error" || op.Op == "local error" // a TLS alert
@@ -54,8 +56,8 @@ func finalHandshakeError(err error) bool {
 		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// alertConn notices alerts. In TLS 1.3 the server refuses the certificate of
-// its client when the handshake is over for the client.
+// alertConn detects TLS alerts after the handshake. In TLS 1.3 a server refuses the
+// certificate of a client only after the client has completed its handshake.
 type alertConn struct {
 	net.Conn
 	h *handshaker

@@ -59,7 +59,7 @@ func TestTLSAndMutualTLSWork(t *testing.T) {
 	c := dial(t, newFactory(t, milvus.Config{
 		Address: srv.Addr(), TLS: &tls.Config{RootCAs: trust, Certificates: []tls.Certificate{cert}},
 	}))
-	if err := milvus.Ping(t.Context(), c); err != nil {
+	if err := ping(t, c); err != nil {
 		t.Errorf("Ping = %v", err)
 	}
 }

@@ -52,9 +52,9 @@ func penstock(cfg coretest.BreakerConfig) coretest.BreakerFunc {
 		Middleware: b.Middleware,
 		Classifier: func(err error) core.Class {
 			if errors.Is(err, cfg.Excluded) {
-				return core.Class{Verdict: core.Neutral}
+				return core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep}
 			}
-			return core.Classify(err)
+			return core.Class{}
 		},
 	})
 	must(err)

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/bench/internal/measure"
+	"github.com/penstock-go/penstock/internal/bench/internal/report"
 )
 
 // waits is how long callers waited for a connection.
@@ -23,16 +26,15 @@ func runFairness(rounds int, length time.Duration) (result, error) {
 		perProc = 16
 	)
 	makers := append([]maker{penstockMaker}, exclusivePeers...)
-	found := make([][]waits, len(makers))
-	for round := range rounds {
-		for i := range makers {
-			i := (i + round) % len(makers)
-			w, err := queue(makers[i], conns, perProc*runtime.GOMAXPROCS(0), length)
-			if err != nil {
-				return result{}, fmt.Errorf("pool/fairness: %s: %w", makers[i].name, err)
-			}
-			found[i] = append(found[i], w)
+	found, err := measure.Rounds(rounds, len(makers), func(i int) (waits, error) {
+		w, err := queue(makers[i], conns, perProc*runtime.GOMAXPROCS(0), length)
+		if err != nil {
+			err = fmt.Errorf("pool/fairness: %s: %w", makers[i].name, err)
 		}
+		return w, err
+	})
+	if err != nil {
+		return result{}, err
 	}
 	r := result{
 		Name: "fairness",
@@ -40,23 +42,15 @@ func runFairness(rounds int, length time.Duration) (result, error) {
 		Unit: "ns",
 	}
 	for i, m := range makers {
-		pick := func(of func(waits) time.Duration) float64 {
-			values := make([]float64, rounds)
-			for k, w := range found[i] {
-				values[k] = float64(of(w))
-			}
-			return medianOf(values)
-		}
-		ratios := make([]float64, rounds)
-		for k, w := range found[i] {
-			ratios[k] = float64(w.p99) / float64(max(found[0][k].p99, 1))
+		median := func(of func(waits) time.Duration) float64 {
+			return measure.MedianOf(found[i], func(w waits) float64 { return float64(of(w)) })
 		}
 		f := figures{
 			Peer: m.name, Version: m.version(),
-			Value:     pick(func(w waits) time.Duration { return w.p99 }),
-			Ratio:     round2(medianOf(ratios)),
-			P50US:     round2(pick(func(w waits) time.Duration { return w.p50 }) / 1e3),
-			LongestMS: round2(pick(func(w waits) time.Duration { return w.longest }) / 1e6),
+			Value:     median(func(w waits) time.Duration { return w.p99 }),
+			Ratio:     report.Round2(measure.RatioOf(found[i], found[0], func(w waits) float64 { return float64(max(w.p99, 1)) })),
+			P50US:     report.Round2(median(func(w waits) time.Duration { return w.p50 }) / 1e3),
+			LongestMS: report.Round2(median(func(w waits) time.Duration { return w.longest }) / 1e6),
 		}
 		if i == 0 {
 			r.Self = f
@@ -73,7 +67,7 @@ func queue(m maker, conns, callers int, length time.Duration) (waits, error) {
 		return waits{}, err
 	}
 	defer s.close()
-	await()
+	patience.Await()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	var (

@@ -11,7 +11,14 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/bench/internal/measure"
+	"github.com/penstock-go/penstock/internal/bench/internal/report"
 )
+
+// patience is what the whole run has for other processes. What they do in bursts
+// is then measured around.
+var patience measure.Patience
 
 func main() {
 	var (
@@ -23,11 +30,11 @@ func main() {
 	flag.Parse()
 	r, err := run(*quick, *only)
 	if err == nil && *jsonFile != "" {
-		err = r.writeJSON(*jsonFile)
+		err = report.WriteJSON(*jsonFile, r)
 	}
 	for _, file := range strings.Fields(*markdown) {
 		if err == nil {
-			err = r.insert(file)
+			err = report.Insert(file, "bench-pool", r.blocks())
 		}
 	}
 	if err != nil {
@@ -37,7 +44,7 @@ func main() {
 }
 
 // run measures everything, and prints each case when it is done.
-func run(quick bool, only string) (report, error) {
+func run(quick bool, only string) (results, error) {
 	// The rounds are many rather than long: what disturbs one of them does not
 	// reach the median.
 	var (
@@ -46,12 +53,12 @@ func run(quick bool, only string) (report, error) {
 		storms = 9
 		flow   = 4 * time.Second
 	)
-	patience = 5 * time.Minute
+	patience = measure.Patience(5 * time.Minute)
 	if quick {
 		rounds, length, storms, flow = 5, 60*time.Millisecond, 3, 800*time.Millisecond
-		patience = 5 * time.Second
+		patience = measure.Patience(5 * time.Second)
 	}
-	r := report{Machine: thisMachine(), Quick: quick, Rounds: rounds}
+	r := results{Machine: report.ThisMachine(), Quick: quick, Rounds: rounds}
 	add := func(name string, measure func() (result, error)) error {
 		if !strings.Contains(name, only) {
 			return nil
@@ -94,9 +101,9 @@ func run(quick bool, only string) (report, error) {
 		r.Budgets = budgets(r.Cases)
 	}
 	for _, b := range r.Budgets {
-		fmt.Println(b.line())
+		fmt.Println(b.Line())
 	}
-	if note := disturbed(r.Cases); note != "" {
+	if note := report.Disturbed(r.share()); note != "" {
 		fmt.Println(note)
 	}
 	return r, nil

@@ -3,33 +3,21 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"math"
-	"os"
-	"runtime"
-	"runtime/debug"
-	"strconv"
 	"strings"
+
+	"github.com/penstock-go/penstock/internal/bench/internal/report"
 )
 
-// report is what a run found out. It has no date, so that two runs differ only
-// where they found something else.
-type report struct {
-	Machine machine  `json:"machine"`
-	Quick   bool     `json:"quick"`
-	Rounds  int      `json:"rounds"`
-	Cases   []result `json:"cases"`
-	Sizing  []sizing `json:"sizing"`
-	Budgets []budget `json:"budgets"`
-}
-
-type machine struct {
-	CPU        string `json:"cpu"`
-	Processors int    `json:"processors"`
-	Go         string `json:"go"`
-	Platform   string `json:"platform"`
+// results is what a run found out.
+type results struct {
+	Machine report.Machine  `json:"machine"`
+	Quick   bool            `json:"quick"`
+	Rounds  int             `json:"rounds"`
+	Cases   []result        `json:"cases"`
+	Sizing  []sizing        `json:"sizing"`
+	Budgets []report.Budget `json:"budgets"`
 }
 
 // result is one case: Penstock's figures and those of its peers.
@@ -62,28 +50,12 @@ type figures struct {
 	WithParking float64 `json:"with_parking,omitempty"` // waiter: with what the runtime parks the goroutine with
 }
 
-// budget is a figure that the design asks for.
-type budget struct {
-	Name string  `json:"name"`
-	Want string  `json:"want"`
-	Got  float64 `json:"got"`
-	OK   bool    `json:"ok"`
-}
-
-func (b budget) line() string {
-	verdict := "ok"
-	if !b.OK {
-		verdict = "MISSED"
-	}
-	return fmt.Sprintf("budget %s %s got=%s %s", b.Name, b.Want, plain(b.Got), verdict)
-}
-
 func (r result) lines() []string {
 	var lines []string
 	for _, peer := range r.Peers {
 		var b strings.Builder
 		fmt.Fprintf(&b, "pool/%s penstock_%s=%s %s_%s=%s ratio=%.2f", r.Name,
-			r.Unit, short(r.Self.Value), peer.Peer, r.Unit, short(peer.Value), peer.Ratio)
+			r.Unit, report.Short(r.Self.Value), peer.Peer, r.Unit, report.Short(peer.Value), peer.Ratio)
 		switch r.Name {
 		case "storm":
 			fmt.Fprintf(&b, " penstock_kept=%.3f %s_kept=%.3f penstock_longest_ms=%.2f %s_longest_ms=%.2f",
@@ -93,40 +65,40 @@ func (r result) lines() []string {
 				r.Self.P50US, peer.Peer, peer.P50US, r.Self.LongestMS, peer.Peer, peer.LongestMS)
 		case "waiter":
 			fmt.Fprintf(&b, " penstock_with_parking=%s %s_with_parking=%s",
-				short(r.Self.WithParking), peer.Peer, short(peer.WithParking))
+				report.Short(r.Self.WithParking), peer.Peer, report.Short(peer.WithParking))
 		default:
-			fmt.Fprintf(&b, " allocs=%s %s_allocs=%s", plain(r.Self.Allocs), peer.Peer, plain(peer.Allocs))
+			fmt.Fprintf(&b, " allocs=%s %s_allocs=%s", report.Plain(r.Self.Allocs), peer.Peer, report.Plain(peer.Allocs))
 		}
 		lines = append(lines, b.String())
 	}
 	return lines
 }
 
-// disturbed says what the figures are worth if others took the processors, and
-// nothing if they did not.
-func disturbed(cases []result) string {
-	for _, c := range cases {
-		if c.Name == "uncontended" && c.Share > 0 && c.Share < 0.9 {
-			return fmt.Sprintf("note: other processes were at work: this one had %.0f %% of the processors, so do not rely on its figures", 100*c.Share)
+// share returns the share of the processors that the run had, as far as the
+// case shows it whose callers take what they get; 0 is not known.
+func (r results) share() float64 {
+	for _, c := range r.Cases {
+		if c.Name == "uncontended" {
+			return c.Share
 		}
 	}
-	return ""
+	return 0
 }
 
 // budgets compares what was found with what the design asks for.
-func budgets(cases []result) []budget {
+func budgets(cases []result) []report.Budget {
 	var (
-		list []budget
+		list []report.Budget
 		by   = map[string]result{}
 	)
 	for _, c := range cases {
 		by[c.Name] = c
 	}
 	atLeast := func(name string, want, got float64) {
-		list = append(list, budget{"pool/" + name, ">=" + plain(want), got, got >= want})
+		list = append(list, report.AtLeast("pool/"+name, want, got))
 	}
 	atMost := func(name string, want, got float64) {
-		list = append(list, budget{"pool/" + name, "<=" + plain(want), got, got <= want})
+		list = append(list, report.AtMost("pool/"+name, want, got))
 	}
 	ratio := func(name, peer string) float64 {
 		for _, p := range by[name].Peers {
@@ -136,92 +108,23 @@ func budgets(cases []result) []budget {
 		}
 		return 0
 	}
-	atLeast("uncontended", 3, ratio("uncontended", "puddle"))
-	atLeast("64-per-processor", 5, ratio("64-per-processor", "puddle"))
+	atLeast("uncontended", 5, ratio("uncontended", "puddle"))
+	atLeast("64-per-processor", 10, ratio("64-per-processor", "puddle"))
 	atLeast("exhausted", 1, ratio("exhausted", "puddle"))
 	atLeast("exhausted-asleep", 1, ratio("exhausted-asleep", "puddle"))
 	atMost("allocs", 0, max(by["uncontended"].Self.Allocs, by["shared"].Self.Allocs))
 	atLeast("storm", 0.9, by["storm"].Self.Kept)
 	atLeast("storm-beside-control", 0.9, ratio("storm", "control"))
-	atMost("waiter", 300, round2(by["waiter"].Self.Value))
+	atMost("waiter", 300, report.Round2(by["waiter"].Self.Value))
 	return list
 }
 
-func thisMachine() machine {
-	return machine{cpu(), runtime.GOMAXPROCS(0), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
-}
-
-func cpu() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return "unknown"
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if key, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown"
-}
-
-// version returns the version of m's module; Go's own for what has none.
-func (m maker) version() string {
-	if m.module == "" {
-		return ""
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == m.module {
-			return dep.Version
-		}
-	}
-	return ""
-}
-
-func (r report) writeJSON(file string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(text, '\n'), 0o644)
-}
+// version returns the version of m's module, "" if it has none of its own.
+func (m maker) version() string { return report.Version(m.module) }
 
 // MarshalJSON leaves out the digits that only change from run to run.
 func (f figures) MarshalJSON() ([]byte, error) {
 	type bare figures
-	f.Value, _ = strconv.ParseFloat(short(f.Value), 64)
+	f.Value = report.ThreeDigits(f.Value)
 	return json.Marshal(bare(f))
 }
-
-// short writes three significant digits.
-func short(v float64) string {
-	if v >= 1000 {
-		digits := math.Pow(10, math.Floor(math.Log10(v))-2)
-		v = math.Round(v/digits) * digits
-	}
-	switch {
-	case v >= 100:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	case v >= 10:
-		return strconv.FormatFloat(v, 'f', 1, 64)
-	default:
-		return strconv.FormatFloat(v, 'f', 2, 64)
-	}
-}
-
-// plain writes no more digits than it takes, but one after the point.
-func plain(v float64) string {
-	text := strconv.FormatFloat(v, 'f', -1, 64)
-	if !strings.Contains(text, ".") {
-		text += ".0"
-	}
-	return text
-}
-
-func round2(v float64) float64 { return math.Round(v*100) / 100 }
-func round3(v float64) float64 { return math.Round(v*1000) / 1000 }

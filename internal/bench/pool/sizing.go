@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock-go/penstock/internal/bench/internal/report"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -70,7 +71,7 @@ func runSizing(cfg pool.Config, length time.Duration) (sizing, error) {
 	if err := p.Start(context.Background()); err != nil {
 		return sizing{}, err
 	}
-	await()
+	patience.Await()
 	var (
 		chance = rand.New(rand.NewPCG(1, 2)) // the same callers for each size
 		mu     sync.Mutex
@@ -111,10 +112,10 @@ func runSizing(cfg pool.Config, length time.Duration) (sizing, error) {
 		Max:      stats.Max,
 		Sharing:  1,
 		Rate:     float64(len(waits)) / came.Seconds(),
-		HeldMS:   round2(held.Seconds() * 1e3 / float64(len(waits))),
+		HeldMS:   report.Round2(held.Seconds() * 1e3 / float64(len(waits))),
 		Conns:    stats.Idle + stats.InUse,
-		P50MS:    round2(waits[len(waits)/2].Seconds() * 1e3),
-		P99MS:    round2(waits[len(waits)*99/100].Seconds() * 1e3),
+		P50MS:    report.Round2(waits[len(waits)/2].Seconds() * 1e3),
+		P99MS:    report.Round2(waits[len(waits)*99/100].Seconds() * 1e3),
 		Timeouts: stats.Timeouts,
 	}
 	if cfg.Mode == pool.Shared {
@@ -124,13 +125,13 @@ func runSizing(cfg pool.Config, length time.Duration) (sizing, error) {
 		}
 		s.Sharing, s.Target = inForce.MaxSharing, inForce.TargetSharing
 	}
-	s.Busy = round2(s.Rate * s.HeldMS / 1e3)
+	s.Busy = report.Round2(s.Rate * s.HeldMS / 1e3)
 	s.Rate = math.Round(s.Rate)
-	s.Foretold = round3(erlangC(s.Max*s.Sharing, s.Busy))
+	s.Foretold = report.Round3(erlangC(s.Max*s.Sharing, s.Busy))
 	// A caller that did not have to wait has a connection within microseconds;
 	// what is above is a wait, or the scheduler of a machine that is busy.
 	waited, _ := slices.BinarySearch(waits, 100*time.Microsecond)
-	s.Waited = round3(float64(len(waits)-waited) / float64(len(waits)))
+	s.Waited = report.Round3(float64(len(waits)-waited) / float64(len(waits)))
 	return s, nil
 }
 

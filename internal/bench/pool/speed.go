@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/bench/internal/measure"
+	"github.com/penstock-go/penstock/internal/bench/internal/report"
 )
 
 // speedCase is a load that callers put on a pool.
@@ -47,29 +48,21 @@ var speedCases = []speedCase{
 	{"shared-16-per-processor", "shared: 16 callers for each processor, 4 conns", 4, 16, nil, false, 512, sharedMaker, []maker{mutexMaker}},
 }
 
-// sample is what one peer showed in one round.
-type sample struct {
-	ns, allocs float64 // for each turn
-	share      float64 // of the processors that this process had, 1 being all
-}
-
 // run measures every subject of the case in turn, over and over.
 func (c speedCase) run(rounds int, length time.Duration) (result, error) {
 	makers := append([]maker{c.self}, c.peers...)
-	samples := make([][]sample, len(makers)) // by maker, then by round
-	for round := range rounds {
-		for i := range makers {
-			// Another one goes first in each round.
-			i := (i + round) % len(makers)
-			s, err := c.measure(makers[i], length)
-			if err != nil {
-				return result{}, fmt.Errorf("pool/%s: %s: %w", c.name, makers[i].name, err)
-			}
-			samples[i] = append(samples[i], s)
+	samples, err := measure.Rounds(rounds, len(makers), func(i int) (measure.Sample, error) {
+		s, err := c.measure(makers[i], length)
+		if err != nil {
+			err = fmt.Errorf("pool/%s: %s: %w", c.name, makers[i].name, err)
 		}
+		return s, err
+	})
+	if err != nil {
+		return result{}, err
 	}
 	r := result{Name: c.name, What: c.what, Unit: "ns", Self: summary(samples[0], samples[0], c.self)}
-	r.Share = round2(median(slices.Concat(samples...), func(s sample) float64 { return s.share }))
+	r.Share = report.Round2(measure.MedianOf(slices.Concat(samples...), func(s measure.Sample) float64 { return s.Share }))
 	for i, m := range c.peers {
 		r.Peers = append(r.Peers, summary(samples[i+1], samples[0], m))
 	}
@@ -78,37 +71,29 @@ func (c speedCase) run(rounds int, length time.Duration) (result, error) {
 
 // measure runs the load on a new pool of m's. New ones each time, because
 // where a pool comes to lie in memory matters too.
-func (c speedCase) measure(m maker, length time.Duration) (sample, error) {
+func (c speedCase) measure(m maker, length time.Duration) (measure.Sample, error) {
 	s, err := m.open(c.conns)
 	if err != nil {
-		return sample{}, err
+		return measure.Sample{}, err
 	}
 	defer s.close()
 	if _, err := c.load(s, length/10); err != nil {
-		return sample{}, err
+		return measure.Sample{}, err
 	}
 	for {
-		await()
+		patience.Await()
 		runtime.GC() // what the last one left behind is not for this one to clear away
 		found, err := c.load(s, length)
-		if err != nil || c.asleep || !again(found.share, length) {
+		if err != nil || c.asleep || !patience.Again(found.Share, length) {
 			return found, err
 		}
 	}
 }
 
 // load lets callers loose on s, and returns when they are done.
-func (c speedCase) load(s subject, length time.Duration) (sample, error) {
-	var (
-		callers = c.perProc * runtime.GOMAXPROCS(0)
-		gate    = make(chan time.Time)
-		turns   atomic.Int64
-		failed  atomic.Pointer[error]
-		wg      sync.WaitGroup
-		ctxs    = make([]context.Context, callers)
-		before  runtime.MemStats
-		after   runtime.MemStats
-	)
+func (c speedCase) load(s subject, length time.Duration) (measure.Sample, error) {
+	load := measure.Load{Callers: c.perProc * runtime.GOMAXPROCS(0), Length: length, Batch: c.batch}
+	ctxs := make([]context.Context, load.Callers)
 	for i := range ctxs {
 		// Each caller has a deadline of its own, as requests have.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
@@ -116,72 +101,17 @@ func (c speedCase) load(s subject, length time.Duration) (sample, error) {
 		ctx.Done() // made when first asked for, which is not the pool's doing
 		ctxs[i] = ctx
 	}
-	for _, ctx := range ctxs {
-		wg.Go(func() {
-			begin := <-gate
-			n := 0
-			for time.Since(begin) < length {
-				if err := s.turns(ctx, c.batch, c.work); err != nil {
-					failed.Store(&err)
-					break
-				}
-				n += c.batch
-			}
-			turns.Add(int64(n))
-		})
-	}
-	runtime.ReadMemStats(&before)
-	used := cpuTime()
-	begin := time.Now()
-	for range callers {
-		gate <- begin
-	}
-	wg.Wait()
-	took := time.Since(begin)
-	used = cpuTime() - used
-	runtime.ReadMemStats(&after)
-	if err := failed.Load(); err != nil {
-		return sample{}, *err
-	}
-	n := float64(turns.Load())
-	return sample{
-		ns:     float64(took) / n,
-		allocs: float64(after.Mallocs-before.Mallocs) / n,
-		share:  float64(used) / float64(took) / float64(runtime.GOMAXPROCS(0)),
-	}, nil
+	return load.Run(func(caller, n int) error { return s.turns(ctxs[caller], n, c.work) })
 }
 
 // summary is what the rounds of m come to, beside those of Penstock's.
-func summary(samples, self []sample, m maker) figures {
-	ratios := make([]float64, len(samples))
-	for i := range ratios {
-		ratios[i] = samples[i].ns / self[i].ns
-	}
+func summary(samples, self []measure.Sample, m maker) figures {
+	ns := func(s measure.Sample) float64 { return s.NS }
 	return figures{
 		Peer:    m.name,
 		Version: m.version(),
-		Value:   median(samples, func(s sample) float64 { return s.ns }),
-		Allocs:  round2(median(samples, func(s sample) float64 { return s.allocs })),
-		Ratio:   round2(medianOf(ratios)),
+		Value:   measure.MedianOf(samples, ns),
+		Allocs:  report.Round2(measure.MedianOf(samples, func(s measure.Sample) float64 { return s.Allocs })),
+		Ratio:   report.Round2(measure.RatioOf(samples, self, ns)),
 	}
-}
-
-func median(samples []sample, of func(sample) float64) float64 {
-	values := make([]float64, len(samples))
-	for i, s := range samples {
-		values[i] = of(s)
-	}
-	return medianOf(values)
-}
-
-func medianOf(values []float64) float64 {
-	values = slices.Sorted(slices.Values(values))
-	if len(values) == 0 {
-		return 0
-	}
-	middle := len(values) / 2
-	if len(values)%2 == 1 {
-		return values[middle]
-	}
-	return (values[middle-1] + values[middle]) / 2
 }

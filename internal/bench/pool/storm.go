@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/bench/internal/measure"
+	"github.com/penstock-go/penstock/internal/bench/internal/report"
 )
 
 const (
@@ -46,16 +48,15 @@ type tempest struct {
 // of them at once, and sees how the one caller whose context has not ended
 // fares in the time that follows.
 func runStorm(rounds int) (result, error) {
-	storms := make([][]tempest, len(stormMakers))
-	for round := range rounds {
-		for i := range stormMakers {
-			i := (i + round) % len(stormMakers)
-			t, err := storm(stormMakers[i])
-			if err != nil {
-				return result{}, fmt.Errorf("pool/storm: %s: %w", stormMakers[i].name, err)
-			}
-			storms[i] = append(storms[i], t)
+	storms, err := measure.Rounds(rounds, len(stormMakers), func(i int) (tempest, error) {
+		t, err := storm(stormMakers[i])
+		if err != nil {
+			err = fmt.Errorf("pool/storm: %s: %w", stormMakers[i].name, err)
 		}
+		return t, err
+	})
+	if err != nil {
+		return result{}, err
 	}
 	r := result{
 		Name: "storm",
@@ -63,25 +64,15 @@ func runStorm(rounds int) (result, error) {
 		Unit: "ns",
 	}
 	for i, m := range stormMakers {
-		pick := func(of func(tempest) float64) float64 {
-			values := make([]float64, rounds)
-			for k, t := range storms[i] {
-				values[k] = of(t)
-			}
-			return medianOf(values)
-		}
-		ratios := make([]float64, rounds)
-		for k, t := range storms[i] {
-			ratios[k] = t.ns / storms[0][k].ns
-		}
+		median := func(of func(tempest) float64) float64 { return measure.MedianOf(storms[i], of) }
 		f := figures{
 			Peer:      m.name,
 			Version:   m.version(),
-			Value:     pick(func(t tempest) float64 { return t.ns }),
-			Ratio:     round2(medianOf(ratios)),
-			Kept:      round3(pick(func(t tempest) float64 { return t.kept })),
-			LongestMS: round2(pick(func(t tempest) float64 { return t.longest.Seconds() * 1e3 })),
-			LastedMS:  round2(pick(func(t tempest) float64 { return t.lasted.Seconds() * 1e3 })),
+			Value:     median(func(t tempest) float64 { return t.ns }),
+			Ratio:     report.Round2(measure.RatioOf(storms[i], storms[0], func(t tempest) float64 { return t.ns })),
+			Kept:      report.Round3(median(func(t tempest) float64 { return t.kept })),
+			LongestMS: report.Round2(median(func(t tempest) float64 { return t.longest.Seconds() * 1e3 })),
+			LastedMS:  report.Round2(median(func(t tempest) float64 { return t.lasted.Seconds() * 1e3 })),
 		}
 		if i == 0 {
 			r.Self = f
@@ -109,7 +100,7 @@ func storm(m maker) (tempest, error) {
 	}
 	turn := func() error { return s.turns(live, 1, busy) }
 
-	await()
+	patience.Await()
 	if err := s.turns(live, 100, busy); err != nil {
 		return tempest{}, err
 	}
@@ -167,7 +158,7 @@ func brew(s subject, live context.Context) (blow func() (over <-chan time.Time),
 		})
 	}
 	coming.Wait()
-	settle()
+	measure.Settle()
 	return func() <-chan time.Time {
 		over := make(chan time.Time, 1)
 		go func() {
@@ -194,11 +185,3 @@ func stretch() {
 
 //go:noinline
 func use(room *[2048]byte) { room[0]++ }
-
-// settle gives goroutines that are about to wait the time to do so.
-func settle() {
-	for range 20 {
-		runtime.Gosched()
-		time.Sleep(time.Millisecond)
-	}
-}

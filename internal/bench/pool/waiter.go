@@ -8,6 +8,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+
+	"github.com/penstock-go/penstock/internal/bench/internal/measure"
+	"github.com/penstock-go/penstock/internal/bench/internal/report"
 )
 
 const waiters = 10_000
@@ -44,7 +47,7 @@ func runWaiters(rounds int) (result, error) {
 		}
 		f := figures{
 			Peer: m.name, Version: m.version(),
-			Value: medianOf(own), WithParking: round2(medianOf(all)), Ratio: round2(medianOf(ratios)),
+			Value: measure.Median(own), WithParking: report.Round2(measure.Median(all)), Ratio: report.Round2(measure.Median(ratios)),
 		}
 		if i == 0 {
 			r.Self = f
@@ -119,7 +122,7 @@ func crowd(wait func(context.Context)) float64 {
 		})
 	}
 	coming.Wait()
-	settle()
+	measure.Settle()
 	runtime.ReadMemStats(&after)
 	cancel()
 	all.Wait()

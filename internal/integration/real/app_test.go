@@ -64,8 +64,7 @@ func TestTheAppOfTheREADMEShowsItsTraceInJaeger(t *testing.T) {
 }
 
 // traceOf returns the id of the only trace that Jaeger has of a service's
-// operation. The app
-// flushes before it ends, so the trace is there.
+// operation. The app has flushed before its end, so the trace is there.
 func traceOf(ctx context.Context, t *testing.T, j *servers.Jaeger, service, operation string) string {
 	t.Helper()
 	query := url.Values{"service": {service}, "operation": {operation}}

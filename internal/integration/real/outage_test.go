@@ -14,6 +14,7 @@ import (
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	"go.uber.org/goleak"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/middleware"
@@ -27,8 +28,8 @@ import (
 const (
 	collection = "outage"
 	deadline   = 2 * time.Second  // of each operation
-	slack      = time.Second      // for a slow machine, on top of it
-	recovery   = 90 * time.Second // the longest that the server may take to search again
+	slack      = time.Second      // on top of the deadline, for a slow machine
+	recovery   = 90 * time.Second // limit of the time until the server searches again
 )
 
 var (
@@ -36,8 +37,8 @@ var (
 	opSearch = core.Op{Name: "Search", Target: collection, Safety: core.ReadOnly}
 )
 
-// documented are the errors that an operation may end with while its backend is
-// away, the most telling first.
+// documented are the errors that an operation may end with during an outage. The
+// first one that matches names the error.
 var documented = []struct {
 	name string
 	err  error
@@ -51,7 +52,7 @@ var documented = []struct {
 	{"backend unavailable", core.ErrUnavailable},
 }
 
-// account counts what became of operations.
+// account counts the outcomes of operations.
 type account struct {
 	mu        sync.Mutex
 	succeeded int
@@ -79,7 +80,8 @@ func (a *account) add(begin time.Time, err error) {
 	a.failed[name]++
 }
 
-// describe returns which documented error err is, "" if none.
+// describe returns the name of the documented error that err matches; "" if err
+// matches none.
 func describe(err error) string {
 	if _, ok := errors.AsType[*core.Error](err); !ok {
 		return ""
@@ -103,20 +105,17 @@ func (a *account) goodSince(t time.Time) bool {
 
 func TestAKilledMilvusIsSurvivedWithoutRestartingTheApp(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() { // after those of the server, which has goroutines too
-		// The timer sleeps for RecoveryTimeout after each opening, and cannot be ended.
+	t.Cleanup(func() { // runs after the cleanup of the server, which has goroutines too
+		// The timer of go-resiliency sleeps for RecoveryTimeout and cannot be stopped.
 		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"))
 	})
 	m := servers.StartMilvus(t)
 	ctx := t.Context()
 
-	c, err := milvus.Open(ctx, milvus.ClientConfig{
-		Config: milvus.Config{Address: m.Addr()},
-		Chain: middleware.Config{
-			Breaker: breaker.Config{RecoveryTimeout: time.Second},
-			Retry:   retry.Config{Interval: 50 * time.Millisecond},
-		},
-	})
+	c, err := milvus.Open(ctx, milvus.Config{Address: m.Addr()}, penstock.Config{Chain: middleware.Config{
+		Breaker: breaker.Config{RecoveryTimeout: time.Second},
+		Retry:   retry.Config{Interval: 50 * time.Millisecond},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,8 +163,7 @@ func TestAKilledMilvusIsSurvivedWithoutRestartingTheApp(t *testing.T) {
 	})
 
 	m.Kill()
-	b, _ := core.Part[*breaker.Breaker](c)
-	await(t, 10*time.Second, "the breaker to open", func() bool { return b.Snapshot().Counters.TotalFastFailures > 0 })
+	await(t, 10*time.Second, "the breaker to open", func() bool { return c.Breaker().Snapshot().Counters.TotalFastFailures > 0 })
 	m.Restart()
 	up := time.Now()
 	var oursAfter, theirsAfter time.Duration
@@ -198,7 +196,7 @@ func TestAKilledMilvusIsSurvivedWithoutRestartingTheApp(t *testing.T) {
 }
 
 // prepare makes a loaded collection of a few vectors.
-func prepare(ctx context.Context, t *testing.T, c *core.Client[*milvus.Conn]) {
+func prepare(ctx context.Context, t *testing.T, c *penstock.Client[*milvus.Conn]) {
 	t.Helper()
 	schema := entity.NewSchema().WithName(collection).
 		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
@@ -217,7 +215,7 @@ func prepare(ctx context.Context, t *testing.T, c *core.Client[*milvus.Conn]) {
 		if err != nil {
 			return struct{}{}, err
 		}
-		// So that the server finds the rows again when it comes back.
+		// Flushed rows survive the kill.
 		if err := conn.Flush(ctx, collection, false); err != nil {
 			return struct{}{}, err
 		}
@@ -231,7 +229,7 @@ func prepare(ctx context.Context, t *testing.T, c *core.Client[*milvus.Conn]) {
 	}
 }
 
-func search(ctx context.Context, c *core.Client[*milvus.Conn]) error {
+func search(ctx context.Context, c *penstock.Client[*milvus.Conn]) error {
 	_, err := core.Do(ctx, c, opSearch, func(ctx context.Context, conn *milvus.Conn) (struct{}, error) {
 		return struct{}{}, nearest(ctx, conn)
 	})
@@ -247,7 +245,7 @@ func nearest(ctx context.Context, c client.Client) error {
 	return err
 }
 
-// await asks again and again, because nobody tells, until cond holds.
+// await polls until cond holds; it fails the test after limit.
 func await(t *testing.T, limit time.Duration, what string, cond func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package storm has the tests of a backend that recovers from an outage under
-// full load. They also draw what docs/storm shows.
+// Package storm tests how a backend recovers from an outage under full load. Its
+// tests also write docs/storm.
 package storm

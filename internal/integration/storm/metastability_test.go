@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,29 +19,30 @@ import (
 	"github.com/penstock-go/penstock/middleware/timeout"
 )
 
-// The storm: a backend that can do 100 requests a second gets 80, and for ten
-// seconds it can do half. It works on every request in turn, also for callers
-// that have given up, as most servers do. That makes the state after the outage
-// metastable: if each caller asks four times, the backend is busy with what
-// nobody waits for any more, all the callers give up, and so on for ever. See
-// Huang et al., "Metastable Failures in the Wild", OSDI 2022.
+// The storm: a backend with a capacity of 100 requests a second gets 80, and its
+// capacity is halved for ten seconds. The backend works on every request in turn,
+// also on requests whose callers have given up, as most servers do. The state
+// after the outage is metastable: if each caller asks four times, the backend
+// spends its capacity on abandoned requests, so further callers give up, and the
+// overload sustains itself. See Huang et al., "Metastable Failures in the Wild",
+// OSDI 2022.
 const (
 	stormBefore  = 20 * time.Second
 	stormOutage  = 10 * time.Second
 	stormAfter   = 120 * time.Second
 	stormOffered = 80 // operations a second
 	stormLatency = 100 * time.Millisecond
-	stormServers = 10 // that the backend has, 5 of them during the outage
+	stormServers = 10 // requests that the backend works on at once; 5 during the outage
 )
 
-// callers is how the clients of the storm protect themselves.
+// callers is a group of clients with one configuration.
 type callers struct {
 	name   string
 	config func() middleware.Config
 }
 
-// Both give an attempt half a second and make three retries. They wait without
-// jitter, so that the transcript is the same in every run.
+// Both limit an attempt to half a second and make three retries. They wait without
+// jitter, so the transcript is the same in every run.
 var (
 	naive = callers{"naive retries", func() middleware.Config {
 		return stormConfig(unbounded(), breaker.Config{Disabled: true})
@@ -61,27 +61,27 @@ func stormConfig(budget *core.Budget, b breaker.Config) middleware.Config {
 }
 
 func unbounded() *core.Budget {
-	budget, err := core.NewBudget(1e6, 1e6)
+	budget, err := core.NewBudget(core.Unlimited, 0)
 	if err != nil {
 		panic(err)
 	}
 	return budget
 }
 
-// storm returns what becomes of callers in the storm. Call it in a bubble.
+// storm runs callers with cfg through the storm. It must be called in a bubble.
 func storm(t *testing.T, cfg middleware.Config) *coretest.Scenario {
 	t.Helper()
 	well := coretest.Phase{Name: "well", For: stormBefore, Latency: stormLatency, Capacity: stormServers}
 	half, again := well, well
 	half.Name, half.For, half.Capacity = "half", stormOutage, stormServers/2
 	s := coretest.NewScenario(well, half, again)
-	cfg.Breaker.OnMove = func(_ string, from, to breaker.State) { s.Note("breaker %v > %v", from, to) }
+	cfg.Breaker.OnTransition = func(_ string, from, to breaker.State) { s.Note("breaker %v > %v", from, to) }
 	chain, err := middleware.Build(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client, err := core.NewClient(core.ClientConfig[int]{
-		Source: &coretest.Source[int]{}, Middleware: chain.Middleware, Parts: chain.Parts(),
+		Source: &coretest.Source[int]{}, Middleware: chain.Middleware,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -91,12 +91,22 @@ func storm(t *testing.T, cfg middleware.Config) *coretest.Scenario {
 		_, err := core.Do(ctx, client, op, func(ctx context.Context, _ int) (int, error) { return 0, s.Request(ctx) })
 		return err
 	})
-	time.Sleep(breaker.DefaultRecoveryTimeout) // for the breaker's timer
+	time.Sleep(defaultRecovery(t)) // the breaker's timer ends
 	return s
 }
 
-// recovery returns how long after the outage the goodput was back at 95 % of
-// what is offered, to stay there; ok is false if it never was.
+// defaultRecovery returns the default recovery timeout of a breaker.
+func defaultRecovery(t *testing.T) time.Duration {
+	t.Helper()
+	cfg, err := breaker.Config{}.Effective()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg.RecoveryTimeout
+}
+
+// recovery returns how long after the outage the goodput was back at 95 % of the
+// offered load for good; ok is false if it never was.
 func recovery(steps []coretest.Step) (after time.Duration, ok bool) {
 	const full = stormOffered * 95 / 100
 	end := int((stormBefore + stormOutage) / time.Second)
@@ -108,16 +118,8 @@ func recovery(steps []coretest.Step) (after time.Duration, ok bool) {
 	return time.Duration(n-end) * time.Second, n < last
 }
 
-// onOneProcessor runs the test on one processor. The retry loop makes timers of
-// no length, and in a bubble many of them at once crash the race detector, see
-// https://go.dev/issue/78156. Call it outside of the bubble.
-func onOneProcessor(t *testing.T) {
-	n := runtime.GOMAXPROCS(1)
-	t.Cleanup(func() { runtime.GOMAXPROCS(n) })
-}
-
 func TestNaiveRetriesStayCollapsedAfterAnOutage(t *testing.T) {
-	onOneProcessor(t)
+	coretest.OneProcessor(t)
 	jittered := naive.config()
 	jittered.Retry.Jitter = retry.FullJitter
 	for _, row := range []struct {
@@ -148,7 +150,7 @@ func TestNaiveRetriesStayCollapsedAfterAnOutage(t *testing.T) {
 }
 
 func TestGoodputIsBackOneSecondAfterTheRecoveryTimeout(t *testing.T) {
-	onOneProcessor(t)
+	coretest.OneProcessor(t)
 	jittered := protected.config()
 	jittered.Retry.Jitter = retry.FullJitter
 	slow := protected.config()
@@ -160,7 +162,7 @@ func TestGoodputIsBackOneSecondAfterTheRecoveryTimeout(t *testing.T) {
 	}{
 		{"as in the transcript", protected.config(), 6 * time.Second},
 		{"with jitter", jittered, 6 * time.Second},
-		{"with the default recovery timeout", slow, breaker.DefaultRecoveryTimeout + time.Second},
+		{"with the default recovery timeout", slow, defaultRecovery(t) + time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -178,12 +180,12 @@ func TestGoodputIsBackOneSecondAfterTheRecoveryTimeout(t *testing.T) {
 	}
 }
 
-var writeStorm = flag.Bool("write-storm", false, "write docs/storm, rather than compare with it")
+var writeStorm = flag.Bool("write-storm", false, "write docs/storm in place of comparing with it")
 
 // TestTheDocumentedStormIsWhatHappens compares the transcript and the plot in
-// docs/storm with another run.
+// docs/storm with a new run.
 func TestTheDocumentedStormIsWhatHappens(t *testing.T) {
-	onOneProcessor(t)
+	coretest.OneProcessor(t)
 	transcript := fmt.Sprintf("A backend for %d requests a second, %d operations a second, half of the capacity from %v to %v.\n",
 		int(time.Second/stormLatency)*stormServers, stormOffered, stormBefore, stormBefore+stormOutage)
 	var lines []line

@@ -10,13 +10,13 @@ import (
 	"github.com/penstock-go/penstock/core/coretest"
 )
 
-// line is one of the plot.
+// line is a line of the plot.
 type line struct {
 	name  string
 	steps []coretest.Step
 }
 
-// The plot in pixels, and what they stand for.
+// The size of the plot in pixels, and the ranges of its axes.
 const (
 	plotWidth, plotHeight = 860, 400
 	plotLeft, plotRight   = 70, 840
@@ -66,7 +66,7 @@ func plot(lines []line) string {
 	text(0, 0, fmt.Sprintf(`text-anchor="middle" transform="translate(22 %d) rotate(-90)"`, (plotTop+plotBottom)/2), "goodput (operations/s)")
 
 	rule(plotLeft, plotY(stormOffered), plotRight, plotY(stormOffered), `stroke="#57606a" stroke-dasharray="5 4"`)
-	// The first is broad, so that it is seen where the second lies upon it.
+	// The first line is broad, so that it shows where the second one covers it.
 	styles := []string{`stroke="#cf222e" stroke-width="5"`, `stroke="#0969da" stroke-width="2"`}
 	legend := func(n int, style, name string) {
 		x, y := plotLeft+float64(160*n), 24.0
@@ -76,7 +76,7 @@ func plot(lines []line) string {
 	for i, l := range lines {
 		var points []string
 		for n, step := range l.steps[:plotSeconds] {
-			// A second is a point in its middle.
+			// The point of a second is at its middle.
 			points = append(points, fmt.Sprintf("%.1f,%.1f", plotX(float64(n)+0.5), plotY(float64(step.Succeeded))))
 		}
 		put(`<polyline fill="none" stroke-linejoin="round" %s points="%s"/>`, styles[i], strings.Join(points, " "))

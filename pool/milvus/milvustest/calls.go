@@ -7,12 +7,13 @@ import (
 	"sync"
 )
 
-// calls counts RPCs by name. The name "" stands for all of them.
+// calls counts RPCs by name. The name "" means all RPCs.
 type calls struct {
 	mu       sync.Mutex
 	received map[string]int
 	inFlight map[string]int
-	// changed is closed at the next call; it exists only while somebody waits.
+	// changed is closed at the next call. It is nil while AwaitCalls is not
+	// waiting.
 	changed chan struct{}
 }
 
@@ -42,8 +43,9 @@ func (c *calls) end(method string) {
 	c.inFlight[""]--
 }
 
-// Calls returns the number of RPCs received since the start or the last ResetCalls, by RPC name such as "Search"; "" is
-// all. A call counts when it arrives, before a fault or a handler sees it, and whatever becomes of it.
+// Calls returns the number of RPCs received since the start or the last
+// ResetCalls, by RPC name such as "Search"; "" means all. A call counts when it
+// arrives, before a fault or a handler sees it, and also if it fails.
 func (s *Server) Calls(method string) int {
 	s.calls.mu.Lock()
 	defer s.calls.mu.Unlock()
@@ -57,15 +59,16 @@ func (s *Server) ResetCalls() {
 	s.calls.received = nil
 }
 
-// InFlight returns the number of calls being handled now, by RPC name; "" is all. A call is in flight also while a fault
-// delays it or makes it hang.
+// InFlight returns the number of calls being handled now, by RPC name; "" means
+// all. A call is in flight also while a fault delays it or makes it hang.
 func (s *Server) InFlight(method string) int {
 	s.calls.mu.Lock()
 	defer s.calls.mu.Unlock()
 	return s.calls.inFlight[method]
 }
 
-// AwaitCalls blocks until Calls(method) is at least n. It returns the cause of ctx when ctx ends first.
+// AwaitCalls blocks until Calls(method) is at least n. It returns the cause of
+// ctx when ctx ends first.
 func (s *Server) AwaitCalls(ctx context.Context, method string, n int) error {
 	for {
 		s.calls.mu.Lock()

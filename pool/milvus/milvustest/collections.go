@@ -16,7 +16,7 @@ import (
 // collection is a collection and its rows. store.mu guards it.
 type collection struct {
 	id          int64
-	schema      *schemapb.CollectionSchema // never changed, replaced by a rename: replies share it
+	schema      *schemapb.CollectionSchema // immutable, because replies share it; a rename replaces it
 	shards      int32
 	consistency commonpb.ConsistencyLevel
 	properties  []*commonpb.KeyValuePair
@@ -24,13 +24,13 @@ type collection struct {
 
 	columns     []column // as in the schema, then the dynamic field if there is one
 	byName      map[string]int
-	primaryKey  int // its place in columns
+	primaryKey  int // index into columns
 	partitionOf []*partition
 	rowOf       map[key]int
 
 	partitions []*partition
 	indexes    []*index
-	loaded     bool // something of it is
+	loaded     bool // at least one partition is
 	loadNew    bool // it was loaded as a whole, so that new partitions are loaded too
 }
 
@@ -184,7 +184,7 @@ func (h *service) ShowCollections(ctx context.Context, req *milvuspb.ShowCollect
 			return err
 		}
 		inMemory := req.GetType() == milvuspb.ShowType_InMemory
-		//lint:ignore SA1019 it is how this protocol version asks for the state of one collection
+		//lint:ignore SA1019 this protocol version asks so for the state of one collection
 		names := req.GetCollectionNames()
 		for _, name := range names {
 			c, err := h.store.collection(ctx, db.name, name)

@@ -234,7 +234,8 @@ func TestPartitionsHoldTheirRows(t *testing.T) {
 	}
 }
 
-// TestErrorsCarryBothCodes goes through what callers do wrong, on the bare protocol: the SDK would stop some of it.
+// TestErrorsCarryBothCodes goes through what callers do wrong, on the bare
+// protocol: the SDK would stop some of it.
 func TestErrorsCarryBothCodes(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	fill(t, connect(t, srv), "people", entity.L2)

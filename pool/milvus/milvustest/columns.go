@@ -13,15 +13,15 @@ import (
 // column holds the values of one field, one for each row.
 type column interface {
 	schema() *schemapb.FieldSchema
-	// check tells whether fd brings n values that fit.
+	// check returns an error unless fd has n values that fit.
 	check(fd *schemapb.FieldData, n int) error
-	// append adds the values of fd, which was checked.
+	// append adds the values of fd, which check has accepted.
 	append(fd *schemapb.FieldData)
 	// remove takes a row out and puts the last one in its place.
 	remove(row int)
 	// pick copies the values of some rows, in that order.
 	pick(rows []int32) *schemapb.FieldData
-	// value is what a filter sees of a row.
+	// value returns the value of a row for a filter.
 	value(row int) value
 }
 
@@ -150,7 +150,7 @@ type scalars[T any] struct {
 	read    func(*schemapb.ScalarField) []T
 	write   func([]T) *schemapb.ScalarField
 	toValue func(T) value
-	verify  func(T) error // nil where every value will do
+	verify  func(T) error // nil if every value is valid
 }
 
 func (s *scalars[T]) schema() *schemapb.FieldSchema { return s.field }

@@ -10,7 +10,8 @@ import (
 // Intercept is what every call passes through.
 var Intercept = (*Server).intercept
 
-// Filter applies a filter to n empty rows with these fields, and returns how many it lets through.
+// Filter applies a filter to n empty rows with these fields, and returns how
+// many it lets through.
 func Filter(text string, n int, fields ...*schemapb.FieldSchema) (int, error) {
 	schema := &schemapb.CollectionSchema{Name: "c", Fields: fields, EnableDynamicField: true}
 	s := newStore()

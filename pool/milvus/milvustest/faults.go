@@ -18,8 +18,9 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 )
 
-// Fault is something that goes wrong with the calls it applies to. It first holds a call (Delay, then Hang) and then
-// takes the place of its answer (Drop, or else Err, or else Status). A fault that only holds lets the handler answer.
+// Fault makes the calls that it applies to go wrong. It first holds a call
+// (Delay, then Hang) and then replaces the answer (Drop, or else Err, or else
+// Status). A fault that only holds a call leaves the answer to the handler.
 type Fault struct {
 	// Method is the name of the RPC, such as "Search". Empty means every RPC.
 	Method string
@@ -27,30 +28,35 @@ type Fault struct {
 	// Err is returned as the error of the RPC; make it with status.Error of gRPC.
 	Err error
 
-	// Status is answered as the status of the reply: for gRPC the call succeeds. An RPC whose reply has no status fails
-	// with codes.Internal instead.
+	// Status becomes the status of the reply: for gRPC the call succeeds. An RPC
+	// whose reply has no status fails with codes.Internal instead.
 	Status *commonpb.Status
 
-	// After lets the handler run first. The fault then holds back and replaces its answer: a write was applied and the
-	// caller does not get to know.
+	// After lets the handler run first. The fault then holds and replaces the
+	// answer: a write was applied, and the caller does not learn of it.
 	After bool
 
-	// Delay holds the call for this long, or until the caller has gone or the fault is removed.
+	// Delay holds the call for this long, or until the caller leaves or the
+	// fault is removed.
 	Delay time.Duration
 
-	// Hang holds the call until the caller has gone, the server is stopped or the fault is removed.
+	// Hang holds the call until the caller leaves, the server is stopped, or the
+	// fault is removed.
 	Hang bool
 
-	// Drop cuts the connection of the call. Other calls on that connection fail with it.
+	// Drop cuts the connection of the call. Other calls on that connection fail
+	// with it.
 	Drop bool
 
-	// Times is the number of calls the fault applies to. Zero means all until it is removed.
+	// Times is the number of calls the fault applies to. Zero means all until it
+	// is removed.
 	Times int
 }
 
-// Inject makes f apply to the calls that arrive from now on. Of several faults that match a call, the first injected
-// applies, alone. Removing a fault wakes the calls it holds: they go on as if there had been none. Remove may be called
-// more than once. Faults outlive Stop and Restart.
+// Inject makes f apply to the calls that arrive from now on. If several faults
+// match a call, only the one injected first applies. remove removes the fault
+// and wakes the calls that it holds: they go on as if there had been no fault.
+// remove may be called more than once. Faults outlive Stop and Restart.
 func (s *Server) Inject(f Fault) (remove func()) {
 	return s.faults.add(f)
 }
@@ -106,7 +112,8 @@ func (f *faults) take(method string) *injected {
 	return nil
 }
 
-// hold waits as the fault says. Applies is false if the fault was removed meanwhile.
+// hold waits as the fault says. applies is false if the fault was removed
+// meanwhile.
 func (in *injected) hold(ctx context.Context) (applies bool, err error) {
 	if in.Delay > 0 {
 		timer := time.NewTimer(in.Delay)
@@ -132,14 +139,14 @@ func (in *injected) hold(ctx context.Context) (applies bool, err error) {
 
 func (in *injected) answers() bool { return in.Drop || in.Err != nil || in.Status != nil }
 
-// answer gives the answer of a fault that has one.
+// answer returns the answer of a fault that has one.
 func (s *Server) answer(ctx context.Context, in *injected, method string) (any, error) {
 	switch {
 	case in.Drop:
 		if p, ok := peer.FromContext(ctx); ok {
 			s.conns.cutPeer(p.Addr.String())
 		}
-		// Until gRPC has seen the connection break: nothing may be written as an answer.
+		// No answer may be written, so this waits until gRPC has noticed the cut.
 		<-ctx.Done()
 		return nil, status.FromContextError(ctx.Err()).Err()
 	case in.Err != nil:
@@ -154,7 +161,7 @@ var (
 	serviceIface = reflect.TypeFor[milvuspb.MilvusServiceServer]()
 )
 
-// replyWith makes the reply of method that has nothing but the status st.
+// replyWith returns the reply of method with the status st and nothing else.
 func replyWith(method string, st *commonpb.Status) (any, error) {
 	m, ok := serviceIface.MethodByName(method)
 	if !ok {

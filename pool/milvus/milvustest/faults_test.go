@@ -18,7 +18,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// waitForReady makes calls wait for a connection, so that they can follow one that broke.
+// waitForReady makes calls wait for a connection, so that they can follow one
+// that broke.
 var waitForReady = grpc.WithDefaultCallOptions(grpc.WaitForReady(true))
 
 func TestFaultWithErr(t *testing.T) {
@@ -142,7 +143,8 @@ func TestDelayedCallIsAnsweredLate(t *testing.T) {
 	}
 }
 
-// call calls GetVersion on another goroutine, and is back when the call has arrived.
+// call calls GetVersion on another goroutine, and is back when the call has
+// arrived.
 func call(t testing.TB, srv *milvustest.Server, c client.Client, ctx context.Context) (result <-chan error) {
 	t.Helper()
 	before := srv.Calls("GetVersion")

@@ -9,10 +9,11 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
-// predicate tells whether a filter lets a row through.
+// predicate reports whether a row matches a filter.
 type predicate func(row int) bool
 
-// filter reads a filter for the rows of c. An empty one lets every row through and is nil.
+// filter parses a filter for the rows of c. It returns nil for an empty one,
+// which every row matches.
 func (c *collection) filter(text string) (predicate, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -101,7 +102,7 @@ func (e inExpr) bind(c *collection) (predicate, error) {
 	if o.kind == jsonKind {
 		return func(row int) bool { return slices.ContainsFunc(e.list, o.at(row).equal) }, nil
 	}
-	type scalar struct { // A value without what only JSON has, so that it can be the key of a map.
+	type scalar struct { // A value without raw, so that it can be the key of a map.
 		n int64
 		f float64
 		s string
@@ -142,7 +143,7 @@ func (e likeExpr) bind(c *collection) (predicate, error) {
 	}, nil
 }
 
-// like tells whether s is made of parts, with anything in between.
+// like reports whether s consists of parts, with any text between two parts.
 func like(s string, parts []string) bool {
 	first, last := parts[0], parts[len(parts)-1]
 	if len(parts) == 1 {
@@ -162,9 +163,9 @@ func like(s string, parts []string) bool {
 	return true
 }
 
-// bound is an operand that knows its collection.
+// bound is an operand with the column of its collection.
 type bound struct {
-	kind      kind // jsonKind where it depends on the row
+	kind      kind // jsonKind if it depends on the row
 	isFloat32 bool
 	isLiteral bool
 	literal   value
@@ -181,7 +182,7 @@ func (o operand) bind(c *collection) (bound, error) {
 	path := o.path
 	col := c.column(o.field)
 	if col == nil && c.schema.GetEnableDynamicField() {
-		// A name the schema does not have is a key of the dynamic field.
+		// A name that is not in the schema is a key of the dynamic field.
 		col = c.column(dynamicField)
 		path = append([]string{o.field}, path...)
 	}
@@ -206,14 +207,16 @@ func (o operand) bind(c *collection) (bound, error) {
 	return b, nil
 }
 
-// as makes o comparable with other, or says why it is not.
+// as converts o so that it can be compared with other. The error says why it
+// cannot.
 func (o bound) as(other bound) (bound, error) {
 	numbers := (o.kind == intKind || o.kind == floatKind) && (other.kind == intKind || other.kind == floatKind)
 	if o.kind != other.kind && !numbers && o.kind != jsonKind && other.kind != jsonKind {
 		return o, invalidf("comparisons between values of different types are not supported")
 	}
 	if o.isLiteral && other.isFloat32 {
-		// Milvus compares in the type of the field: 0.1 is not the float32 nearest to it.
+		// Milvus compares in the type of the field: 0.1 is not the float32
+		// nearest to it.
 		o.literal = floatValue(float64(float32(o.literal.float())))
 		o.kind = floatKind
 		o.at = func(int) value { return o.literal }

@@ -23,16 +23,16 @@ type token struct {
 	kind    tokenKind
 	text    string // of a name or a sign; words are in lower case
 	literal value
-	at      int // where it starts in the filter, for errors
+	at      int // offset in the filter, for errors
 }
 
-// Longer signs come before those they start with.
+// signs has a longer sign before its prefixes.
 var signs = []string{"==", "!=", "<=", ">=", "&&", "||", "<", ">", "!", "(", ")", "[", "]", ",", "-", "+"}
 
-// words are signs that are spelled with letters, and what they stand for.
+// words maps a sign that is spelled with letters to the sign it means.
 var words = map[string]string{"and": "&&", "or": "||", "not": "!", "in": "in", "like": "like"}
 
-// lex cuts a filter into tokens. The last one is always endToken.
+// lex splits a filter into tokens. The last one is always endToken.
 func lex(filter string) ([]token, error) {
 	var tokens []token
 	for at := 0; ; {
@@ -51,7 +51,7 @@ func lex(filter string) ([]token, error) {
 	}
 }
 
-// lexOne reads the token that s, which is not empty, starts with.
+// lexOne reads the first token of s, which is not empty.
 func lexOne(s string) (tok token, size int, err error) {
 	switch c := s[0]; {
 	case isNameStart(c):

@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// maxDepth bounds how deep a filter may be nested, so that no filter exhausts the stack.
+// maxDepth bounds the nesting of a filter, so that no filter exhausts the stack.
 const maxDepth = 500
 
-// An expr is a parsed filter. What it means depends on the fields of a collection, see bind.
+// expr is a parsed filter. bind resolves its names for a collection.
 type expr interface {
 	bind(c *collection) (predicate, error)
 }
@@ -18,7 +18,7 @@ type (
 	bothExpr   struct{ left, right expr }
 	eitherExpr struct{ left, right expr }
 	notExpr    struct{ inner expr }
-	// trueExpr holds where a bool field or literal is true.
+	// trueExpr matches if a bool field or literal is true.
 	trueExpr    struct{ operand operand }
 	compareExpr struct {
 		sign        string
@@ -46,7 +46,7 @@ type parser struct {
 	depth  int
 }
 
-// parseFilter reads a filter. It knows nothing of the fields.
+// parseFilter parses a filter. It does not look at the schema.
 func parseFilter(filter string) (expr, error) {
 	tokens, err := lex(filter)
 	if err != nil {
@@ -73,7 +73,7 @@ func (p *parser) next() token {
 	return t
 }
 
-// take reads a sign if it comes next.
+// take consumes the next token if it is the sign.
 func (p *parser) take(sign string) bool {
 	if t := p.peek(); t.kind != signToken || t.text != sign {
 		return false
@@ -139,7 +139,7 @@ func (p *parser) not() (expr, error) {
 	return p.claim()
 }
 
-// claim reads what is said about one field.
+// claim parses one condition on a field.
 func (p *parser) claim() (expr, error) {
 	left, err := p.operand()
 	if err != nil {
@@ -166,7 +166,7 @@ func (p *parser) claim() (expr, error) {
 	return p.chain(left)
 }
 
-// chain reads the comparisons after left: none, one, or several as in 1 < a < 5.
+// chain parses the comparisons after left: none, one, or several as in 1 < a < 5.
 func (p *parser) chain(left operand) (expr, error) {
 	var all expr
 	for {

@@ -20,7 +20,8 @@ const (
 	metricCosine = "COSINE"
 )
 
-// index is an index of a field. It has no structure of its own: search is exact. store.mu guards it.
+// index is an index of a field. It has no structure of its own: search is exact.
+// store.mu guards it.
 type index struct {
 	id     int64
 	name   string
@@ -37,7 +38,8 @@ func (c *collection) indexOf(field string) *index {
 	return c.indexes[i]
 }
 
-// indexesMatching returns the indexes with this name, or of this field if no name is given, or all.
+// indexesMatching returns the indexes with this name, or of this field if no
+// name is given, or all.
 func (c *collection) indexesMatching(name, field string) []*index {
 	var found []*index
 	for _, x := range c.indexes {

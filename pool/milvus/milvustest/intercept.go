@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// intercept is what every call passes through: it is counted, it meets the faults, its caller is authenticated, and a
-// panic of its handler becomes an answer.
+// intercept handles every call: it counts the call, applies a fault,
+// authenticates the caller, and turns a panic of the handler into an error.
 func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (reply any, err error) {
 	method := path.Base(info.FullMethod)
 	s.calls.begin(method)
@@ -52,7 +52,8 @@ func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 	}
 }
 
-// authenticate checks the credentials of the caller as the proxy of Milvus does, with its codes and texts.
+// authenticate checks the credentials of the caller as the proxy of Milvus does,
+// with its codes and texts.
 func (s *Server) authenticate(ctx context.Context) error {
 	if s.cfg.Username == "" && s.cfg.Password == "" && s.cfg.APIKey == "" {
 		return nil
@@ -75,7 +76,7 @@ func (s *Server) authenticate(ctx context.Context) error {
 	if !isPair {
 		return status.Error(codes.Unauthenticated, "auth check failure, please check api key is correct")
 	}
-	// An empty pair is not let in by a server that knows only an API key.
+	// A server that has only an API key refuses an empty pair.
 	if s.cfg.Username+s.cfg.Password == "" || username != s.cfg.Username || password != s.cfg.Password {
 		return status.Error(codes.Unauthenticated, "auth check failure, please check username and password are correct")
 	}

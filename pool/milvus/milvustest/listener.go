@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// conns holds the TCP connections of a server, through all its restarts.
+// conns tracks the TCP connections of a server across its restarts.
 type conns struct {
 	mu       sync.Mutex
 	open     []*trackedConn // guarded by mu, oldest first
@@ -29,7 +29,7 @@ func (c *conns) track(conn net.Conn) *trackedConn {
 	return tracked
 }
 
-// Close also takes the connection out of the account of its server.
+// Close closes the connection and stops tracking it.
 func (t *trackedConn) Close() error {
 	t.owner.mu.Lock()
 	if i := slices.Index(t.owner.open, t); i >= 0 {
@@ -39,7 +39,7 @@ func (t *trackedConn) Close() error {
 	return t.Conn.Close()
 }
 
-// cut closes up to n connections, the oldest first, and all if n is negative.
+// cut closes up to n connections, the oldest first; all of them if n is negative.
 func (c *conns) cut(n int) int {
 	c.mu.Lock()
 	if n < 0 || n > len(c.open) {
@@ -73,8 +73,9 @@ func (c *conns) counts() (open, accepted int) {
 	return len(c.open), c.accepted
 }
 
-// handoff is the listener of one gRPC server. Connections are handed to it, so that it can be closed, and replaced by
-// that of another gRPC server, without closing the socket.
+// handoff is the listener of one gRPC server. The accept loop hands connections
+// to it. So a listener can be closed and replaced by the listener of another
+// gRPC server, while the socket stays open.
 type handoff struct {
 	addr  net.Addr
 	conns chan net.Conn

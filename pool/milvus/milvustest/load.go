@@ -11,7 +11,8 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
-// setLoaded loads or releases partitions. The collection is loaded while any of them is.
+// setLoaded loads or releases partitions. The collection is loaded while one of
+// its partitions is.
 func (c *collection) setLoaded(partitions []*partition, loaded bool) {
 	for _, p := range partitions {
 		p.loaded = loaded
@@ -19,7 +20,8 @@ func (c *collection) setLoaded(partitions []*partition, loaded bool) {
 	c.loaded = slices.ContainsFunc(c.partitions, func(p *partition) bool { return p.loaded })
 }
 
-// checkIndexed refuses to load a collection with a vector field that has no index, as Milvus does.
+// checkIndexed refuses to load a collection with a vector field that has no
+// index, as Milvus does.
 func (c *collection) checkIndexed() error {
 	for _, col := range c.columns {
 		f := col.schema()
@@ -117,7 +119,8 @@ func (h *service) GetLoadState(ctx context.Context, req *milvuspb.GetLoadStateRe
 	return reply, nil
 }
 
-// isLoaded tells whether these partitions are loaded, or for none whether anything of the collection is.
+// isLoaded reports whether all these partitions are loaded. Without partitions
+// it reports whether the collection is.
 func (c *collection) isLoaded(partitions []*partition) bool {
 	return c.loaded && !slices.ContainsFunc(partitions, func(p *partition) bool { return !p.loaded })
 }

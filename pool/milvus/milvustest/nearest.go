@@ -13,8 +13,8 @@ type hit struct {
 	row      int32
 }
 
-// nearest keeps the k nearest hits of those it was offered. Of hits that are equally near, those with the smaller
-// primary keys are nearer.
+// nearest keeps the k nearest of the hits that it is offered. If two hits have
+// the same distance, the hit with the smaller primary key counts as nearer.
 type nearest struct {
 	k    int
 	rows *collection
@@ -36,7 +36,7 @@ func (n *nearest) compare(a, b hit) int {
 
 func (n *nearest) offer(distance float32, row int32) {
 	if distance != distance {
-		distance = float32(math.Inf(1)) // Numbers so large that they give NaN are far away.
+		distance = float32(math.Inf(1)) // Numbers so large that the distance is NaN are far away.
 	}
 	h := hit{distance, row}
 	if len(n.heap) < n.k {
@@ -79,13 +79,14 @@ func (n *nearest) down() {
 	}
 }
 
-// sorted returns the hits, the nearest first. They are good until the next reset.
+// sorted returns the hits, the nearest first. They are valid until the next reset.
 func (n *nearest) sorted() []hit {
 	slices.SortFunc(n.heap, n.compare)
 	return n.heap
 }
 
-// squaredL2 and dot add up in four lanes, so that an addition need not wait for the one before it.
+// squaredL2 and dot have four sums, so that an addition need not wait for the
+// addition before it.
 
 func squaredL2(a, b []float32) float32 {
 	var s0, s1, s2, s3 float32
@@ -121,7 +122,7 @@ func dot(a, b []float32) float32 {
 
 func norm(v []float32) float32 { return float32(math.Sqrt(float64(dot(v, v)))) }
 
-// cosine is zero for a vector of zeros, which has no direction.
+// cosine returns zero for a vector of zeros, which has no direction.
 func cosine(product, norms float32) float32 {
 	if norms == 0 {
 		return 0

@@ -44,7 +44,8 @@ func (c *collection) partitionsNamed(names []string) ([]*partition, error) {
 	return found, nil
 }
 
-// readable returns the partitions that a search or a query named so reads: all that are loaded if none is named.
+// readable returns the named partitions for a search or a query, or all loaded
+// partitions if there is no name.
 func (c *collection) readable(names []string) ([]*partition, error) {
 	if !slices.ContainsFunc(c.partitions, func(p *partition) bool { return p.loaded }) {
 		return nil, failf(CodeCollectionNotLoaded, "collection not loaded[collection=%s]", c.name())
@@ -64,7 +65,7 @@ func (c *collection) readable(names []string) ([]*partition, error) {
 	return named, nil
 }
 
-// within adds to a filter that a row is in one of the partitions.
+// within adds a condition to a filter: the row is in one of the partitions.
 func (c *collection) within(partitions []*partition, filter predicate) predicate {
 	if len(partitions) == len(c.partitions) {
 		return filter

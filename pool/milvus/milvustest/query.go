@@ -13,10 +13,10 @@ import (
 
 const (
 	countField = "count(*)"
-	maxWindow  = 16384 // The most that offset and limit may reach together.
+	maxWindow  = 16384 // The maximum of offset and limit together.
 )
 
-// outputs finds the columns that a request wants to see, each once.
+// outputs returns the columns of the output fields of a request, each once.
 func (c *collection) outputs(names []string) ([]column, error) {
 	var wanted []column
 	add := func(col column) {
@@ -33,7 +33,7 @@ func (c *collection) outputs(names []string) ([]column, error) {
 		case col != nil:
 			add(col)
 		case c.schema.GetEnableDynamicField():
-			// The client takes the key it wants out of the dynamic field.
+			// The client itself picks the key from the dynamic field.
 			add(c.column(dynamicField))
 		default:
 			return nil, failf(CodeUnexpected, "field %s not exist", name)
@@ -50,7 +50,8 @@ func outputNames(columns []column) []string {
 	return names
 }
 
-// intOption reads a number out of the parameters of a request; fallback if it is not there.
+// intOption returns a number from the parameters of a request, or fallback if it
+// is missing.
 func intOption(params map[string]string, key string, fallback int) (int, error) {
 	text := params[key]
 	if text == "" {

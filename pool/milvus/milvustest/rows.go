@@ -45,7 +45,7 @@ func (c *collection) ids(rows []int32) *schemapb.IDs {
 	}
 }
 
-// matching returns the rows that a filter lets through, all for nil.
+// matching returns the rows that match a filter, all rows for nil.
 func (c *collection) matching(filter predicate) []int32 {
 	var rows []int32
 	for row := range c.rows() {
@@ -56,7 +56,8 @@ func (c *collection) matching(filter predicate) []int32 {
 	return rows
 }
 
-// write adds n rows. It returns their primary keys in the order they came, and how many rows they replaced.
+// write adds n rows. It returns their primary keys in the order of the request,
+// and how many rows they replaced.
 func (c *collection) write(s *store, p *partition, given []*schemapb.FieldData, n int) (ids *schemapb.IDs, replaced int, err error) {
 	batch, err := c.batch(s, given, n)
 	if err != nil {
@@ -79,13 +80,14 @@ func (c *collection) write(s *store, p *partition, given []*schemapb.FieldData, 
 		c.rowOf[k] = row
 		rows = append(rows, int32(row))
 	}
-	ids = c.ids(rows) // Before old rows give up their places.
+	ids = c.ids(rows) // Before the old rows are removed, which moves rows.
 	slices.Sort(old)
 	c.remove(old)
 	return ids, replaced, nil
 }
 
-// batch orders the field data of a request as the columns are, checks it, and adds what the server makes itself.
+// batch checks the field data of a request, brings it into the order of the
+// columns, and adds the fields that the server makes itself.
 func (c *collection) batch(s *store, given []*schemapb.FieldData, n int) ([]*schemapb.FieldData, error) {
 	if n == 0 {
 		return nil, invalidf("invalid num_rows: 0, it should be greater than 0: invalid parameter")
@@ -152,7 +154,7 @@ func (c *collection) newIDs(s *store, n int) *schemapb.FieldData {
 	}
 }
 
-// remove takes rows out, which must be in ascending order. Rows after them change their places.
+// remove removes rows, which must be in ascending order. Rows behind them move.
 func (c *collection) remove(rows []int32) {
 	for _, r := range slices.Backward(rows) {
 		row, last := int(r), c.rows()-1
@@ -160,7 +162,8 @@ func (c *collection) remove(rows []int32) {
 			delete(c.rowOf, k)
 		}
 		if row != last {
-			// No row to remove is left behind this one, so the last row is the one its key leads to.
+			// No row behind this one is to be removed, so rowOf has the last row
+			// for the key of the last row.
 			c.rowOf[c.keyAt(last)] = row
 		}
 		for _, col := range c.columns {

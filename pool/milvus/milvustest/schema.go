@@ -25,7 +25,8 @@ var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
 
 func validName(name string) bool { return namePattern.MatchString(name) }
 
-// parseSchema reads the schema of a request to create a collection, checks it, and numbers its fields.
+// parseSchema reads the schema of a request to create a collection, checks it,
+// and numbers its fields.
 func parseSchema(name string, raw []byte) (*schemapb.CollectionSchema, error) {
 	if !validName(name) {
 		return nil, invalidf("Invalid collection name: %s. the first character of a collection name must be an underscore "+
@@ -120,7 +121,8 @@ func equalSchemas(a, b *schemapb.CollectionSchema) bool {
 	return proto.Equal(protoadapt.MessageV2Of(a), protoadapt.MessageV2Of(b))
 }
 
-// renamed returns a copy of schema under another name. The schema itself may be on its way to a client.
+// renamed returns a copy of schema under another name. The schema itself may be
+// on its way to a client.
 func renamed(schema *schemapb.CollectionSchema, name string) *schemapb.CollectionSchema {
 	clone := &schemapb.CollectionSchema{}
 	proto.Merge(protoadapt.MessageV2Of(clone), protoadapt.MessageV2Of(schema))

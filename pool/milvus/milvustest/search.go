@@ -17,14 +17,14 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 )
 
-// search is what a request to search asks for, read and checked.
+// search is a parsed and checked request to search.
 type search struct {
 	field         *vectors
 	metric        string
 	queries       []float32 // field.dim for each
 	filter        predicate
 	offset, limit int
-	decimals      int // scores are rounded to; negative is not at all
+	decimals      int // of rounded scores; negative means no rounding
 	outputs       []column
 }
 
@@ -83,7 +83,8 @@ func (c *collection) newSearch(req *milvuspb.SearchRequest) (*search, error) {
 	return s, err
 }
 
-// refuseUnsupported keeps a search from being answered as if it had asked for less.
+// refuseUnsupported returns an error for a parameter that this server does not
+// support. To ignore it would give a wrong answer.
 func refuseUnsupported(params map[string]string) error {
 	if params["group_by_field"] != "" {
 		return invalidf("this test server does not group: invalid parameter[group_by_field=%s]", params["group_by_field"])
@@ -103,7 +104,8 @@ func refuseUnsupported(params map[string]string) error {
 	return nil
 }
 
-// vectorField finds the field to search in, which need not be named if there is only one.
+// vectorField returns the field to search in. The name may be empty if there is
+// only one.
 func (c *collection) vectorField(name string) (*vectors, error) {
 	if name != "" {
 		switch col := c.column(name).(type) {
@@ -167,7 +169,8 @@ func (s *search) run(ctx context.Context, c *collection) *schemapb.SearchResultD
 	var rows []int32
 	for q := range int(results.NumQueries) {
 		best.reset()
-		// A caller that has gone gets no answer, so the rest of its queries need not be computed.
+		// A caller that has left gets no answer, so the other queries need not
+		// be computed.
 		if ctx.Err() == nil {
 			s.scan(s.queries[q*s.field.dim:(q+1)*s.field.dim], best)
 		}
@@ -186,7 +189,7 @@ func (s *search) run(ctx context.Context, c *collection) *schemapb.SearchResultD
 	return results
 }
 
-// scan offers every row that the filter lets through to best.
+// scan offers every row that matches the filter to best.
 func (s *search) scan(query []float32, best *nearest) {
 	field, dim, data := s.field, s.field.dim, s.field.data
 	queryNorm := norm(query)
@@ -208,11 +211,12 @@ func (s *search) scan(query []float32, best *nearest) {
 	}
 }
 
-// score is what a client sees of a distance, for which smaller always means nearer.
+// score returns the score that a client gets for a distance. A smaller distance
+// always means nearer.
 func (s *search) score(distance float32) float32 {
 	score := distance
 	if s.metric != metricL2 {
-		score = 0 - distance // And not -distance, which makes a zero negative.
+		score = 0 - distance // -distance would make a zero negative.
 	}
 	if s.decimals < 0 {
 		return score

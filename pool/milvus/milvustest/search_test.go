@@ -37,7 +37,8 @@ func unary(method string) *grpc.UnaryServerInfo {
 	return &grpc.UnaryServerInfo{FullMethod: "/milvus.proto.milvus.MilvusService/" + method}
 }
 
-// fillRandom makes a collection of n vectors with small integers, so that sums are exact and some scores are equal.
+// fillRandom makes a collection of n vectors with small integers, so that sums
+// are exact and some scores are equal.
 func fillRandom(t testing.TB, c client.Client, name string, metric entity.MetricType, n, dim int) [][]float32 {
 	t.Helper()
 	ctx := testContext(t)
@@ -119,7 +120,8 @@ func TestSearchFindsWhatBruteForceFinds(t *testing.T) {
 					if exact && (float64(result.Scores[i]) != want || id != order[i]) {
 						t.Fatalf("query %d, hit %d = %d with %v, want %d with %v", q, i, id, result.Scores[i], order[i], want)
 					}
-					// The float32 of COSINE may order rows that are equal but for rounding as it likes.
+					// The float32 of COSINE may order rows that are equal but
+					// for rounding as it likes.
 					own := naiveScore(metric, queries[q], rows[id])
 					if math.Abs(float64(result.Scores[i])-want) > 1e-6 || math.Abs(float64(result.Scores[i])-own) > 1e-6 {
 						t.Fatalf("query %d, hit %d = %d with %v, want a score of %v, it has %v", q, i, id, result.Scores[i], want, own)
@@ -257,7 +259,8 @@ func TestTheOnlyVectorFieldNeedNotBeNamed(t *testing.T) {
 	}
 }
 
-// BenchmarkSearch searches 1,500 vectors of 64 dimensions, through TCP, as the demos do.
+// BenchmarkSearch searches 1,500 vectors of 64 dimensions, through TCP, as the
+// demos do.
 func BenchmarkSearch(b *testing.B) {
 	const n, dim = 1500, 64
 	for _, metric := range []entity.MetricType{entity.L2, entity.IP, entity.COSINE} {

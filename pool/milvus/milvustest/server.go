@@ -24,7 +24,8 @@ const (
 	defaultAddress = "127.0.0.1:0"
 	defaultVersion = "v2.4.2-milvustest"
 
-	// How long Restart waits for its port, which another socket of the machine may have been given for a moment.
+	// How long Restart waits for its port, which the system may have given to
+	// another socket for a moment.
 	relistenAttempts = 50
 	relistenPause    = 20 * time.Millisecond
 
@@ -34,26 +35,31 @@ const (
 // ErrClosed is returned by Restart after Close.
 var ErrClosed = errors.New("milvus test server is closed")
 
-// Config says where a server listens and whom it lets in. The zero value is a server on a free port of 127.0.0.1 that
-// lets everybody in.
+// Config says where a server listens and which credentials it accepts. The zero
+// value is a server on a free port of 127.0.0.1 that accepts every caller.
 type Config struct {
-	// Address is the host:port to listen on. Empty means 127.0.0.1:0, a free port of this machine.
+	// Address is the host:port to listen on. Empty means 127.0.0.1:0, a free
+	// port of this machine.
 	Address string
 
-	// Username and Password are required of callers when either is set.
+	// Username and Password are required from callers if one of them is set.
 	Username, Password string
 
-	// APIKey is accepted from callers when set. Where Username or Password is set too, either way lets a caller in.
+	// APIKey is accepted from callers if it is set. If Username or Password is
+	// set too, a caller needs only one of both.
 	APIKey string
 
-	// TLS makes the server speak TLS with this configuration, which the server does not change. Nil means plain text.
+	// TLS makes the server speak TLS with this configuration. The server does
+	// not change it. Nil means plain text.
 	TLS *tls.Config
 
-	// Version is what GetVersion and Connect answer. Empty means "v2.4.2-milvustest".
+	// Version is the version that GetVersion and Connect return. Empty means
+	// "v2.4.2-milvustest".
 	Version string
 }
 
-// Server is a Milvus server in this process. All its methods may be called at any time from any goroutine.
+// Server is a Milvus server in this process. All its methods may be called at
+// any time from any goroutine.
 type Server struct {
 	cfg    Config
 	addr   string
@@ -64,7 +70,7 @@ type Server struct {
 
 	unhealthy atomic.Pointer[[]string]
 
-	life   sync.Mutex // serializes Stop, Restart, GoAway and Close, and guards what follows
+	life   sync.Mutex // serializes Stop, Restart, GoAway and Close, and guards the fields below
 	closed bool
 	run    *run // nil while stopped
 }
@@ -82,10 +88,12 @@ func Start(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Addr returns the host:port the server listens on. It stays the same when the server is stopped and restarted.
+// Addr returns the host:port the server listens on. It stays the same when the
+// server is stopped and restarted.
 func (s *Server) Addr() string { return s.addr }
 
-// Close stops the server for good and returns when nothing of it runs any more. Further calls do nothing.
+// Close stops the server for good and returns when none of its goroutines runs
+// any more. Further calls do nothing.
 func (s *Server) Close() error {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -94,16 +102,17 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// Stop ends the server as kill -9 would: the listener and every connection are closed at once, calls in flight fail at
-// their callers, and new connections are refused. Data and faults stay. It returns when every handler has ended.
+// Stop ends the server as kill -9 would: the listener and every connection are
+// closed at once, calls in flight fail, and new connections are refused. Data
+// and faults stay. It returns when every handler has ended.
 func (s *Server) Stop() {
 	s.life.Lock()
 	defer s.life.Unlock()
 	s.stop()
 }
 
-// Restart listens again on the same address, with the data there was. A server that runs is stopped first. It returns
-// ErrClosed after Close.
+// Restart listens again on the same address, with the same data. It first stops
+// a server that runs. It returns ErrClosed after Close.
 func (s *Server) Restart() error {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -126,8 +135,8 @@ func (s *Server) Restart() error {
 	return nil
 }
 
-// CloseConns cuts n TCP connections, the oldest first, and all of them if n is negative, while the server goes on
-// listening. It returns how many it cut.
+// CloseConns closes n TCP connections, the oldest first; all of them if n is
+// negative. The server goes on listening. It returns how many it closed.
 func (s *Server) CloseConns(n int) int { return s.conns.cut(n) }
 
 // Conns returns the number of TCP connections that are open now.
@@ -136,14 +145,16 @@ func (s *Server) Conns() int {
 	return open
 }
 
-// Accepted returns the number of TCP connections accepted since the start, restarts included.
+// Accepted returns the number of TCP connections accepted since the start,
+// restarts included.
 func (s *Server) Accepted() int {
 	_, accepted := s.conns.counts()
 	return accepted
 }
 
-// GoAway sends every connection a graceful GOAWAY: calls in flight are answered, then the connection is closed, and the
-// next call of a client opens a new one. It does not wait for that. On a stopped server it does nothing.
+// GoAway sends every connection a graceful GOAWAY: calls in flight are answered,
+// then the connection is closed, and the next call of a client opens a new one.
+// GoAway does not wait for that. On a stopped server it does nothing.
 func (s *Server) GoAway() {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -156,8 +167,9 @@ func (s *Server) GoAway() {
 	s.run.tasks.Go(old.grpc.GracefulStop)
 }
 
-// SetUnhealthy makes CheckHealth answer that the server is not healthy, for these reasons; without reasons it is healthy
-// again. Nothing else changes.
+// SetUnhealthy makes CheckHealth answer that the server is not healthy, for
+// these reasons. Without reasons the server is healthy again. No other call
+// changes.
 func (s *Server) SetUnhealthy(reasons ...string) {
 	reasons = slices.Clone(reasons)
 	s.unhealthy.Store(&reasons)
@@ -170,14 +182,15 @@ func (s *Server) stop() {
 	}
 }
 
-// A run is one period of listening.
+// run is the time from Start or Restart to the next stop.
 type run struct {
 	lis   net.Listener
 	ended chan struct{} // closed when the accept loop has ended
 	tasks sync.WaitGroup
 
-	// generations are the gRPC servers of this period, guarded by Server.life: a GOAWAY ends one and begins another.
-	// New connections go to the current one.
+	// generations are the gRPC servers of this run, guarded by Server.life: a
+	// GOAWAY stops one and starts another. A new connection goes to the current
+	// one.
 	generations []*generation
 	current     atomic.Pointer[generation]
 }
@@ -198,7 +211,8 @@ func (s *Server) newGRPC() *grpc.Server {
 	opts := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(math.MaxInt32),
 		grpc.MaxSendMsgSize(math.MaxInt32),
-		// As Milvus has it. The default would end the connections of clients that ping while they are idle.
+		// The policy of Milvus. The default would close the connection of a
+		// client that pings while it is idle.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.UnaryInterceptor(s.intercept),
 		grpc.WaitForHandlers(true),
@@ -215,7 +229,7 @@ func (r *run) add(srv *grpc.Server) {
 	g := &generation{srv, newHandoff(r.lis.Addr())}
 	r.generations = append(r.generations, g)
 	r.current.Store(g)
-	r.tasks.Go(func() { _ = g.grpc.Serve(g.lis) }) // It ends with an error when its listener is closed, as it must.
+	r.tasks.Go(func() { _ = g.grpc.Serve(g.lis) }) // It returns an error when its listener is closed, which is how it ends.
 }
 
 func (r *run) accept(conns *conns) {
@@ -227,7 +241,7 @@ func (r *run) accept(conns *conns) {
 			r.give(conns.track(c))
 		case errors.Is(err, net.ErrClosed):
 			return
-		default: // Out of file descriptors, or a client that was gone before it was accepted.
+		default: // No file descriptor, or the client left before it was accepted.
 			time.Sleep(acceptPause)
 		}
 	}
@@ -240,7 +254,7 @@ func (r *run) give(c net.Conn) {
 		case g.lis.conns <- c:
 			return
 		case <-g.lis.done:
-			// Stopped, unless a GOAWAY has put another generation in its place.
+			// The run is stopped, unless a GOAWAY has started another generation.
 			if r.current.Load() == g {
 				c.Close()
 				return
@@ -255,7 +269,8 @@ func (r *run) stop(conns *conns) {
 		g.lis.Close()
 	}
 	<-r.ended
-	// Before the gRPC servers are stopped, so that clients see broken connections and nothing that looks like a farewell.
+	// Before the gRPC servers stop, so that clients see broken connections and
+	// no GOAWAY.
 	conns.cut(-1)
 	for _, g := range r.generations {
 		g.grpc.Stop()

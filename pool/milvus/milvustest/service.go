@@ -12,22 +12,22 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
-// service holds the handlers of the RPCs. A handler answers its errors in the status of its reply; the error it returns
-// is always nil.
+// service has the handlers of the RPCs. A handler puts its error into the status
+// of its reply and always returns a nil error.
 type service struct {
 	milvuspb.UnimplementedMilvusServiceServer
 	server *Server
 	store  *store
 }
 
-// reading runs f while nobody writes, and gives the status of what it returns.
+// reading runs f with the read lock and returns the status for its error.
 func (h *service) reading(f func() error) *commonpb.Status {
 	h.store.mu.RLock()
 	defer h.store.mu.RUnlock()
 	return toStatus(f())
 }
 
-// writing runs f while nobody else reads or writes, and gives the status of what it returns.
+// writing runs f with the write lock and returns the status for its error.
 func (h *service) writing(f func() error) *commonpb.Status {
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()

@@ -21,7 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// start returns a server that is closed at the end of the test, when nothing of it and of its clients may be left.
+// start returns a server that is closed at the end of the test, when nothing of
+// it and of its clients may be left.
 func start(t testing.TB, cfg milvustest.Config) *milvustest.Server {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
@@ -71,7 +72,8 @@ func connectWith(t testing.TB, cfg client.Config) client.Client {
 	return c
 }
 
-// stub returns a client of the bare protocol, for requests that the SDK would not send.
+// stub returns a client of the bare protocol, for requests that the SDK would
+// not send.
 func stub(t testing.TB, srv *milvustest.Server) milvuspb.MilvusServiceClient {
 	t.Helper()
 	cc, err := grpc.NewClient("passthrough:///"+srv.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))

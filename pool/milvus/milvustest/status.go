@@ -9,10 +9,10 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 )
 
-// Code is an error code of Milvus, as found in the field Code of a status.
+// Code is an error code of Milvus, the field Code of a status.
 type Code int32
 
-// The codes this server answers with, and those that tests of retries and breakers need.
+// The codes of this server, and further codes for tests of retries and breakers.
 const (
 	CodeNotReady                 Code = 1
 	CodeUnavailable              Code = 2
@@ -32,12 +32,12 @@ const (
 	CodeParameterInvalid         Code = 1100
 	CodeFieldNotFound            Code = 1700
 	CodeFieldInvalidName         Code = 1701
-	// CodeUnexpected is what Milvus answers where no code was given to an error.
+	// CodeUnexpected is the code of an error without a code of its own.
 	CodeUnexpected Code = 65535
 )
 
-// traits says how Milvus writes a code in a status. A code that is not in the table is not retriable and has the legacy
-// code UnexpectedError.
+// traits says how Milvus writes a code in a status. A code that is not in the
+// table is not retriable and has the legacy code UnexpectedError.
 var traits = map[Code]struct {
 	legacy    commonpb.ErrorCode
 	retriable bool
@@ -56,8 +56,9 @@ var traits = map[Code]struct {
 	CodeParameterInvalid:         {commonpb.ErrorCode_IllegalArgument, false},
 }
 
-// NewStatus returns the status that Milvus answers for code: with the legacy code that belongs to it, which is the only
-// one some clients look at, and marked retriable where Milvus does so. Code 0 gives the status of a success.
+// NewStatus returns the status that Milvus answers for code. It has the legacy
+// code too, because some clients read no other, and is marked retriable as
+// Milvus does. Code 0 gives the status of a success.
 func NewStatus(code Code, reason string) *commonpb.Status {
 	if code == 0 {
 		return &commonpb.Status{Reason: reason}
@@ -67,7 +68,7 @@ func NewStatus(code Code, reason string) *commonpb.Status {
 		t.legacy = commonpb.ErrorCode_UnexpectedError
 	}
 	return &commonpb.Status{
-		ErrorCode: t.legacy, // Without it, clients of this protocol version take the status for a success.
+		ErrorCode: t.legacy, // A client of this protocol version takes a status without it for a success.
 		Code:      int32(code),
 		Reason:    reason,
 		Retriable: t.retriable,
@@ -81,12 +82,14 @@ func RateLimited(reason string) *commonpb.Status { return NewStatus(CodeRateLimi
 // NotReady is the status of a server that is still starting.
 func NotReady(reason string) *commonpb.Status { return NewStatus(CodeNotReady, reason) }
 
-// CollectionNotFound is the status of a request for a collection that does not exist.
+// CollectionNotFound is the status of a request for a collection that does not
+// exist.
 func CollectionNotFound(name string) *commonpb.Status {
 	return NewStatus(CodeCollectionNotFound, fmt.Sprintf("collection not found[collection=%s]", name))
 }
 
-// CollectionNotLoaded is the status of a search or a query in a collection that was not loaded.
+// CollectionNotLoaded is the status of a search or a query in a collection that
+// was not loaded.
 func CollectionNotLoaded(name string) *commonpb.Status {
 	return NewStatus(CodeCollectionNotLoaded, fmt.Sprintf("collection not loaded[collection=%s]", name))
 }
@@ -105,7 +108,8 @@ func failf(code Code, format string, args ...any) error {
 
 func invalidf(format string, args ...any) error { return failf(CodeParameterInvalid, format, args...) }
 
-// toStatus never returns nil: clients report a reply without a status as broken.
+// toStatus returns the status for err. It is never nil: clients report a reply
+// without a status as broken.
 func toStatus(err error) *commonpb.Status {
 	if err == nil {
 		return &commonpb.Status{}

@@ -20,8 +20,9 @@ const (
 
 // store is the data of a server. It outlives the gRPC servers that serve it.
 type store struct {
-	// mu guards everything below it, down to the rows. A call that changes something holds it for writing, all others
-	// for reading, so that searches run side by side.
+	// mu guards the databases, down to the rows. A call that changes something
+	// holds it for writing, any other call for reading, so that searches run
+	// side by side.
 	mu        sync.RWMutex
 	databases map[string]*database
 
@@ -50,10 +51,12 @@ func (s *store) addDatabase(name string, properties []*commonpb.KeyValuePair) {
 	}
 }
 
-// nextID numbers databases, collections, partitions, indexes and the rows of collections with AutoID.
+// nextID numbers databases, collections, partitions, indexes and the rows of
+// collections with AutoID.
 func (s *store) nextID() int64 { return s.lastID.Add(1) }
 
-// timestamp returns a hybrid timestamp as Milvus makes them, the milliseconds shifted by 18 bits. No two are the same.
+// timestamp returns a hybrid timestamp of Milvus: the milliseconds, shifted by
+// 18 bits. No two are the same.
 func (s *store) timestamp() uint64 {
 	now := uint64(time.Now().UnixMilli()) << 18
 	for {
@@ -68,7 +71,8 @@ func (s *store) timestamp() uint64 {
 // physicalMillis is the wall clock of a hybrid timestamp.
 func physicalMillis(timestamp uint64) uint64 { return timestamp >> 18 }
 
-// database finds the database of a call: the one its request names, else the one its metadata names, else the default.
+// database returns the database of a call: the name is in the request, or else
+// in the metadata, or else the default.
 func (s *store) database(ctx context.Context, requested string) (*database, error) {
 	name := cmp.Or(requested, fromMetadata(ctx, "dbname"), defaultDatabase)
 	db, ok := s.databases[name]

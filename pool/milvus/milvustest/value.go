@@ -12,7 +12,7 @@ import (
 type kind int
 
 const (
-	noKind kind = iota // what a JSON value has under a key that is not there
+	noKind kind = iota // a missing key of a JSON value
 	boolKind
 	intKind
 	floatKind
@@ -20,7 +20,7 @@ const (
 	jsonKind
 )
 
-// value is a value in a filter: a literal, or what a field has in a row.
+// value is a value in a filter: a literal, or the value of a field in a row.
 type value struct {
 	kind kind
 	n    int64 // of an int, and 1 for a bool that is true
@@ -49,7 +49,8 @@ func (v value) float() float64 {
 	return v.f
 }
 
-// compare orders two values. Values of different kinds have no order, except for numbers.
+// compare orders two values. Values of different kinds have no order, except for
+// numbers.
 func (v value) compare(w value) (order int, ok bool) {
 	switch {
 	case v.kind == intKind && w.kind == intKind, v.kind == boolKind && w.kind == boolKind:
@@ -68,7 +69,7 @@ func (v value) equal(w value) bool {
 	return ok && order == 0
 }
 
-// lookUp finds what a JSON value has under a path of keys.
+// lookUp returns the value at a path of keys in a JSON value.
 func lookUp(raw []byte, path []string) value {
 	for _, key := range path {
 		var object map[string]json.RawMessage
@@ -78,7 +79,7 @@ func lookUp(raw []byte, path []string) value {
 		raw = object[key]
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber() // So that no digit of an integer is lost.
+	dec.UseNumber() // Keeps every digit of an integer.
 	var decoded any
 	if err := dec.Decode(&decoded); err != nil && err != io.EOF {
 		return value{}

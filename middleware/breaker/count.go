@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breaker
+
+import "github.com/penstock-go/penstock/core"
+
+// attach makes a guard follow the attempts of call, and returns it.
+func (p *period) attach(call *core.Call) core.Guard {
+	var guard core.Guard = p
+	switch {
+	case p.slow != nil:
+		call.Measure()
+		guard = newTicket(p)
+	case p.breaker.cfg.CountAttempts:
+		guard = newTicket(p)
+	}
+	call.Attach(guard)
+	if p.probing() {
+		call.LimitAttempts(1)
+	}
+	return guard
+}
+
+// leave ends what attach began, and counts a call that next returned err for.
+func (b *Breaker) leave(p *period, guard core.Guard, call *core.Call, mark core.Mark, err error) {
+	call.Detach(guard)
+	if t, ok := guard.(*ticket); ok {
+		t.free()
+	}
+	if call.Succeeded(mark, err) && p.passes() && !b.cfg.CountAttempts {
+		b.count(p, call, core.Success, nil)
+		return
+	}
+	judged := err == nil
+	if !judged || p.probing() {
+		defer func() {
+			if !judged { // the classifier panics: what err means stays unknown
+				b.neutral.Add(1)
+			}
+			if p.probing() { // its place is free again, whatever happened
+				p.probes.Add(-1)
+			}
+		}()
+	}
+	o := call.Since(mark, err)
+	judged = true
+	switch {
+	case b.cfg.CountAttempts:
+		if !o.Reached {
+			b.neutral.Add(1)
+		}
+	case !o.Judged && b.refused(err):
+		b.rejected.Add(1)
+	default:
+		b.count(p, call, b.verdict(&o), err)
+	}
+}
+
+// verdict returns the verdict of an outcome. The breaker has one rule of its
+// own: an attempt that the operation's deadline ended before it ran for FairRun
+// had no fair chance.
+func (b *Breaker) verdict(o *core.Outcome) core.Verdict {
+	if o.OutOfTime && o.Ran < b.cfg.FairRun {
+		return core.Neutral
+	}
+	return o.Verdict
+}
+
+// count counts the verdict of a call, or of an attempt, that ended with err.
+func (b *Breaker) count(p *period, call *core.Call, v core.Verdict, err error) {
+	switch v {
+	case core.Success:
+		b.succeeded.Add(1)
+		b.succeed(p, call)
+	case core.Failure:
+		b.failed.Add(1)
+		b.fail(p, call, err)
+	default:
+		b.neutral.Add(1)
+	}
+}
+
+// succeed follows up a success of period p.
+func (b *Breaker) succeed(p *period, call *core.Call) {
+	if p.probing() {
+		b.closeAfterProbe(p, call)
+		return
+	}
+	if p.row.Load() != 0 {
+		p.row.Store(0)
+	}
+	// A success opens the breaker if it completes the minimum of a window that
+	// is full of failures.
+	if p.failures != nil && p.failures.add(false) {
+		b.tell(b.open(p, call, errTooMany), call, errTooMany)
+	}
+}
+
+// fail follows up a failure of period p.
+func (b *Breaker) fail(p *period, call *core.Call, err error) {
+	if p.mode == ForcedClosed {
+		return
+	}
+	row := p.row.Add(1)
+	tooMany := b.cfg.FailureThreshold > 0 && row >= int64(b.cfg.FailureThreshold)
+	if p.failures != nil && p.failures.add(true) {
+		tooMany = true
+	}
+	if tooMany || p.probing() {
+		b.tell(b.open(p, call, err), call, err)
+	}
+}
+
+var errTooMany = core.Sentinel("too many failures", "")

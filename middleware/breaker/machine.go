@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breaker
+
+import (
+	"github.com/eapache/go-resiliency/breaker"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// machine goes from closed to open, after RecoveryTimeout by itself to
+// half-open, and from there to closed or back to open. It is safe for concurrent
+// use.
+type machine struct{ lib *breaker.Breaker }
+
+// newMachine returns a closed machine. One failure opens it: the policies decide
+// when to report one.
+func newMachine(cfg *Config) machine {
+	return machine{breaker.New(1, cfg.HalfOpenSuccesses, cfg.RecoveryTimeout)}
+}
+
+// fail opens the machine, which is closed or half-open.
+func (m machine) fail() { _ = m.lib.Run(func() error { return core.ErrUnavailable }) }
+
+// succeed counts the success of a probe. HalfOpenSuccesses of them close a
+// machine that is half-open.
+func (m machine) succeed() { _ = m.lib.Run(func() error { return nil }) }
+
+// state returns Closed, Open or HalfOpen.
+func (m machine) state() State {
+	switch m.lib.GetState() {
+	case breaker.Open:
+		return Open
+	case breaker.HalfOpen:
+		return HalfOpen
+	default:
+		return Closed
+	}
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breaker
+
+import (
+	"sync"
+	"time"
+)
+
+// failureRate is the policy that opens a breaker at a rate of failures. It is
+// safe for concurrent use.
+type failureRate struct {
+	breaker *Breaker // for its configuration and its clock
+	mu      sync.Mutex
+	window  window // guarded by mu
+}
+
+// newFailureRate returns nil if the rate does not count.
+func newFailureRate(b *Breaker) *failureRate {
+	switch {
+	case b.cfg.FailureRate == 0:
+		return nil
+	case b.cfg.FailureWindowTime > 0:
+		return &failureRate{breaker: b, window: &slices{step: b.cfg.FailureWindowTime / timeSlices}}
+	default:
+		return &failureRate{breaker: b, window: newRing(b.cfg.FailureWindow)}
+	}
+}
+
+// add counts an outcome, and reports whether there are too many failures now.
+func (r *failureRate) add(failed bool) (tooMany bool) {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.window.add(now, failed)
+	all, bad := r.window.sums(now)
+	return all >= r.breaker.cfg.MinimumCalls && float64(bad)/float64(all) >= r.breaker.cfg.FailureRate
+}
+
+// sums returns how many outcomes are in the window, and how many of them are
+// failures.
+func (r *failureRate) sums() (all, bad int) {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.window.sums(now)
+}
+
+// now reads the clock, if the window is one of time.
+func (r *failureRate) now() time.Duration {
+	if r.breaker.cfg.FailureWindowTime == 0 {
+		return 0
+	}
+	return r.breaker.now()
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breaker
+
+import (
+	"context"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// transition is a step from one state to a different state.
+type transition struct{ from, to State }
+
+func (t transition) none() bool { return t.from == t.to }
+
+// history is what a breaker knows of its transitions.
+type history struct {
+	noted          State     // state after the last transition
+	transitions    uint64    // number of transitions
+	transitionedAt time.Time // time of the last transition
+	openedAt       time.Time // time of the last opening
+	openedBy       any       // reference to the operation that opened the breaker, see core.Observer
+	cause          error     // why the breaker opened
+}
+
+// open opens the breaker because of cause, and returns the transition to tell.
+// It does nothing if period p is over, or has a state that was set by hand.
+func (b *Breaker) open(p *period, call *core.Call, cause error) (t transition) {
+	if p.mode != Closed && p.mode != Open {
+		return t
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.current.Load() != p {
+		return t
+	}
+	p.machine.fail()
+	b.openedAt, b.openedBy, b.cause = time.Now(), call.Ref(), cause
+	b.replace(b.newPeriod(p.machine, Open))
+	return b.note(Open)
+}
+
+// closeAfterProbe counts the success of a probe of period p, and closes the
+// breaker if there were enough. It does nothing if p is over.
+func (b *Breaker) closeAfterProbe(p *period, call *core.Call) {
+	var t transition
+	b.mu.Lock()
+	if b.current.Load() == p {
+		p.successes.Add(1)
+		p.machine.succeed()
+		state := p.machine.state()
+		if state == Closed {
+			b.replace(b.newPeriod(p.machine, Closed))
+		}
+		t = b.note(state)
+	}
+	b.mu.Unlock()
+	b.tell(t, call, nil)
+}
+
+// set gives the breaker a state by hand, or closes it, and tells of the
+// transition if there is one.
+func (b *Breaker) set(state State) {
+	b.mu.Lock()
+	if state != Closed && b.current.Load().mode == state {
+		b.mu.Unlock()
+		return
+	}
+	if state == ForcedOpen {
+		b.openedAt, b.openedBy, b.cause = time.Now(), nil, errForced
+	}
+	b.replace(b.newPeriod(newMachine(&b.cfg), state))
+	t := b.note(state)
+	b.mu.Unlock()
+	b.tell(t, nil, nil)
+}
+
+var errForced = core.Sentinel("forced open", "")
+
+// note records that the breaker is in state to, and returns the transition that
+// led there. The caller holds mu, so that no transition is lost or attributed to
+// another call.
+func (b *Breaker) note(to State) transition {
+	t := transition{b.noted, to}
+	if t.none() {
+		return t
+	}
+	b.noted = to
+	b.transitions++
+	b.transitionedAt = time.Now()
+	if b.listener != nil {
+		b.listener.add(t)
+	}
+	return t
+}
+
+// tell tells the observer and the listener of t. The caller does not hold mu.
+func (b *Breaker) tell(t transition, call *core.Call, cause error) {
+	b.observe(t, call, cause)
+	b.hear(t)
+}
+
+// hear lets the listener hear of t. The caller does not hold mu.
+func (b *Breaker) hear(t transition) {
+	if !t.none() && b.listener != nil {
+		b.listener.deliver()
+	}
+}
+
+// observe tells the observer of t: the observer of the call that made the
+// transition, or, without a call, the observer of the first operation.
+func (b *Breaker) observe(t transition, call *core.Call, cause error) {
+	if t.none() {
+		return
+	}
+	e := core.Event{Kind: core.EventTransition, Name: b.cfg.Name, From: t.from.String(), To: t.to.String(), Err: cause}
+	if call != nil {
+		call.Event(e)
+	} else if o := b.observer.Load(); o != nil {
+		(*o).Event(context.Background(), e)
+	}
+}

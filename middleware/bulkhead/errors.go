@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bulkhead
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// ErrFull is matched by every refusal of a bulkhead. It is a core.ErrRejected.
+var ErrFull = core.Sentinel("bulkhead full", "bulkhead_full", core.ErrRejected)
+
+// FullError is the error of an operation that a bulkhead refuses. errors.Is finds
+// [ErrFull], and the context's error if the caller's context ended the wait.
+type FullError struct {
+	Name   string        // of the bulkhead
+	Limit  int           // how many operations may run at once
+	Waited time.Duration // zero if the operation was refused at once
+	Err    error         // the context's error; nil if the context has not ended
+}
+
+func (e *FullError) Error() string {
+	s := fmt.Sprintf("bulkhead %q is full with %d running", e.Name, e.Limit)
+	if e.Waited > 0 {
+		s += fmt.Sprintf(", waited %v", e.Waited.Round(time.Microsecond))
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// ErrorType returns "bulkhead_full", or "canceled" if the caller gave up.
+func (e *FullError) ErrorType() string {
+	if e.Err == context.Canceled {
+		return core.TypeCanceled
+	}
+	return "bulkhead_full"
+}
+
+// Unwrap returns [ErrFull] and the context's error.
+func (e *FullError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrFull}
+	}
+	return []error{ErrFull, e.Err}
+}

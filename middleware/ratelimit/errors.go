@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// ErrLimited is matched by every refusal of a limiter. It is a
+// core.ErrRejected.
+var ErrLimited = core.Sentinel("rate limited", core.TypeRateLimited, core.ErrRejected)
+
+// LimitedError is the error of an operation that a limiter refuses. errors.Is
+// finds [ErrLimited], and the context's error if the caller's context is the
+// reason: the context has ended, or its deadline comes before the token.
+type LimitedError struct {
+	Name       string        // of the limiter
+	Rate       float64       // operations in a second
+	RetryAfter time.Duration // time until the next token; zero if the caller gave up during the wait
+	Err        error         // the context's error; nil if the context is not the reason
+}
+
+func (e *LimitedError) Error() string {
+	s := fmt.Sprintf("limited to %g operations per second by %q", e.Rate, e.Name)
+	if e.RetryAfter > 0 {
+		s += fmt.Sprintf(", the next in %v", e.RetryAfter.Round(time.Microsecond))
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// ErrorType returns "rate_limited", or "canceled" if the caller gave up.
+func (e *LimitedError) ErrorType() string {
+	if e.Err == context.Canceled {
+		return core.TypeCanceled
+	}
+	return core.TypeRateLimited
+}
+
+// Unwrap returns [ErrLimited] and the context's error.
+func (e *LimitedError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrLimited}
+	}
+	return []error{ErrLimited, e.Err}
+}

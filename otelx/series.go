@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
+)
+
+// Limits of the cache and of the number of series.
+const (
+	maxOperations  = 2000 // descriptions in the cache; an operation beyond the limit makes its own each time
+	maxNames       = 100  // names of operations in metrics
+	maxCollections = 100  // collections in metrics
+	maxErrors      = 64   // pairs of error type and code for each series
+	maxDescription = 256  // runes of a span's status
+)
+
+// opKey identifies an operation in telemetry.
+type opKey struct{ name, target string }
+
+// description has the parts of an operation's telemetry that are the same each
+// time. It is made once for each operation.
+type description struct {
+	spanName    string
+	attemptName string
+	start       []trace.SpanStartOption
+	series      *series
+}
+
+// series has the attributes of one operation's measurements: one set for
+// successes, and one for each kind of failure.
+type series struct {
+	operation string // name in metrics: its own, or _OTHER
+	base      []attribute.KeyValue
+	success   []metric.RecordOption
+	failures  table[failureKey, *failure]
+}
+
+type failureKey struct{ errorType, code string }
+
+// failure has the attributes of one kind of failure.
+type failure struct {
+	failureKey
+	record []metric.RecordOption
+}
+
+// descriptions is the cache of descriptions and of their series.
+type descriptions struct {
+	settings    *settings
+	ops         table[opKey, *description]
+	series      table[opKey, *series]
+	names       values
+	collections values
+}
+
+func newDescriptions(s *settings) *descriptions {
+	d := &descriptions{settings: s}
+	d.ops.limit = maxOperations
+	d.series.limit = (maxNames + 1) * (maxCollections + 2) // all combinations, with _OTHER and "no collection"
+	d.names.limit = maxNames
+	d.collections.limit = maxCollections
+	return d
+}
+
+// of returns the description of op.
+func (d *descriptions) of(op core.Op) *description {
+	key := opKey{op.Name, op.Target}
+	if known, ok := d.ops.get(key); ok {
+		return known
+	}
+	described, ok := d.ops.add(key, func() *description { return d.describe(key) })
+	if !ok {
+		described = d.describe(key)
+	}
+	return described
+}
+
+func (d *descriptions) describe(key opKey) *description {
+	kvs := append([]attribute.KeyValue(nil), d.settings.attributes...)
+	kvs = append(kvs, d.operation(key)...)
+	if d.settings.poolName != "" {
+		kvs = append(kvs, attrPoolName.String(d.settings.poolName))
+	}
+	if d.settings.peer != "" {
+		kvs = append(kvs, attrPeerService.String(d.settings.peer), attrPeerName.String(d.settings.peer))
+	}
+	set := attribute.NewSet(kvs...) // of two attributes with one key it keeps the last, which is ours
+
+	bounded := key
+	bounded.name = d.names.bound(key.name)
+	if key.target != "" {
+		bounded.target = d.collections.bound(key.target)
+	}
+	s, _ := d.series.add(bounded, func() *series { return d.newSeries(bounded) })
+	return &description{
+		spanName:    d.spanName(key),
+		attemptName: key.name + spanAttemptSuffix,
+		start:       []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(set.ToSlice()...)},
+		series:      s,
+	}
+}
+
+// operation returns the attributes that the span and the metrics of an operation
+// share.
+func (d *descriptions) operation(key opKey) []attribute.KeyValue {
+	kvs := []attribute.KeyValue{attrSystem.String(d.settings.system)}
+	if key.name != "" {
+		kvs = append(kvs, attrOperation.String(key.name))
+	}
+	if key.target != "" {
+		kvs = append(kvs, attrCollection.String(key.target))
+	}
+	if d.settings.namespace != "" {
+		kvs = append(kvs, attrNamespace.String(d.settings.namespace))
+	}
+	return append(kvs, d.settings.server()...)
+}
+
+// spanName returns the name that the semantic conventions ask for: the operation
+// and the most specific target that is known.
+func (d *descriptions) spanName(key opKey) string {
+	target := key.target
+	if target == "" {
+		target = d.settings.namespace
+	}
+	if target == "" && d.settings.address != "" {
+		target = d.settings.hostPort()
+	}
+	switch {
+	case key.name == "" && target == "":
+		return d.settings.system
+	case key.name == "":
+		return target
+	case target == "":
+		return key.name
+	}
+	return key.name + " " + target
+}
+
+func (d *descriptions) newSeries(key opKey) *series {
+	s := &series{operation: key.name, base: d.operation(key)}
+	s.success = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(s.base...))}
+	s.failures.limit = maxErrors
+	return s
+}
+
+// failure returns the attributes for err. Beyond the limit every error gets the
+// same ones.
+func (s *series) failure(err error) *failure {
+	key := failureKey{core.ErrorType(err), statusCode(err)}
+	if f, ok := s.failures.get(key); ok {
+		return f
+	}
+	f, ok := s.failures.add(key, func() *failure { return s.newFailure(key) })
+	if !ok {
+		f = s.newFailure(failureKey{errorType: other})
+	}
+	return f
+}
+
+func (s *series) newFailure(key failureKey) *failure {
+	set := attribute.NewSet(append(key.attributes(), s.base...)...)
+	return &failure{key, []metric.RecordOption{metric.WithAttributeSet(set)}}
+}
+
+func (k failureKey) attributes() []attribute.KeyValue {
+	kvs := []attribute.KeyValue{attrErrorType.String(k.errorType)}
+	if k.code != "" {
+		kvs = append(kvs, attrStatusCode.String(k.code))
+	}
+	return kvs
+}
+
+// mark sets the status and the attributes of a span that failed with err.
+func (k failureKey) mark(span trace.Span, err error) {
+	span.SetAttributes(k.attributes()...)
+	span.SetStatus(codes.Error, statusText(err, k.errorType))
+}
+
+// failureOf returns the kind of err, for a span that has no series.
+func failureOf(err error) failureKey { return failureKey{core.ErrorType(err), statusCode(err)} }
+
+// statusCode returns the backend's code in err, "" if err has none.
+func statusCode(err error) string {
+	coded, ok := errors.AsType[interface {
+		error
+		ResponseStatusCode() string
+	}](err)
+	if !ok {
+		return ""
+	}
+	return coded.ResponseStatusCode()
+}
+
+// statusText returns the text of err for the status of a span: without the error
+// type that it may begin with, in at most maxDescription runes, and in valid
+// UTF-8, because exporters refuse anything else.
+func statusText(err error, errorType string) string {
+	text := strings.ToValidUTF8(err.Error(), "\uFFFD")
+	if text == errorType {
+		return ""
+	}
+	text = strings.TrimPrefix(text, errorType+": ")
+	if utf8.RuneCountInString(text) <= maxDescription {
+		return text
+	}
+	n := 0
+	for i := range text {
+		if n++; n == maxDescription {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package penstock
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/otelx"
+	"github.com/penstock-go/penstock/pool"
+)
+
+// Backend is the remote system that a client talks to, with connections of type
+// C. Only Factory is required.
+type Backend[C any] struct {
+	// Factory makes and closes connections. If it is a pool.Pinger too, a health
+	// monitor probes the backend with its Ping.
+	Factory pool.Factory[C]
+	// Classifier says what the backend's errors mean. Nil means that every error,
+	// also an answer such as "not found", is a failure of the backend; see
+	// core.Class.
+	Classifier core.Classifier
+	// Pool configures the pool. An empty Pool.Name is the name of C.
+	Pool pool.Config
+
+	// System is what telemetry calls the backend (db.system.name), such as
+	// "milvus". Empty is "_OTHER".
+	System string
+	// Namespace is the database within the system (db.namespace). Optional.
+	Namespace string
+	// Address and Port are where the backend is (server.address, server.port).
+	// Optional. A Port that is DefaultPort is left out of telemetry.
+	Address           string
+	Port, DefaultPort int
+}
+
+// Config is how a client talks to its backend. The zero value is the default
+// chain, without telemetry. A client without telemetry has no trace stage: there
+// is nothing that the stage could tell.
+type Config struct {
+	// Chain configures the stages and the operation timeout. Health is added if
+	// the factory has a Ping.
+	Chain middleware.Config
+	// MaxAsync is how many operations core.Go runs at once, see
+	// core.ClientConfig.
+	MaxAsync int
+
+	// TracerProvider is where spans go, MeterProvider where metrics go. Nil is
+	// nowhere; a nil pointer of a provider's type is an error.
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+	// Telemetry has further options for spans and metrics. Optional.
+	Telemetry []otelx.Option
+	// Observer replaces OpenTelemetry, for example by a coretest.Recorder in a test.
+	// With an Observer, the providers and Telemetry must be empty. Nil makes an
+	// observer of the providers and of Telemetry.
+	Observer core.Observer
+	// Logger is told what an operator should know. Nil discards it.
+	Logger *slog.Logger
+}
+
+// Client runs operations on connections of type C: core.Do and core.Go take it.
+// It is made by [New] or [Open], safe for concurrent use, and closed by its
+// Close.
+type Client[C any] struct {
+	*core.Client[C]
+	pool     *pool.Pool[C]
+	chain    *middleware.Chain
+	observer core.Observer
+	otel     *otelx.Observer // nil if nothing listens
+	logger   *slog.Logger
+
+	mu         sync.Mutex
+	registered bool // by a start; guarded by mu
+}
+
+// abandon is how long [Open] takes to close a client that did not start.
+const abandon = time.Second
+
+// Open is [New] and [Client.Start]. If the start fails, Open closes the client
+// and returns the error of the start. A client that Open returns is to be closed.
+func Open[C any](ctx context.Context, b Backend[C], cfg Config) (*Client[C], error) {
+	c, err := New(b, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(ctx); err != nil {
+		// ctx may be what ended the start, and has no time left to close.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandon)
+		defer cancel()
+		_ = c.Close(ctx)
+		return nil, err
+	}
+	return c, nil
+}
+
+// New returns a client that is not started: it has not dialed, does not probe,
+// and is not in the metrics. Its first operation dials. The error names
+// everything that is wrong with b and cfg.
+func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
+	c := &Client[C]{logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))}
+	b.Pool.Name = cmp.Or(b.Pool.Name, strings.TrimLeft(reflect.TypeFor[C]().String(), "*"))
+	cfg.Chain.Name = cmp.Or(cfg.Chain.Name, b.Pool.Name)
+
+	observerErr := c.observe(b, cfg)
+	if b.Pool.Observer == nil {
+		b.Pool.Observer = c.observer
+	}
+	var poolErr, chainErr, clientErr error
+	if b.Factory == nil {
+		_, poolErr = b.Pool.Effective()
+		poolErr = errors.Join(errors.New("Backend.Factory is nil: set it to a pool.Factory, which dials and closes connections"), poolErr)
+	} else {
+		c.pool, poolErr = pool.New(b.Factory, b.Pool)
+	}
+	cfg.Chain.Health = c.health(b.Factory, cfg.Chain.Health)
+	cfg.Chain.Trace.Disabled = cfg.Chain.Trace.Disabled || c.observer == nil // there is nothing to tell
+	if c.chain, chainErr = middleware.Build(cfg.Chain); chainErr != nil {
+		c.chain = &middleware.Chain{} // so that the faults below are named too
+	}
+	c.Client, clientErr = core.NewClient(core.ClientConfig[C]{
+		Source:           c.pool,
+		Middleware:       c.chain.Middleware,
+		Observer:         c.observer,
+		Classifier:       b.Classifier,
+		OperationTimeout: max(cfg.Chain.OperationTimeout, 0), // Build refuses a negative one
+		MaxAsync:         cfg.MaxAsync,
+		WaitsTold:        len(cfg.Chain.Stages) == 0, // by the pool and by Penstock's stages
+		Closers:          c.closers(cfg.MeterProvider),
+	})
+	if err := errors.Join(observerErr, poolErr, chainErr, clientErr); err != nil {
+		return nil, fmt.Errorf("penstock: client %q: %w", cfg.Chain.Name, err)
+	}
+	return c, nil
+}
+
+// observe sets the observer: the given one, or one made of the providers if
+// anything listens to them.
+func (c *Client[C]) observe(b Backend[C], cfg Config) error {
+	if cfg.Observer != nil {
+		c.observer = cfg.Observer
+		if cfg.TracerProvider != nil || cfg.MeterProvider != nil || len(cfg.Telemetry) > 0 {
+			return errors.New("Observer is set beside TracerProvider, MeterProvider or Telemetry, which it takes the place of: leave out one or the other")
+		}
+		return nil
+	}
+	observer, err := otelx.NewObserver(slices.Concat([]otelx.Option{
+		otelx.WithTracerProvider(cfg.TracerProvider),
+		otelx.WithMeterProvider(cfg.MeterProvider),
+		otelx.WithPoolName(b.Pool.Name),
+		otelx.WithSystem(b.System),
+		otelx.WithNamespace(b.Namespace),
+		otelx.WithServer(b.Address, b.Port),
+		otelx.WithDefaultPort(b.DefaultPort),
+	}, cfg.Telemetry)...)
+	if err != nil {
+		return err
+	}
+	if observer.Enabled() {
+		c.otel, c.observer = observer, observer
+	}
+	return nil
+}
+
+// health returns the configuration of the health stage, with a probe made of the
+// factory's Ping unless it has one.
+func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.Config {
+	pinger, pings := factory.(pool.Pinger[C])
+	if cfg == nil {
+		if !pings {
+			return nil
+		}
+		cfg = &health.Config{}
+	}
+	own := *cfg
+	if own.Observer == nil {
+		own.Observer = c.observer
+	}
+	if own.Probe == nil && pings {
+		own.Probe = func(ctx context.Context) error { return c.Probe(ctx, pinger.Ping) }
+	}
+	return &own
+}
+
+// closers returns what the client closes, the last first: the monitor stops
+// probing, the pool drains, and the observer lets go of the pool when the last
+// figures of the pool are flushed.
+func (c *Client[C]) closers(meters metric.MeterProvider) []func(context.Context) error {
+	var closers []func(context.Context) error
+	if c.otel != nil {
+		closers = append(closers, func(ctx context.Context) error {
+			if flusher, ok := meters.(interface{ ForceFlush(context.Context) error }); ok {
+				_ = flusher.ForceFlush(ctx) // the exporter reports its own errors
+			}
+			return c.otel.Close(ctx)
+		})
+	}
+	closers = append(closers, c.pool.Close)
+	if monitor := c.chain.Monitor; monitor != nil {
+		closers = append(closers, monitor.Close)
+	}
+	return closers
+}
+
+// Start registers the pool with telemetry, begins to probe, and dials the pool's
+// minimum, at least one connection. Its error is the error of the dials, or says
+// that another client of the same MeterProvider has a pool of the same name. After
+// an error, call Start again or close the client. A client that is started dials
+// what its pool lacks, and does nothing else, when Start is called again.
+func (c *Client[C]) Start(ctx context.Context) error {
+	if err := c.register(ctx); err != nil {
+		return err
+	}
+	if monitor := c.chain.Monitor; monitor != nil {
+		monitor.Start()
+	}
+	return c.pool.Start(ctx)
+}
+
+// StartLazily is [Client.Start] for a client that is perhaps not needed: nothing is
+// dialed or probed before the first operation.
+func (c *Client[C]) StartLazily(ctx context.Context) error {
+	if err := c.register(ctx); err != nil {
+		return err
+	}
+	if monitor := c.chain.Monitor; monitor != nil {
+		monitor.StartWithFirst()
+	}
+	return nil
+}
+
+// register makes the pool part of the metrics, and logs what an operator should
+// know of the chain. Calls after the first that succeeds do nothing.
+func (c *Client[C]) register(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.registered {
+		return nil
+	}
+	if c.otel != nil {
+		if err := c.otel.RegisterPool(c.pool.Name(), c.pool.Stats); err != nil {
+			return err
+		}
+	}
+	c.registered = true
+	c.logger.DebugContext(ctx, "penstock: client starts", "pool", c.pool.Name(), "chain", c.chain.String())
+	for _, w := range c.chain.Warnings {
+		c.logger.WarnContext(ctx, "penstock: settings of the chain work against each other", "pool", c.pool.Name(), "warning", w)
+	}
+	return nil
+}
