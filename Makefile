@@ -11,7 +11,7 @@ RACE = $(eval RACE := $(shell CGO_ENABLED=1 $(GO) build -race runtime/cgo >/dev/
 CGO = CGO_ENABLED=$(if $(RACE),1,0)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck api servers quickstart conformance bench-pool
+.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck api servers quickstart conformance bench-pool bench-chain
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,3 +71,6 @@ conformance: ## ask our breaker and those of other libraries which half-open fau
 
 bench-pool: ## measure the pool beside others, into docs/benchmarks (QUICK=1: in less than a minute)
 	cd internal/bench && $(GO) run ./pool -json ../../docs/benchmarks/results/pool.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown '../../docs/benchmarks/README.md ../../docs/pool.md')
+
+bench-chain: ## measure the chain beside other libraries, into docs/benchmarks (QUICK=1: in less than a minute)
+	cd internal/bench && $(GO) run ./chain -json ../../docs/benchmarks/results/chain.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown ../../docs/benchmarks/chain.md)
