@@ -11,7 +11,7 @@ RACE = $(eval RACE := $(shell CGO_ENABLED=1 $(GO) build -race runtime/cgo >/dev/
 CGO = CGO_ENABLED=$(if $(RACE),1,0)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck api servers quickstart conformance bench-pool bench-chain
+.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ test: check ## every check, then every test with the race detector and, where in
 	@# With -v, because it prints how long a real outage lasted, beside the bare SDK.
 	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m -v ./internal/integration/real)
 
-check: fmt-check vet tidy-check staticcheck ## the checks of "make test" that run no test
+check: fmt-check vet tidy-check staticcheck api-check ## the checks of "make test" that run no test
 
 lint: vet staticcheck ## go vet and staticcheck
 
@@ -54,6 +54,9 @@ staticcheck:
 
 api: ## write the exported API of the public packages into docs/api
 	$(GO) run ./internal/api -go $(GO)
+
+api-check:
+	$(GO) run ./internal/api -go $(GO) -check
 
 servers: ## install a real Milvus and a real Jaeger for the tests, into the user's cache
 	@status=0; \
