@@ -87,6 +87,7 @@ func (p *Pool[C]) checked(c *checkup[C], err error) {
 		p.remove(e, CloseUnhealthy)
 	default:
 		e.suspect(p.now() + max(suspicion, p.cfg.CheckEvery))
+		p.distrust(e)
 	}
 	e.rise(c.seat)
 	p.seatFreedLocked(e)

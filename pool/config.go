@@ -35,7 +35,8 @@ func (m Mode) String() string {
 }
 
 const (
-	// Never, as Config.ReplaceAfter, means that no suspect connection is replaced.
+	// Never, as Config.ReplaceAfter, means that a shared pool keeps its suspect
+	// connections.
 	Never time.Duration = math.MaxInt64
 	// NoJitter, as Config.LifetimeJitter, means that every connection reaches
 	// Config.MaxLifetime.
@@ -101,8 +102,12 @@ type Config struct {
 	// pings each connection that had no caller since the last ping, or is suspect.
 	// Zero disables pings.
 	CheckEvery time.Duration
-	// ReplaceAfter is for shared pools: a connection that has been suspect for
-	// that long is replaced. Default 30 s; Never keeps suspect connections.
+	// ReplaceAfter is for shared pools whose factory is a [Checker]: a connection
+	// that has been suspect for that long is replaced. All suspect connections are
+	// replaced at once when the pool has to lend one of them. Without a Checker, a
+	// suspect connection is replaced at once in any case: it is closed if it has no
+	// caller, and else lent until its successor has been dialed or a call on it has
+	// succeeded. Default 30 s; Never keeps suspect connections.
 	ReplaceAfter time.Duration
 	// LeakAfter is how long a lease may be out before it counts as leaked. A
 	// leaked lease stays valid. Zero disables the check. The check costs each

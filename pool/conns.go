@@ -66,6 +66,7 @@ func (p *Pool[C]) remove(e *entry[C], reason CloseReason) {
 		e.successor, d.replaces = nil, nil
 		p.replacing--
 		p.dialing++
+		p.setMayGrow()
 	}
 	if e.callers() == 0 {
 		p.closeRemoved(e)
@@ -113,5 +114,6 @@ func (p *Pool[C]) closeConn(ctx context.Context, conn C) (err error) {
 func (p *Pool[C]) unpin(e *entry[C]) {
 	if e.pins--; e.removed && e.callers() == 0 {
 		p.closeRemoved(e)
+		p.replaceDue()
 	}
 }

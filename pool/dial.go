@@ -179,15 +179,28 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 	default:
 		p.lastDial.Store(nil)
 		p.retryAt, p.failures = 0, 0
-		e := p.newEntry(conn)
-		p.seatWaiters(e)
-		p.add(e)
-		if old != nil {
-			p.remove(old, old.due)
-		}
+		p.dialSucceeded(old, conn)
 		p.settleStarts(nil)
 		p.replenish()
 		p.replaceDue()
+	}
+}
+
+// dialSucceeded puts conn into the pool in place of old, which is nil if the dial
+// took up room. If old has recovered meanwhile, old stays, and conn takes the place
+// of another connection that is due, or room, or is closed. p.mu is held.
+func (p *Pool[C]) dialSucceeded(old *entry[C], conn C) {
+	if old != nil && !old.isDue() {
+		if old = p.nextDue(); old == nil && len(p.conns)+p.dialing >= int(p.max.Load()) {
+			p.remove(&entry[C]{pool: p, conn: conn}, CloseIdle)
+			return
+		}
+	}
+	e := p.newEntry(conn)
+	p.seatWaiters(e)
+	p.add(e)
+	if old != nil {
+		p.remove(old, old.due)
 	}
 }
 

@@ -53,6 +53,46 @@ func (e *entry[C]) suspectSince() instant {
 	return e.doubt.since
 }
 
+// distrust ends the lending of a suspect connection of a shared pool whose factory
+// has no [Checker]. The pool cannot ask whether the connection is well, so each
+// further lease would be a risk of its caller. The connection is removed if the
+// calling goroutine has its only seat, and else replaced. p.mu is held.
+func (p *Pool[C]) distrust(e *entry[C]) {
+	switch {
+	case p.checker != nil || p.cfg.ReplaceAfter == Never || e.removed || e.flags.Load()&flagSuspect == 0:
+	case e.callers() == 1:
+		p.remove(e, CloseUnhealthy)
+	default:
+		p.replaceSuspects()
+	}
+}
+
+// replaceSuspects begins to replace every suspect connection, one after the other.
+// p.mu is held.
+func (p *Pool[C]) replaceSuspects() {
+	if p.cfg.ReplaceAfter == Never {
+		return
+	}
+	for _, e := range p.conns {
+		if e.due == "" && e.flags.Load()&flagSuspect != 0 {
+			e.due = CloseUnhealthy
+		}
+	}
+	p.replaceDue()
+}
+
+// suspectLent begins to replace the suspect connections because one of them had to
+// be lent. It does nothing if p.mu is busy: the next such lease tries again.
+func (p *Pool[C]) suspectLent(locked bool) {
+	if !locked {
+		if !p.mu.TryLock() {
+			return
+		}
+		defer p.mu.Unlock()
+	}
+	p.replaceSuspects()
+}
+
 // sound reports whether e may be lent without reserve. It is called for a
 // connection that has a flag, and for each connection if askAlways is set.
 func (e *entry[C]) sound() bool {

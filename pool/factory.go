@@ -24,7 +24,9 @@ type Checker[C any] interface {
 	// to lend the connection (see Config.CheckIdleAfter), so Alive must be quick,
 	// do no I/O, and not call the pool. An exclusive pool removes a connection that
 	// is not alive. In a shared pool such a connection is suspect: it is passed
-	// over while there is a better one.
+	// over while there is a better one, and replaced if there is none. A connection
+	// that is alive is not suspect, whatever its callers say; so Alive must not be
+	// true for a connection that is dead.
 	Alive(conn C) bool
 }
 

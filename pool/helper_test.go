@@ -66,6 +66,16 @@ func (f *factory) Close(ctx context.Context, c *conn) error {
 	return nil
 }
 
+// slowAfter makes a factory whose dials take a second, except for the first n.
+func slowAfter(n int) *factory {
+	return &factory{onDial: func(_ context.Context, i int) error {
+		if i > n {
+			time.Sleep(time.Second)
+		}
+		return nil
+	}}
+}
+
 // dials returns how often Dial was called.
 func (f *factory) dials() int {
 	f.mu.Lock()

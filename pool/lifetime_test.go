@@ -312,17 +312,20 @@ func TestASuspectConnectionThatRecoversIsNotReplaced(t *testing.T) {
 func TestWithoutAReplacementSuspectConnectionsAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool
-		f := &factory{onDial: func(context.Context, int) error {
+		f := checked{&factory{onDial: func(context.Context, int) error {
 			if down.Load() {
 				return errRefused
 			}
 			return nil
-		}}
+		}}}
 		p := open(t, f, pool.Config{Mode: pool.Shared, MaxSize: 2, MinSize: 2, ReplaceAfter: 10 * time.Second})
 		if err := p.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		down.Store(true)
+		for _, c := range f.conns() {
+			c.dead.Store(true)
+		}
 		for range 2 {
 			acquire(t, p).Return(core.Suspect, errRefused)
 		}

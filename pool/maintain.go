@@ -159,23 +159,36 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 }
 
 // replaceDue begins to replace a connection of a shared pool that is due, one at a
-// time. If the dial fails, the old connection stays until a later dial succeeds.
-// p.mu is held.
+// time: the pool has no more than one connection beyond its maximum, removed ones
+// that callers still have included. If the dial fails, the old connection stays until
+// a later dial succeeds. p.mu is held.
 func (p *Pool[C]) replaceDue() {
 	if p.exclusive || p.draining || p.replacing > 0 || len(p.dials) >= p.cfg.MaxConcurrentDials || p.stuck >= maxStuck {
 		return // replaceDue is called again when a dial ends
 	}
-	i := slices.IndexFunc(p.conns, (*entry[C]).isDue)
+	if len(p.conns)+p.dialing+len(p.leaving) > int(p.max.Load()) {
+		return // replaceDue is called again when a removed connection is closed
+	}
+	e := p.nextDue()
 	switch {
-	case i < 0:
+	case e == nil:
 	case p.now() < p.retryAt:
 		p.retry.set(p.retryAt)
 	default:
-		p.beginDial(nil, p.conns[i])
+		p.beginDial(nil, e)
 	}
 }
 
-// isDue reports whether e is to be replaced. It is called when the pool can do so.
+// nextDue returns the connection to replace next, nil if there is none. p.mu is held.
+func (p *Pool[C]) nextDue() *entry[C] {
+	if i := slices.IndexFunc(p.conns, (*entry[C]).isDue); i >= 0 {
+		return p.conns[i]
+	}
+	return nil
+}
+
+// isDue reports whether e is to be replaced. It is called when the pool can do so,
+// and again when the successor has been dialed.
 func (e *entry[C]) isDue() bool {
 	if e.due == CloseUnhealthy && (e.pool.checker != nil && e.sound() || e.suspectSince() == never) {
 		e.due = "" // the connection has recovered

@@ -76,6 +76,9 @@ type model struct {
 	factory *factory
 	down    atomic.Bool
 	shared  bool
+	checks  bool // the factory is a Checker
+	ages    bool // connections have a lifetime and an idle timeout
+	resized bool
 	sharing int
 	size    int // the maximum
 	min     int
@@ -130,14 +133,14 @@ func newModel(rt *rapid.T) *model {
 		m.min = 1
 		cfg.MinSize = 1
 	}
-	if rapid.Bool().Draw(rt, "lifetime") {
+	if m.ages = rapid.Bool().Draw(rt, "lifetime"); m.ages {
 		cfg.MaxLifetime, cfg.IdleTimeout = time.Minute, 20*time.Second
 	}
 	if rapid.Bool().Draw(rt, "leaks") {
 		cfg.LeakAfter, cfg.OnLeak = time.Second, func(pool.LeakInfo) {}
 	}
 	var f pool.Factory[*conn] = m.factory
-	if rapid.Bool().Draw(rt, "checks") {
+	if m.checks = rapid.Bool().Draw(rt, "checks"); m.checks {
 		f = checked{m.factory}
 		cfg.CheckIdleAfter = rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(rt, "check")
 	}
@@ -214,7 +217,9 @@ func (m *model) release(rt *rapid.T) { m.pick(rt).Release() }
 func (m *model) discard(rt *rapid.T) {
 	l := m.pick(rt)
 	fate := rapid.SampledFrom([]core.ConnFate{core.Unclean, core.Suspect, core.Broken}).Draw(rt, "fate")
-	if fate == core.Broken || !m.shared {
+	// Without a Checker, a suspect connection is closed by its last caller.
+	last := fate == core.Suspect && !m.checks && l.Conn().users.Load() == 0
+	if fate == core.Broken || !m.shared || last {
 		m.dead[l.Conn()] = true
 	}
 	l.Return(fate, errRefused)
@@ -278,6 +283,7 @@ func (m *model) resize(rt *rapid.T) {
 		fail("Resize(%d) = %v", size, err)
 	default:
 		m.size = size
+		m.resized = true
 	}
 }
 
@@ -365,6 +371,19 @@ func (m *model) check(rt *rapid.T) {
 	}
 	if s.InFlight != len(m.out) || s.Waiters != len(m.asking) || s.DoubleReturns != m.double {
 		fail("Stats = %+v, want %d leases out, %d waiting, %d double returns", s, len(m.out), len(m.asking), m.double)
+	}
+	// A connection that callers returned as broken, or that Reset removed, is in
+	// m.dead. All others that are open were not removed, or were replaced.
+	if !m.resized && !m.ages {
+		open := 0
+		for _, c := range m.factory.conns() {
+			if c.closed.Load() == 0 && !m.dead[c] {
+				open++
+			}
+		}
+		if m.shared && open > m.size+1 || !m.shared && open > m.size {
+			fail("%d connections are open, want at most %d, or one more in a shared pool", open, m.size)
+		}
 	}
 	live := map[*conn]int{}
 	for _, l := range m.out {

@@ -56,11 +56,16 @@ func (e *entry[C]) giveBackUnkept(token uint64, fate core.ConnFate) (news bool) 
 	case fate == core.Suspect:
 		e.suspect(p.now() + suspicion)
 	}
-	if reason != "" {
+	switch {
+	case reason != "":
 		p.mu.Lock()
 		if !e.removed {
 			p.remove(e, reason)
 		}
+		p.mu.Unlock()
+	case p.checker == nil && e.flags.Load()&flagSuspect != 0:
+		p.mu.Lock()
+		p.distrust(e)
 		p.mu.Unlock()
 	}
 	if e.rise(seatOf(token)) || p.gate.Load() != 0 {
@@ -88,6 +93,7 @@ func (p *Pool[C]) seatFreedLocked(e *entry[C]) {
 		p.checkDrained()
 	case e.removed:
 		p.replenish()
+		p.replaceDue()
 	default:
 		p.serve()
 	}

@@ -128,12 +128,14 @@ func TestGrowthRespectsTheBackoff(t *testing.T) {
 
 func TestGrowthCountsOnlyConnectionsThatAreNotSuspect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &factory{}
+		f := checked{&factory{}}
 		p := open(t, f, pool.Config{Mode: pool.Shared, MinSize: 2, MaxSize: 3, TargetSharing: 2})
 		if err := p.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		acquire(t, p).Return(core.Suspect, errRefused)
+		bad := acquire(t, p)
+		bad.Conn().dead.Store(true)
+		bad.Return(core.Suspect, errRefused)
 		acquire(t, p)
 		acquire(t, p) // the sound connection has two callers, the suspect one none
 		synctest.Wait()
@@ -145,15 +147,17 @@ func TestGrowthCountsOnlyConnectionsThatAreNotSuspect(t *testing.T) {
 
 func TestAPoolWhoseConnectionsAreAllSuspectDoesNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &factory{}
+		f := checked{slowAfter(1)}
 		p := open(t, f, pool.Config{Mode: pool.Shared, TargetSharing: 2})
-		acquire(t, p).Return(core.Suspect, errRefused)
+		bad := acquire(t, p)
+		bad.Conn().dead.Store(true)
+		bad.Return(core.Suspect, errRefused)
 		for range 10 {
 			acquire(t, p)
+			synctest.Wait()
 		}
-		synctest.Wait()
-		if n := f.dials(); n != 1 {
-			t.Errorf("%d dials, want 1", n)
+		if s := p.Stats(); s.Dials != 2 || s.Replacing != 1 || s.Dialing != 0 {
+			t.Errorf("Stats = %+v, want the connection being replaced and no other dial", s)
 		}
 	})
 }
@@ -203,8 +207,13 @@ func TestCallersBeyondTheHardCapWait(t *testing.T) {
 
 func TestASuspectConnectionIsPassedOverForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := started(t, &factory{}, 2)
-		lease := acquire(t, p)
+		p := started(t, &factory{onDial: func(_ context.Context, n int) error {
+			if n > 2 {
+				return errRefused
+			}
+			return nil
+		}}, 2)
+		lease, _ := together(t, p) // the other caller keeps the connection open
 		bad := lease.Conn()
 		lease.Return(core.Suspect, errRefused)
 		for range 10 {
@@ -224,7 +233,7 @@ func TestASuspectConnectionIsPassedOverForASecond(t *testing.T) {
 
 func TestASuccessfulCallEndsSuspicion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := started(t, &factory{}, 2)
+		p := started(t, slowAfter(2), 2)
 		a, c := together(t, p)
 		bad := a.Conn()
 		a.Return(core.Suspect, errRefused)
@@ -236,7 +245,7 @@ func TestASuccessfulCallEndsSuspicion(t *testing.T) {
 			t.Fatal("lent a suspect connection")
 		}
 		acquire(t, p)
-		p2 := started(t, &factory{}, 2)
+		p2 := started(t, slowAfter(2), 2)
 		a, c = together(t, p2)
 		a.Return(core.Suspect, errRefused)
 		c.Release()
@@ -262,8 +271,11 @@ func together(t *testing.T, p *pool.Pool[*conn]) (a, b pool.Lease[*conn]) {
 
 func TestWhenAllAreSuspectTheLeastLoadedIsLent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := started(t, &factory{}, 2)
-		a, b, c := acquire(t, p), acquire(t, p), acquire(t, p)
+		p := started(t, slowAfter(2), 2)
+		a, b, c, d, e := acquire(t, p), acquire(t, p), acquire(t, p), acquire(t, p), acquire(t, p)
+		if a.Conn() == b.Conn() || c.Conn() == d.Conn() {
+			t.Fatal("callers are not spread evenly")
+		}
 		a.Return(core.Suspect, errRefused)
 		b.Return(core.Suspect, errRefused)
 		start := time.Now()
@@ -271,7 +283,7 @@ func TestWhenAllAreSuspectTheLeastLoadedIsLent(t *testing.T) {
 		if time.Since(start) != 0 {
 			t.Error("the caller had to wait")
 		}
-		if l.Conn() == c.Conn() {
+		if l.Conn() == e.Conn() {
 			t.Error("lent the connection with more callers")
 		}
 	})
@@ -300,7 +312,7 @@ func TestTheCheckerDecidesOverSuspicion(t *testing.T) {
 func TestTheDeathOfASharedConnectionIsOneNews(t *testing.T) {
 	for _, fate := range []core.ConnFate{core.Suspect, core.Broken} {
 		synctest.Test(t, func(t *testing.T) {
-			p := open(t, &factory{}, pool.Config{Mode: pool.Shared, MaxSize: 1})
+			p := open(t, slowAfter(1), pool.Config{Mode: pool.Shared, MaxSize: 1})
 			var leases []pool.Lease[*conn]
 			for range 32 {
 				leases = append(leases, acquire(t, p))

@@ -16,13 +16,14 @@ const (
 	// CloseDead: the [Checker] said that the connection is not alive. Exclusive
 	// pools only.
 	CloseDead CloseReason = "dead"
-	// CloseIdle: the connection had no caller for Config.IdleTimeout, or the load of
-	// a shared pool was so low that one connection less would do.
+	// CloseIdle: the connection had no caller for Config.IdleTimeout; or the load of
+	// a shared pool was so low that one connection less would do; or the connection
+	// was dialed to replace one that has recovered meanwhile.
 	CloseIdle CloseReason = "idle"
 	// CloseLifetime: the connection had reached Config.MaxLifetime, less its jitter.
 	CloseLifetime CloseReason = "lifetime"
 	// CloseUnhealthy: the [Pinger] of an exclusive pool returned an error, or the
-	// connection of a shared pool had stayed suspect for Config.ReplaceAfter.
+	// connection of a shared pool was suspect; see Config.ReplaceAfter.
 	CloseUnhealthy CloseReason = "unhealthy"
 	// CloseReset: Reset was called.
 	CloseReset CloseReason = "reset"

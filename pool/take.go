@@ -40,8 +40,8 @@ func (p *Pool[C]) take(locked bool) (*entry[C], uint64) {
 	)
 	if p.exclusive {
 		e, token = p.takeFree(t, h, locked)
-	} else {
-		e, token = p.takeLeast(t, h)
+	} else if e, token = p.takeLeast(t, h); e != nil && e.flags.Load()&flagSuspect != 0 {
+		p.suspectLent(locked)
 	}
 	p.hints.Put(h)
 	return e, token
