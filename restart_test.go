@@ -6,9 +6,12 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock-go/penstock"
@@ -144,15 +147,22 @@ func send(ctx context.Context, c *penstock.Client[net.Conn], op core.Op, line st
 }
 
 // The classifier forgets what is to become of a connection, and when to repeat
-// an operation. That costs each connection that the restart broke one attempt.
+// an operation. That costs each connection that the restart broke one attempt,
+// whether connections are shared or not.
 func TestAClassifierThatSaysFailureAloneIsSafeAndSurvivesARestart(t *testing.T) {
+	for _, mode := range []pool.Mode{pool.Exclusive, pool.Shared} {
+		t.Run(mode.String(), func(t *testing.T) { surviveRestarts(t, mode) })
+	}
+}
+
+func surviveRestarts(t *testing.T, mode pool.Mode) {
 	const size, operations = 4, 50
 	ctx := t.Context()
 	server := startTally(t)
 	c, err := penstock.Open(ctx, penstock.Backend[net.Conn]{
 		Factory:    tcp{server.address()},
 		Classifier: failure,
-		Pool:       pool.Config{MinSize: size, MaxSize: size},
+		Pool:       pool.Config{Mode: mode, MinSize: size, MaxSize: size},
 	}, penstock.Config{Chain: middleware.Config{Retry: retry.Config{Interval: time.Millisecond}}})
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +175,7 @@ func TestAClassifierThatSaysFailureAloneIsSafeAndSurvivesARestart(t *testing.T) 
 
 	for round, row := range []struct {
 		op  core.Op
-		few int // operations that may fail
+		few int // operations that may fail; the first ones if the pool is exclusive
 	}{{addLine, size}, {readLine, 1}, {addLine, size}} {
 		server.cutNext()
 		lost := fmt.Sprintf("round %d cut", round)
@@ -182,18 +192,97 @@ func TestAClassifierThatSaysFailureAloneIsSafeAndSurvivesARestart(t *testing.T) 
 			t.Fatal(err)
 		}
 		server.restart(t)
+		failed, some := 0, row.few
+		if mode == pool.Shared {
+			some = operations / 2 // new and broken connections take turns
+		}
 		for n := range operations {
 			line := fmt.Sprintf("round %d line %d", round, n)
 			err := send(ctx, c, row.op, line)
-			if err != nil && n >= row.few {
-				t.Errorf("%s %s after the restart = %v, want success after the first %d", row.op.Name, line, err, row.few)
+			if err != nil {
+				failed++
+			}
+			if err != nil && n >= some {
+				t.Errorf("%s %s after the restart = %v, want success after the first %d", row.op.Name, line, err, some)
 			}
 			if times := server.times(line); times > 1 || err == nil && times != 1 {
 				t.Errorf("%s %s returned %v and was applied %d times", row.op.Name, line, err, times)
 			}
 		}
+		if failed > row.few {
+			t.Errorf("%d operations failed after the restart, want at most %d", failed, row.few)
+		}
 		if got := c.Breaker().State(); got != breaker.Closed {
 			t.Errorf("the breaker is %v after round %d, want closed", got, round)
 		}
+	}
+}
+
+// versioned makes connections of the server's present version, the only ones that
+// work. It has no Alive.
+type versioned struct{ version atomic.Int64 }
+
+type versionedConn struct{ version int64 }
+
+func (f *versioned) Dial(context.Context) (*versionedConn, error) {
+	time.Sleep(5 * time.Millisecond)
+	return &versionedConn{f.version.Load()}, nil
+}
+
+func (*versioned) Close(context.Context, *versionedConn) error { return nil }
+
+// Many operations at once share the connections that the restart broke.
+func TestReadsSurviveARestartUnderLoad(t *testing.T) {
+	for _, mode := range []pool.Mode{pool.Exclusive, pool.Shared} {
+		t.Run(mode.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer time.Sleep(time.Minute) // until the timer of a breaker that opened has ended
+				server := &versioned{}
+				c, err := penstock.Open(t.Context(), penstock.Backend[*versionedConn]{
+					Factory:    server,
+					Classifier: failure,
+					Pool:       pool.Config{Mode: mode, MinSize: 4, MaxSize: 4},
+				}, penstock.Config{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var (
+					load   sync.WaitGroup
+					failed atomic.Int64
+					start  = time.Now()
+				)
+				for range 32 {
+					load.Go(func() {
+						for time.Since(start) < 4*time.Second {
+							_, err := core.Do(t.Context(), c, readLine, func(_ context.Context, conn *versionedConn) (int, error) {
+								time.Sleep(time.Millisecond)
+								if conn.version != server.version.Load() {
+									return 0, io.EOF
+								}
+								return 1, nil
+							})
+							if err != nil {
+								failed.Add(1)
+							}
+							time.Sleep(time.Millisecond)
+						}
+					})
+				}
+				for range 3 {
+					time.Sleep(time.Second)
+					server.version.Add(1)
+				}
+				load.Wait()
+				if n := failed.Load(); n > 0 {
+					t.Errorf("%d reads failed, want none", n)
+				}
+				if got := c.Breaker().State(); got != breaker.Closed {
+					t.Errorf("the breaker is %v, want closed", got)
+				}
+				if err := c.Close(t.Context()); err != nil {
+					t.Errorf("Close = %v", err)
+				}
+			})
+		})
 	}
 }
