@@ -81,6 +81,7 @@ type model struct {
 	resized bool
 	sharing int
 	size    int // the maximum
+	dials   int // the greatest number of dials at the same time
 	min     int
 
 	asking []*asker // callers that wait, in the order of their arrival
@@ -123,7 +124,8 @@ func newModel(rt *rapid.T) *model {
 		return nil
 	}}
 	m.size = rapid.IntRange(1, 4).Draw(rt, "size")
-	cfg := pool.Config{MaxSize: m.size, AcquireTimeout: modelTimeout, MaxConcurrentDials: rapid.IntRange(1, 3).Draw(rt, "dials")}
+	m.dials = rapid.IntRange(1, 3).Draw(rt, "dials")
+	cfg := pool.Config{MaxSize: m.size, AcquireTimeout: modelTimeout, MaxConcurrentDials: m.dials}
 	if m.shared = rapid.Bool().Draw(rt, "shared"); m.shared {
 		m.sharing = rapid.SampledFrom([]int{1, 2, 3, 70}).Draw(rt, "sharing")
 		cfg.Mode, cfg.MaxSharing = pool.Shared, m.sharing
@@ -398,7 +400,8 @@ func (m *model) check(rt *rapid.T) {
 		if s.Idle > 0 {
 			fail("Stats = %+v: callers wait while a connection is idle", s)
 		}
-		if !m.outages && s.Dialing == 0 && s.InUse < s.Max {
+		// The dial of a successor serves waiters too.
+		if !m.outages && s.Dialing == 0 && s.Replacing < m.dials && s.InUse < s.Max {
 			fail("Stats = %+v: callers wait, but nothing is dialed", s)
 		}
 	}
