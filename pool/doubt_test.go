@@ -317,7 +317,7 @@ func TestNeverKeepsSuspectConnections(t *testing.T) {
 // A restart of the server breaks every connection, for ever. Callers say no more
 // than that a connection may be broken.
 func TestARestartCostsASharedPoolAsLittleAsAnExclusiveOne(t *testing.T) {
-	const size, dialTime, soon = 4, 5 * time.Millisecond, 100 * time.Millisecond
+	const size, dialTime, soon = 4, 5 * time.Millisecond, time.Second
 	for _, mode := range []pool.Mode{pool.Exclusive, pool.Shared} {
 		for name, asked := range map[string]bool{"without a checker": false, "checker": true} {
 			for _, callers := range []int{1, 64} {
