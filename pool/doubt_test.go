@@ -26,6 +26,20 @@ func (f *factory) openConns() (n int) {
 	return n
 }
 
+// pairs takes two leases of each connection of a pool of two: a and c are of one
+// connection, b and d of the other.
+func pairs(t *testing.T, p *pool.Pool[*conn]) (a, b, c, d pool.Lease[*conn]) {
+	t.Helper()
+	a, b, c, d = acquire(t, p), acquire(t, p), acquire(t, p), acquire(t, p)
+	if a.Conn() != c.Conn() {
+		c, d = d, c
+	}
+	if a.Conn() != c.Conn() || b.Conn() != d.Conn() || a.Conn() == b.Conn() {
+		t.Fatal("callers are not spread evenly")
+	}
+	return a, b, c, d
+}
+
 func TestWithoutACheckerASuspectConnectionWithoutACallerIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := slowAfter(2)
@@ -117,10 +131,7 @@ func TestASuspectConnectionThatSucceedsMeanwhileKeepsItsPlace(t *testing.T) {
 func TestADialServesAnotherSuspectConnectionIfTheFirstHasRecovered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := started(t, slowAfter(2), 2)
-		a, b, c, d := acquire(t, p), acquire(t, p), acquire(t, p), acquire(t, p)
-		if a.Conn() != c.Conn() || b.Conn() != d.Conn() {
-			t.Fatal("callers are not spread evenly")
-		}
+		a, b, c, d := pairs(t, p)
 		a.Return(core.Suspect, errRefused)
 		b.Return(core.Suspect, errRefused)
 		c.Release()
@@ -179,10 +190,7 @@ func TestTheNextReplacementIsDialedWhenTheLastOneIsClosed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &factory{}
 				p := started(t, f, 2)
-				a, b, c, d := acquire(t, p), acquire(t, p), acquire(t, p), acquire(t, p)
-				if a.Conn() != c.Conn() || b.Conn() != d.Conn() {
-					t.Fatal("callers are not spread evenly")
-				}
+				a, b, c, _ := pairs(t, p)
 				a.Return(core.Suspect, errRefused)
 				synctest.Wait()
 				b.Return(core.Suspect, errRefused)
