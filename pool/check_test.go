@@ -36,6 +36,7 @@ func TestTheCheckerIsAskedOnlyAboutConnectionsThatWereIdle(t *testing.T) {
 				use(1)
 				use(1)
 				time.Sleep(time.Hour)
+				synctest.Wait()
 				use(2)
 				use(2)
 			})

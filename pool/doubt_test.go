@@ -239,6 +239,7 @@ func TestWhenNoConnectionIsAliveAllAreReplacedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := checked{&factory{}}
 		p := started(t, f, 4)
+		synctest.Wait() // a caller starts no dial while the mutex is busy
 		for _, c := range f.conns() {
 			c.dead.Store(true)
 		}

@@ -71,7 +71,10 @@ func TestScopesPairWhateverHappens(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
-		go lease.Release()
+		go func() {
+			time.Sleep(time.Millisecond) // Close has begun, and so has ended the wait
+			lease.Release()
+		}()
 		if err := p.Close(t.Context()); err != nil {
 			t.Errorf("Close = %v", err)
 		}

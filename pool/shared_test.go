@@ -133,6 +133,7 @@ func TestGrowthCountsOnlyConnectionsThatAreNotSuspect(t *testing.T) {
 		if err := p.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // a caller starts no dial while the mutex is busy
 		bad := acquire(t, p)
 		bad.Conn().dead.Store(true)
 		bad.Return(core.Suspect, errRefused)
