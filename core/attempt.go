@@ -73,9 +73,11 @@ func (r *run) begin(ctx context.Context, c *Call) {
 // told and there was none, the attempt began just before, and the clock need not be
 // read again.
 func (r *run) work() error {
-	r.progress, r.start = refused, r.call.clock
+	r.progress = refused
 	if r.call.measure || !r.call.client.waitsTold || waitFor(r.lender) > 0 {
 		r.start = now()
+	} else {
+		r.start = r.call.began()
 	}
 	if err := r.call.beforeWork(); err != nil {
 		return err

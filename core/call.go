@@ -25,7 +25,7 @@ type Call struct {
 
 	attempt int32
 	limit   int32         // of attempts, 0 is none
-	clock   time.Duration // when the current attempt began, see now
+	clock   time.Duration // when the current attempt began, see now; zero until it is wanted
 
 	// What is known of the attempts so far, see settle.
 	reached uint32 // attempts that came to the end of the chain
@@ -45,7 +45,7 @@ func (b *base) newCall(op Op) *Call {
 	if c == nil {
 		c = &Call{client: b}
 	}
-	c.Op, c.attempt, c.clock = op, 1, now()
+	c.Op, c.attempt, c.clock = op, 1, 0
 	return c
 }
 
@@ -75,12 +75,21 @@ func (c *Call) Attempt() int { return int(c.attempt) }
 // the number of the attempt that this begins.
 func (c *Call) NextAttempt() int {
 	c.attempt++
-	c.clock = now()
+	c.clock = 0
 	return int(c.attempt)
 }
 
+// began returns when the current attempt began: the first time that anything asks.
+func (c *Call) began() time.Duration {
+	if c.clock == 0 {
+		c.clock = now()
+	}
+	return c.clock
+}
+
 // EndsWithin reports whether ctx has a deadline that is at most d after the
-// beginning of the current attempt. It does not read the clock.
+// beginning of the current attempt. One reading of the clock serves all that ask
+// when the attempt began.
 func (c *Call) EndsWithin(ctx context.Context, d time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	switch {
@@ -89,8 +98,16 @@ func (c *Call) EndsWithin(ctx context.Context, d time.Duration) bool {
 	case deadline == deadline.Round(0): // a wall clock may have been set since
 		return time.Until(deadline) <= d
 	default:
-		return deadline.Sub(epoch)-c.clock <= d
+		return deadline.Sub(epoch)-c.began() <= d
 	}
+}
+
+// WithLimit returns a context that ends d from now, because of cause. It costs a
+// reading of the clock less than context.WithTimeoutCause.
+func (c *Call) WithLimit(ctx context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
+	t := time.Now()
+	c.clock = t.Sub(epoch)
+	return context.WithDeadlineCause(ctx, t.Add(d), cause)
 }
 
 // LimitAttempts lets the call make at most n attempts in all. The lowest limit
@@ -128,7 +145,7 @@ func (c *Call) BeforeAttempt() error {
 // objection. It does not ask them if the call has no further attempt: a probe of a
 // breaker, for example, has one attempt only.
 func (c *Call) AfterWait() error {
-	c.clock = now()
+	c.clock = 0
 	if c.AttemptsLeft() == 0 {
 		return nil
 	}

@@ -60,7 +60,7 @@ func bounded(next Handler) Handler {
 	return func(ctx context.Context, call *Call) error {
 		if !call.EndsWithin(ctx, call.client.timeout) {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, call.client.timeout, call.client.timedOut)
+			ctx, cancel = call.WithLimit(ctx, call.client.timeout, call.client.timedOut)
 			defer cancel()
 			call.ownDeadline = true
 			call.begin(ctx)

@@ -67,7 +67,7 @@ func New(cfg Config) (core.Middleware, error) {
 // limited runs next under the limit of exceeded, which is the cause of the end of
 // the attempt's context.
 func limited(ctx context.Context, call *core.Call, next core.Handler, exceeded *core.TimeoutError) error {
-	attempt, cancel := context.WithTimeoutCause(ctx, exceeded.Limit, exceeded)
+	attempt, cancel := call.WithLimit(ctx, exceeded.Limit, exceeded)
 	defer cancel()
 	mark := call.Mark()
 	err := next(attempt, call)
