@@ -84,7 +84,7 @@ func build[C any](d deps, s settings, f pool.Factory[C], b penstock.Backend[C], 
 	case s.start > StartLazy:
 		return nil, fmt.Errorf("fxmodule: unknown start mode %d", s.start)
 	case b.Factory == nil && f == nil:
-		return nil, fmt.Errorf("fxmodule: a client of %v has no factory: provide a pool.Factory[%v] or a penstock.Backend[%v]%s", conn, conn, conn, named)
+		return nil, fmt.Errorf("fxmodule: a client of %v has no factory: provide a pool.Factory[%v] or a penstock.Backend[%v]%s, and what their constructors need", conn, conn, conn, named)
 	case b.Factory != nil && f != nil:
 		return nil, fmt.Errorf("fxmodule: a client of %v has two factories: leave out the pool.Factory[%v]%s or the Factory of its penstock.Backend", conn, conn, named)
 	case b.Factory == nil:
