@@ -40,7 +40,7 @@ var errOpen = errors.New("open")
 func (b *toy) do(ctx context.Context, work func(context.Context) error) error {
 	b.mu.Lock()
 	if b.open && b.probes >= b.cfg.Probes && time.Since(b.entered) >= b.cfg.Recovery && b.fault != "hang" {
-		b.transition(true) // those that are under way may never end
+		b.transition(true) // the calls under way may never end
 	}
 	if b.open && (time.Now().Before(b.until) || b.probes+b.lost >= b.cfg.Probes && b.fault != "burst") {
 		b.mu.Unlock()
