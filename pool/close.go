@@ -37,21 +37,7 @@ type closeState struct {
 // closes them. A pool cannot be opened again. The error wraps ctx's error and says
 // how many leases are out. Drain may be called concurrently and repeatedly.
 func (p *Pool[C]) Drain(ctx context.Context) error {
-	p.mu.Lock()
-	if !p.draining {
-		p.draining = true
-		p.retry.stop()
-		p.failWaiters(p.errClosed)
-		p.setGate()
-		for _, e := range p.conns {
-			e.shut() // after this the number of leases out only falls
-		}
-		p.setMayGrow()
-		p.settleStarts(p.errClosed)
-		p.checkDrained()
-	}
-	p.mu.Unlock()
-
+	p.beginDrain()
 	select {
 	case <-p.drained:
 		return nil
@@ -65,6 +51,25 @@ func (p *Pool[C]) Drain(ctx context.Context) error {
 		defer p.mu.Unlock()
 		return fmt.Errorf("pool %q: drain, leases still out: %d: %w", p.cfg.Name, p.inFlight(), ctx.Err())
 	}
+}
+
+// beginDrain ends the lending.
+func (p *Pool[C]) beginDrain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.draining {
+		return
+	}
+	p.draining = true
+	p.retry.stop()
+	p.failWaiters(p.errClosed)
+	p.setGate()
+	for _, e := range p.conns {
+		e.shut() // after this the number of leases out only falls
+	}
+	p.setMayGrow()
+	p.settleStarts(p.errClosed)
+	p.checkDrained()
 }
 
 // checkDrained ends the wait of Drain if no lease is out. p.mu is held.
@@ -90,6 +95,7 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 
 // close is the first call of Close.
 func (p *Pool[C]) close(ctx context.Context) error {
+	p.beginDrain()   // first, so that no waiter gets the error of a dial that ends now
 	p.cancel()       // ends the dials and pings under way
 	_ = p.Drain(ctx) // shutdown counts the leases that are still out
 	forced := p.shutdown(ctx)

@@ -303,3 +303,28 @@ func TestADialThatFailsWhileDrainingIsNotRepeated(t *testing.T) {
 		}
 	})
 }
+
+func TestStartHearsOfCloseAndNotOfADialThatCloseEnds(t *testing.T) {
+	for range 10 { // half of the times the first dial is ended first
+		synctest.Test(t, func(t *testing.T) {
+			f := &factory{onDial: func(ctx context.Context, n int) error {
+				if n == 2 { // it takes long to end ctx: the first dial returns meanwhile
+					for range 20_000 {
+						_, cancel := context.WithCancel(ctx)
+						t.Cleanup(cancel)
+					}
+				}
+				<-ctx.Done()
+				return ctx.Err()
+			}}
+			p := open(t, f, pool.Config{MinSize: 2})
+			started := make(chan error, 1)
+			go func() { started <- p.Start(t.Context()) }()
+			synctest.Wait()
+			if err := p.Close(t.Context()); err != nil {
+				t.Errorf("Close = %v", err)
+			}
+			wantErr(t, "Start", <-started, pool.ErrClosed)
+		})
+	}
+}
