@@ -159,14 +159,14 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 }
 
 // replaceDue begins to replace a connection of a shared pool that is due, one at a
-// time: the pool has no more than one connection beyond its maximum, removed ones
-// that callers still have included. If the dial fails, the old connection stays until
-// a later dial succeeds. p.mu is held.
+// time, and not while callers have a removed one: so replacements lead to one
+// connection beyond the maximum at most. If the dial fails, the old connection stays
+// until a later dial succeeds. p.mu is held.
 func (p *Pool[C]) replaceDue() {
 	if p.exclusive || p.draining || p.replacing > 0 || len(p.dials) >= p.cfg.MaxConcurrentDials || p.stuck >= maxStuck {
 		return // replaceDue is called again when a dial ends
 	}
-	if len(p.conns)+p.dialing+len(p.leaving) > int(p.max.Load()) {
+	if len(p.leaving) > 0 {
 		return // replaceDue is called again when a removed connection is closed
 	}
 	e := p.nextDue()

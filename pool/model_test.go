@@ -220,7 +220,11 @@ func (m *model) discard(rt *rapid.T) {
 	l := m.pick(rt)
 	fate := rapid.SampledFrom([]core.ConnFate{core.Unclean, core.Suspect, core.Broken}).Draw(rt, "fate")
 	// Without a Checker, a suspect connection is closed by its last caller.
-	last := fate == core.Suspect && !m.checks && l.Conn().users.Load() == 0
+	// While others have it, the first waiter is woken for the returned seat, and
+	// may come after those that get the seats of the successor.
+	distrusted := fate == core.Suspect && !m.checks
+	last := distrusted && l.Conn().users.Load() == 0
+	m.raced = m.raced || distrusted && m.shared && !last
 	if fate == core.Broken || !m.shared || last {
 		m.dead[l.Conn()] = true
 	}
