@@ -133,7 +133,8 @@ const (
 	// unknown; a shared one is kept.
 	Unclean
 	// Suspect: the connection may be broken. An exclusive one is closed; a
-	// shared one is passed over while there is a better one.
+	// shared one is passed over while there is a better one, and is replaced
+	// unless it turns out to be well.
 	Suspect
 	// Broken: the connection is closed.
 	Broken
