@@ -41,14 +41,8 @@ func TestTheZeroConfigMeansTheDefaults(t *testing.T) {
 
 func TestDescribeAndWarningsSayWhatHolds(t *testing.T) {
 	stagetest.Stage[health.Config]{
-		Name: health.Name,
-		Random: func(r *rand.Rand) health.Config {
-			cfg, err := random(r).Effective()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return cfg
-		},
+		Name:   health.Name,
+		Random: random,
 		Numbers: func(cfg health.Config, _ stage.Around) []string {
 			return []string{cfg.Interval.String(), cfg.Timeout.String(), strconv.Itoa(cfg.DownThreshold), strconv.Itoa(cfg.UpThreshold)}
 		},

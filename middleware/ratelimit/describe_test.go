@@ -34,14 +34,8 @@ func TestEffectiveKeepsWhatIsSet(t *testing.T) {
 
 func TestDescribeAndWarningsSayWhatHolds(t *testing.T) {
 	stagetest.Stage[ratelimit.Config]{
-		Name: ratelimit.Name,
-		Random: func(r *rand.Rand) ratelimit.Config {
-			cfg, err := random(r).Effective()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return cfg
-		},
+		Name:   ratelimit.Name,
+		Random: random,
 		Numbers: func(cfg ratelimit.Config, _ stage.Around) []string {
 			want := []string{strconv.FormatFloat(cfg.Rate, 'g', -1, 64), strconv.Itoa(cfg.Burst)}
 			if cfg.MaxWait > 0 {

@@ -34,14 +34,6 @@ func random(r *rand.Rand) retry.Config {
 	return cfg
 }
 
-func inForce(r *rand.Rand) retry.Config {
-	cfg, err := random(r).Effective()
-	if err != nil {
-		panic(err)
-	}
-	return cfg
-}
-
 func TestEffectiveKeepsWhatIsSet(t *testing.T) { stagetest.Effective(t, random) }
 
 func TestEffectiveMakesABudgetForEachStage(t *testing.T) {
@@ -55,7 +47,7 @@ func TestEffectiveMakesABudgetForEachStage(t *testing.T) {
 func TestDescribeAndWarningsSayWhatHolds(t *testing.T) {
 	stagetest.Stage[retry.Config]{
 		Name:   retry.Name,
-		Random: inForce,
+		Random: random,
 		Numbers: func(cfg retry.Config, _ stage.Around) []string {
 			if cfg.MaxRetries == retry.None {
 				return nil

@@ -20,14 +20,8 @@ func TestEffectiveKeepsWhatIsSet(t *testing.T) { stagetest.Effective(t, random) 
 
 func TestDescribeAndWarningsSayWhatHolds(t *testing.T) {
 	stagetest.Stage[timeout.Config]{
-		Name: timeout.Name,
-		Random: func(r *rand.Rand) timeout.Config {
-			cfg, err := random(r).Effective()
-			if err != nil {
-				t.Fatal(err)
-			}
-			return cfg
-		},
+		Name:    timeout.Name,
+		Random:  random,
 		Numbers: func(cfg timeout.Config, _ stage.Around) []string { return []string{cfg.Attempt.String()} },
 		Rules: func(cfg timeout.Config, around stage.Around) map[string]bool {
 			return map[string]bool{

@@ -64,16 +64,17 @@ func same(a, b reflect.Value) bool {
 }
 
 // Settings are what a stage says of itself.
-type Settings interface {
+type Settings[C any] interface {
+	Effective() (C, error)
 	Describe(stage.Around) string
 	Warnings(stage.Around) []string
 }
 
 // Stage is what a test knows of a stage.
-type Stage[C Settings] struct {
+type Stage[C Settings[C]] struct {
 	// Name is the name of the stage.
 	Name string
-	// Random returns a configuration in force.
+	// Random returns a valid configuration. The test uses its Effective.
 	Random func(*rand.Rand) C
 	// Numbers returns the numbers and durations that Describe has to name, in their
 	// order and with their units.
@@ -98,7 +99,10 @@ func (s Stage[C]) check() error {
 	held, spared := map[string]bool{}, map[string]bool{}
 	for seed := range uint64(rounds) {
 		r := newRand(seed)
-		cfg := s.Random(r)
+		cfg, err := s.Random(r).Effective()
+		if err != nil {
+			return fmt.Errorf("seed %d: %w", seed, err)
+		}
 		around := s.around(r)
 		text := cfg.Describe(around)
 		if got, want := numbers(text), s.Numbers(cfg, around); !slices.Equal(got, want) {
