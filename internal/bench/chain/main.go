@@ -6,9 +6,6 @@
 package main
 
 import (
-	"flag"
-	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -16,29 +13,10 @@ import (
 	"github.com/penstock-go/penstock/internal/bench/internal/report"
 )
 
-func main() {
-	var (
-		quick    = flag.Bool("quick", false, "fewer and shorter rounds")
-		only     = flag.String("only", "", "run only the cases whose name contains this")
-		jsonFile = flag.String("json", "", "write the results to this file")
-		markdown = flag.String("markdown", "", "put the results between the markers of this file")
-	)
-	flag.Parse()
-	r, err := runAll(*quick, *only)
-	if err == nil && *jsonFile != "" {
-		err = report.WriteJSON(*jsonFile, r)
-	}
-	if err == nil && *markdown != "" {
-		err = report.Insert(*markdown, "bench-chain", r.blocks())
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { report.Main("bench-chain", runAll) }
 
 // runAll measures every case, and prints each when it is done.
-func runAll(quick bool, only string) (results, error) {
+func runAll(quick bool, only string) (report.Results, error) {
 	// The rounds are many rather than long: what disturbs one of them does not
 	// reach the median. They are odd, so that the median is one of them.
 	rounds, length, throngs, patience := 15, 150*time.Millisecond, 5, measure.Patience(5*time.Minute)
@@ -55,7 +33,7 @@ func runAll(quick bool, only string) (results, error) {
 			return r, err
 		}
 		r.Cases = append(r.Cases, found)
-		print(found.lines())
+		report.Print(found.lines())
 	}
 	for _, callers := range growthCallers {
 		if !strings.Contains("growth", only) {
@@ -70,20 +48,9 @@ func runAll(quick bool, only string) (results, error) {
 			return r, err
 		}
 		r.Growth = append(r.Growth, found)
-		print(found.lines())
+		report.Print(found.lines())
 	}
 	r.Budgets = budgets(r.Cases)
-	for _, b := range r.Budgets {
-		fmt.Println(b.Line())
-	}
-	if note := report.Disturbed(r.share()); note != "" {
-		fmt.Println(note)
-	}
+	report.PrintBudgets(r.Budgets, r.share())
 	return r, nil
-}
-
-func print(lines []string) {
-	for _, line := range lines {
-		fmt.Println(line)
-	}
 }

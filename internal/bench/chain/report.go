@@ -81,8 +81,8 @@ func (r results) share() float64 {
 	return least
 }
 
-// blocks are the parts of the page that a run writes.
-func (r results) blocks() []report.Block {
+// Blocks are the parts of the page that a run writes.
+func (r results) Blocks() []report.Block {
 	return []report.Block{
 		{Name: "machine", Text: r.Machine.Text(r.Rounds, r.share())},
 		{Name: "cases", Text: r.caseTable()},

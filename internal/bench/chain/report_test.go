@@ -107,7 +107,7 @@ func TestThePageHasMarkersAndSaysWhatEachCaseIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range example.blocks() {
+	for _, b := range example.Blocks() {
 		if marker := "<!-- " + b.Name + ": written by make bench-chain -->\n"; !strings.Contains(string(text), marker) {
 			t.Errorf("%s has no %q", page, marker)
 		}

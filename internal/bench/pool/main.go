@@ -6,9 +6,7 @@
 package main
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -20,31 +18,10 @@ import (
 // is then measured around.
 var patience measure.Patience
 
-func main() {
-	var (
-		quick    = flag.Bool("quick", false, "fewer and shorter rounds")
-		only     = flag.String("only", "", "run only the cases whose name contains this")
-		jsonFile = flag.String("json", "", "write the results to this file")
-		markdown = flag.String("markdown", "", "put the results between the markers of these files, separated by spaces")
-	)
-	flag.Parse()
-	r, err := run(*quick, *only)
-	if err == nil && *jsonFile != "" {
-		err = report.WriteJSON(*jsonFile, r)
-	}
-	for _, file := range strings.Fields(*markdown) {
-		if err == nil {
-			err = report.Insert(file, "bench-pool", r.blocks())
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func main() { report.Main("bench-pool", run) }
 
 // run measures everything, and prints each case when it is done.
-func run(quick bool, only string) (results, error) {
+func run(quick bool, only string) (report.Results, error) {
 	// The rounds are many rather than long: what disturbs one of them does not
 	// reach the median.
 	var (
@@ -68,9 +45,7 @@ func run(quick bool, only string) (results, error) {
 			return err
 		}
 		r.Cases = append(r.Cases, c)
-		for _, line := range c.lines() {
-			fmt.Println(line)
-		}
+		report.Print(c.lines())
 		return nil
 	}
 	for _, c := range speedCases {
@@ -100,11 +75,6 @@ func run(quick bool, only string) (results, error) {
 	if only == "" {
 		r.Budgets = budgets(r.Cases)
 	}
-	for _, b := range r.Budgets {
-		fmt.Println(b.Line())
-	}
-	if note := report.Disturbed(r.share()); note != "" {
-		fmt.Println(note)
-	}
+	report.PrintBudgets(r.Budgets, r.share())
 	return r, nil
 }

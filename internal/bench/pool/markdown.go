@@ -9,8 +9,8 @@ import (
 	"github.com/penstock-go/penstock/internal/bench/internal/report"
 )
 
-// blocks are the parts of the pages that a run writes.
-func (r results) blocks() []report.Block {
+// Blocks are the parts of the pages that a run writes.
+func (r results) Blocks() []report.Block {
 	return []report.Block{
 		{Name: "machine", Text: r.Machine.Text(r.Rounds, r.share())},
 		{Name: "cases", Text: r.caseTable()},

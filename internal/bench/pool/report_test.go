@@ -69,7 +69,7 @@ func TestThePagesHaveMarkersForEachBlock(t *testing.T) {
 		}
 		pages.Write(text)
 	}
-	for _, b := range (results{}).blocks() {
+	for _, b := range (results{}).Blocks() {
 		if marker := "<!-- " + b.Name + ": written by make bench-pool -->\n"; !strings.Contains(pages.String(), marker) {
 			t.Errorf("no page has %q", marker)
 		}
