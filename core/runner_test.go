@@ -44,7 +44,7 @@ func TestDoAndGoTakeATypeThatEmbedsAClient(t *testing.T) {
 		}
 	}
 
-	// The types are inferred, and the methods are those of the one client.
+	// The types are inferred, and the methods of the client can be called.
 	if got, err := core.Go(t.Context(), lib, search, ping).Await(t.Context()); got != 4 || err != nil {
 		t.Errorf("Go = %d, %v, want 4", got, err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 )
 
-// Chain is the composed stages of a client, and those of them that a program can
-// talk to. It is made by [Build], and safe for concurrent use.
+// Chain is the composed stages of a client. Its fields give access to single
+// stages. It is made by [Build], and safe for concurrent use.
 type Chain struct {
 	// Middleware is the whole chain.
 	Middleware core.Middleware

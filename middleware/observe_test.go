@@ -296,7 +296,7 @@ func (o *observed) seeTimeout(t *testing.T, cfg middleware.Config) string {
 	if limit, ok := errors.AsType[*core.TimeoutError](err); !ok || limit.Limit != o.attempt || limit.Operation {
 		t.Errorf("an attempt that hangs ends with %v after %v", err, o.attempt)
 	}
-	// Beside retry, a second attempt is made unless the limit is that of all.
+	// Beside retry, a second attempt is made unless the limit holds for all attempts.
 	if slices.Contains(wanted(o.cfg), "retry") {
 		pair := only(o.cfg, "retry", "timeout")
 		pair.Retry = retry.Config{MaxRetries: 1, Budget: unlimited()}

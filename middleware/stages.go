@@ -103,7 +103,7 @@ var stages = []row{
 }
 
 // DefaultOrder returns the names of Penstock's stages in their default order,
-// outermost first. A chain has those of them that are configured.
+// outermost first. A chain has the configured ones.
 func DefaultOrder() []string {
 	names := make([]string, len(stages))
 	for i, r := range stages {

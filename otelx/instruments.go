@@ -10,9 +10,8 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 )
 
-// The buckets for operations are those of the semantic conventions. There the
-// times of connections have no buckets; ours begin lower, because an acquire may
-// take microseconds.
+// The semantic conventions give the buckets for operations. They give none for the
+// times of connections; ours begin lower, because an acquire may take microseconds.
 var (
 	operationBuckets  = []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10}
 	connectionBuckets = []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10}

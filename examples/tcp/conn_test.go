@@ -75,7 +75,7 @@ func TestTheContextEndsAWait(t *testing.T) {
 
 func TestAliveSeesWhatTheOtherSideDid(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("Alive cannot tell here")
+		t.Skip("on Windows, Alive cannot see without waiting what the other side did")
 	}
 	server, conn := dialed(t)
 	var d Dialer

@@ -57,7 +57,7 @@ $`)
 
 	t.Run("ends cleanly when it is interrupted", func(t *testing.T) {
 		if runtime.GOOS == "windows" {
-			t.Skip("a process cannot be interrupted by another one here")
+			t.Skip("on Windows, a process cannot send another one an interrupt")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -25,8 +25,8 @@ type listed struct {
 }
 
 // load returns the pages of the module in the working directory, by file name.
-// The command is that of the Go version that built this program: another one
-// writes export data that the importer may not read.
+// command is the go command. It has to have the version that built this program:
+// another version writes export data that the importer may not read.
 func load(command string) (map[string]string, error) {
 	packages, err := list(command)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// fakeT records whether its test was skipped or failed. Its other methods are those
-// of the real test.
+// fakeT records whether its test was skipped or failed. The real test has
+// the other methods.
 type fakeT struct {
 	testing.TB
 
