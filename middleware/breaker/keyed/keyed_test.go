@@ -220,8 +220,18 @@ func testTotals(t *testing.T, r *rig) {
 		t.Errorf("counters %+v, but the callers saw %d succeed, %d fail, %d neutral, %d refused",
 			c, succeeded.Load(), failed.Load(), neutral.Load(), refused.Load())
 	}
-	if len(s.Keys) > 3 || s.Forgotten == 0 {
-		t.Errorf("%d keys, and %d forgotten; want 3 at most, and some", len(s.Keys), s.Forgotten)
+	if len(s.Keys) > 3 {
+		t.Errorf("%d keys, want 3 at most", len(s.Keys))
+	}
+	// Whether a breaker was idle at the moment that room was needed is chance. After
+	// Reset every breaker is idle, so three new keys evict those that are there.
+	r.Reset()
+	for _, key := range []string{"f", "g", "h"} {
+		r.end(t, key, 1, nil)
+	}
+	if after := r.Snapshot(); after.Forgotten < s.Forgotten+3 || after.Counters.TotalRequests != c.TotalRequests+3 {
+		t.Errorf("%d forgotten and %d requests, want %d at least and %d",
+			after.Forgotten, after.Counters.TotalRequests, s.Forgotten+3, c.TotalRequests+3)
 	}
 }
 
