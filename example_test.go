@@ -37,7 +37,7 @@ func (Lines) Close(context.Context, *Line) error { return nil }
 // ask a busy line.
 func classifyLine(err error) core.Class {
 	if errors.Is(err, errBusy) {
-		return core.Busy(core.TypeRateLimited, time.Millisecond)
+		return core.Busy("rate_limited", time.Millisecond)
 	}
 	return core.Class{} // unknown: the cautious reading
 }

@@ -37,6 +37,8 @@ const (
 	rapid      = "pgregory.net/rapid"
 	coretests  = "core/coretest"
 	milvustest = "pool/milvus/milvustest"
+	contain    = "internal/contain"
+	errtype    = "internal/errtype"
 	fault      = "internal/fault"
 	list       = "internal/list"
 	once       = "internal/once"
@@ -70,14 +72,14 @@ var rules = []rule{
 		tests: []string{coretests, "pool/milvus", milvustest, otelSDK, goleak},
 	},
 
-	{folder: "core", may: []string{list, once}, tests: []string{coretests}},
+	{folder: "core", may: []string{list, once, contain, errtype}, tests: []string{coretests}},
 	{folder: coretests, may: []string{"core"}},
 
-	{folder: "pool", may: []string{"core", list, once}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool", may: []string{"core", list, once, contain, errtype}, tests: []string{coretests, goleak, rapid}},
 	{
 		folder: "pool/milvus",
 		may: []string{
-			"core", "pool", root, "middleware/...", fault, once, sdkClient, sdkEntity, sdkRetry,
+			"core", "pool", root, "middleware/...", fault, once, contain, errtype, sdkClient, sdkEntity, sdkRetry,
 			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
 		},
 		tests: []string{coretests, milvustest, goleak, rapid},
@@ -88,14 +90,14 @@ var rules = []rule{
 		tests:  []string{sdkClient, sdkEntity, sdkRetry, goleak},
 	},
 
-	{folder: "middleware", may: []string{"core", "middleware/...", list, once, fault, stage}, tests: []string{coretests}},
-	{folder: "middleware/breaker", may: []string{"core", list, once, fault, stage, "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests, stagetest}},
-	{folder: "middleware/breaker/keyed", may: []string{"core", "middleware/breaker", list, fault, stage}, tests: []string{coretests, stagetest}},
-	{folder: "middleware/retry", may: []string{"core", list, once, fault, stage, "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests, stagetest}},
-	{folder: "middleware/ratelimit", may: []string{"core", list, once, fault, stage, "golang.org/x/time/rate"}, tests: []string{coretests, stagetest}},
-	{folder: "middleware/*", may: []string{"core", list, once, fault, stage}, tests: []string{coretests, stagetest}},
+	{folder: "middleware", may: []string{"core", "middleware/...", list, once, contain, errtype, fault, stage}, tests: []string{coretests}},
+	{folder: "middleware/breaker", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/breaker/keyed", may: []string{"core", "middleware/breaker", list, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/retry", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/ratelimit", may: []string{"core", list, once, contain, errtype, fault, stage, "golang.org/x/time/rate"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/*", may: []string{"core", list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 
-	{folder: "otelx", may: slices.Concat([]string{"core", "pool", fault}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
+	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{
@@ -124,6 +126,8 @@ var rules = []rule{
 		tests:  []string{milvustest},
 	},
 
+	{folder: contain, may: []string{errtype}},
+	{folder: errtype},
 	{folder: fault},
 	{folder: list},
 	{folder: once},

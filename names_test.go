@@ -40,6 +40,8 @@ func TestPackagesExportFewNames(t *testing.T) {
 // any part of names.
 var unused = map[string]string{
 	"core.ErrClientClosed":      "A caller tests for it while the process stops.",
+	"core.EventPanic":           "An observer is told it.",
+	"core.EventWait":            "An observer is told it.",
 	"core/coretest.TestBreaker": "An author of another breaker runs this suite.",
 	"core/coretest.TestObserver": "An author of another observer runs this suite; " +
 		"only an author can tell how the observer is read.",

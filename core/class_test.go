@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 func TestRetryAllows(t *testing.T) {
@@ -90,7 +91,7 @@ func TestTheReadyClasses(t *testing.T) {
 			_, _ = core.Do(t.Context(), tr.client, search, fail(errors.New("unknown")))
 			want := test.want
 			if want.ErrorType == "" {
-				want.ErrorType = core.TypeOther
+				want.ErrorType = errtype.Other
 			}
 			if tr.outcome.Class != want || !slices.Equal(tr.fates, fates{want.Conn}) {
 				t.Errorf("Since = %#v, returned as %v, want %#v", tr.outcome.Class, tr.fates, want)
@@ -128,9 +129,9 @@ func TestAClassifierThatForgetsCostsAConnectionOrARetryAndNoDuplicate(t *testing
 
 func TestWithoutAClassifierEveryErrorGetsTheZeroClass(t *testing.T) {
 	for err, want := range map[error]core.Class{
-		errors.New("unknown"):    {ErrorType: core.TypeOther},
+		errors.New("unknown"):    {ErrorType: errtype.Other},
 		errUnavailable:           {ErrorType: "UNAVAILABLE"},
-		context.Canceled:         {Conn: core.Unclean, ErrorType: core.TypeCanceled},
+		context.Canceled:         {Conn: core.Unclean, ErrorType: errtype.Canceled},
 		context.DeadlineExceeded: {Conn: core.Unclean, ErrorType: "deadline_exceeded"},
 		fmt.Errorf("reading: %w", context.DeadlineExceeded): {Conn: core.Unclean, ErrorType: "deadline_exceeded"},
 	} {
@@ -163,7 +164,7 @@ func TestTheErrorHasTheTypeThatTheClassifierGivesIt(t *testing.T) {
 	}{
 		{core.Answered("not_found"), "not_found"},
 		{core.Class{ErrorType: "odd"}, "odd"},
-		{core.Class{}, core.TypeOther},
+		{core.Class{}, errtype.Other},
 	} {
 		var seen error // by a stage
 		client, err := core.NewClient(core.ClientConfig[string]{

@@ -91,7 +91,7 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 	if cfg.OperationTimeout > 0 {
 		c.handle = bounded(c.handle)
 	}
-	c.observer = cfg.Observer
+	c.observer = Contained(cfg.Observer)
 	c.classifier = cfg.Classifier
 	c.timeout = cfg.OperationTimeout
 	c.waitsTold = cfg.WaitsTold

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 var (
@@ -25,28 +27,18 @@ var (
 	ErrUnavailable = Sentinel("backend unavailable", "", ErrConnection)
 
 	// ErrTimeout is matched by every [*TimeoutError].
-	ErrTimeout = Sentinel("timed out", typeTimeout)
+	ErrTimeout = Sentinel("timed out", errtype.Timeout)
 
 	// ErrPanic is the error of an operation whose function panicked or called
 	// runtime.Goexit. Only stages and observers see it: the panic itself goes on to
 	// the caller of Do.
-	ErrPanic = Sentinel("operation panicked", typePanic)
+	ErrPanic = Sentinel("operation panicked", errtype.Panic)
 )
 
-// Error types that several packages give. The others belong to the package whose
-// errors have them; docs/telemetry.md has the whole list.
-const (
-	TypeCanceled        = "canceled"
-	TypeRateLimited     = "rate_limited"
-	TypeUnauthenticated = "unauthenticated"
-	TypeOther           = "_OTHER"
-
-	typeTimeout      = "timeout"
-	typeDeadline     = "deadline_exceeded"
-	typePanic        = "panic"
-	typePoolClosed   = "pool_closed"
-	typeBulkheadFull = "bulkhead_full"
-)
+// TypeUnauthenticated is the error type of an error that says that the backend
+// refused the credentials. A dial that fails with it is told from a dial that did
+// not reach the backend. docs/telemetry.md lists the other error types.
+const TypeUnauthenticated = "unauthenticated"
 
 // sentinel is the only error of its kind.
 type sentinel struct {
@@ -77,11 +69,11 @@ func ErrorType(err error) string {
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return TypeCanceled
+		return errtype.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
-		return typeDeadline
+		return errtype.Deadline
 	}
-	return TypeOther
+	return errtype.Other
 }
 
 // namedType walks err's tree as errors.As does, but passes over errors whose
@@ -170,7 +162,7 @@ func (e *TimeoutError) Limited() string {
 func (e *TimeoutError) Timeout() bool { return true }
 
 // ErrorType returns "timeout".
-func (e *TimeoutError) ErrorType() string { return typeTimeout }
+func (e *TimeoutError) ErrorType() string { return errtype.Timeout }
 
 // Is matches [ErrTimeout].
 func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout }
@@ -202,9 +194,9 @@ func (e *interruptedError) Error() string {
 // ErrorType returns "canceled" or "deadline_exceeded".
 func (e *interruptedError) ErrorType() string {
 	if e.cause == context.Canceled {
-		return TypeCanceled
+		return errtype.Canceled
 	}
-	return typeDeadline
+	return errtype.Deadline
 }
 
 // Unwrap returns the context's error and what the work returned.

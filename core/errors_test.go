@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // typed is an error with a type of its own, perhaps around another.
@@ -31,22 +32,22 @@ func TestErrorType(t *testing.T) {
 		want string
 	}{
 		{"nil", nil, ""},
-		{"unknown", plain, core.TypeOther},
-		{"canceled", context.Canceled, core.TypeCanceled},
+		{"unknown", plain, errtype.Other},
+		{"canceled", context.Canceled, errtype.Canceled},
 		{"deadline", fmt.Errorf("reading: %w", context.DeadlineExceeded), "deadline_exceeded"},
 		{"its own", typed{"quota", nil}, "quota"},
 		{"its own, wrapped", fmt.Errorf("a: %w", fmt.Errorf("b: %w", typed{"quota", nil})), "quota"},
 		{"its own before what it wraps", typed{"quota", context.Canceled}, "quota"},
 		{"no answer, so the next", typed{"", typed{"quota", nil}}, "quota"},
-		{"no answer, so the context's", typed{"", context.Canceled}, core.TypeCanceled},
-		{"no answer at all", typed{"", nil}, core.TypeOther},
+		{"no answer, so the context's", typed{"", context.Canceled}, errtype.Canceled},
+		{"no answer at all", typed{"", nil}, errtype.Other},
 		{"the first of several", errors.Join(plain, typed{"a", nil}, typed{"b", nil}), "a"},
 		{"depth first", errors.Join(fmt.Errorf("%w", errors.Join(plain, typed{"a", nil})), typed{"b", nil}), "a"},
 		{"a type before a context, wherever", errors.Join(context.Canceled, typed{"a", nil}), "a"},
 		{"an operation's", &core.Error{Op: "Search", Err: typed{"quota", nil}}, "quota"},
-		{"a sentinel's", core.Sentinel("slow down", core.TypeRateLimited), core.TypeRateLimited},
+		{"a sentinel's", core.Sentinel("slow down", errtype.RateLimited), errtype.RateLimited},
 		{"a sentinel's family", core.Sentinel("x", "", core.Sentinel("y", "connect_error")), "connect_error"},
-		{"a sentinel without", core.ErrRejected, core.TypeOther},
+		{"a sentinel without", core.ErrRejected, errtype.Other},
 		{"a timeout", &core.TimeoutError{Err: typed{"quota", nil}}, "timeout"},
 		{"ErrTimeout", core.ErrTimeout, "timeout"},
 		{"ErrPanic", fmt.Errorf("x: %w", core.ErrPanic), "panic"},
@@ -137,9 +138,9 @@ func TestTheErrorSaysThatTheCallersContextEndedTheWork(t *testing.T) {
 		cause     error
 		errorType string
 	}{
-		{canceled, context.Canceled, "Search docs: context canceled", context.Canceled, core.TypeCanceled},
-		{canceled, reading, "Search docs: reading: context canceled", context.Canceled, core.TypeCanceled},
-		{canceled, quota, "Search docs: context canceled: typed", context.Canceled, core.TypeCanceled},
+		{canceled, context.Canceled, "Search docs: context canceled", context.Canceled, errtype.Canceled},
+		{canceled, reading, "Search docs: reading: context canceled", context.Canceled, errtype.Canceled},
+		{canceled, quota, "Search docs: context canceled: typed", context.Canceled, errtype.Canceled},
 		{deadline, errUnavailable, "Search docs: context deadline exceeded: unavailable", context.DeadlineExceeded, "deadline_exceeded"},
 		{deadline, quota, "Search docs: context deadline exceeded: typed", context.DeadlineExceeded, "deadline_exceeded"},
 	}

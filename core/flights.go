@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // Unlimited means no limit, as ClientConfig.MaxAsync and as the ratio of
@@ -16,15 +18,15 @@ const Unlimited = -1
 var (
 	// ErrAsyncLimit is the outcome of [Go] beyond ClientConfig.MaxAsync. It is
 	// an ErrRejected.
-	ErrAsyncLimit = Sentinel("too many asynchronous operations", typeBulkheadFull, ErrRejected)
+	ErrAsyncLimit = Sentinel("too many asynchronous operations", errtype.BulkheadFull, ErrRejected)
 
 	// ErrClientClosed is the outcome of [Go] after [Client.Close], where it is an
 	// ErrRejected too. The error of an operation that Close canceled matches it.
-	ErrClientClosed = Sentinel("client closed", typePoolClosed, ErrConnection)
+	ErrClientClosed = Sentinel("client closed", errtype.PoolClosed, ErrConnection)
 )
 
 // errAfterClose says that an operation never began.
-var errAfterClose = Sentinel("client closed", typePoolClosed, ErrClientClosed, ErrRejected)
+var errAfterClose = Sentinel("client closed", errtype.PoolClosed, ErrClientClosed, ErrRejected)
 
 // closeGrace is the time that canceled operations get to end after the context of
 // Close has ended.

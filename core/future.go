@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // Future is the result of an operation that runs on its own goroutine. It is safe
@@ -102,7 +104,7 @@ func (e *PanicError) Error() string {
 }
 
 // ErrorType returns "panic".
-func (e *PanicError) ErrorType() string { return typePanic }
+func (e *PanicError) ErrorType() string { return errtype.Panic }
 
 // Unwrap returns the value, if it is an error.
 func (e *PanicError) Unwrap() error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // during runs f inside of a call, where next stands for the rest of the chain.
@@ -255,7 +256,7 @@ func TestWhatAGuardObjectsIsARejection(t *testing.T) {
 			t.Errorf("Do = %v, want ErrRejected and %v", err, objection)
 		}
 		// The connection is as good as before, and the backend is not judged.
-		want := core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}
+		want := core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}
 		got := tr.outcome
 		if !got.Reached || got.Class != want || got.Judged || got.Ran != 0 || !slices.Equal(tr.fates, fates{core.Keep}) {
 			t.Errorf("Since = %#v, returned as %v, want %#v, reached and not judged", got, tr.fates, want)

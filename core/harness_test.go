@@ -10,13 +10,14 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 var (
 	errStatement   = errors.New("unknown collection")
 	errNotReady    = errors.New("not ready")
 	errUnavailable = core.Sentinel("unavailable", "UNAVAILABLE")
-	errLimited     = core.Sentinel("rate limited", core.TypeRateLimited)
+	errLimited     = core.Sentinel("rate limited", errtype.RateLimited)
 )
 
 // backend is the classifier of an imagined backend. What it does not know is a

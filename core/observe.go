@@ -10,8 +10,8 @@ import (
 // Observer is told what happens, and turns it into telemetry. The packages that
 // tell it know no telemetry library. A nil Observer disables telemetry.
 //
-// The methods are called concurrently, must not block, must not panic, and
-// must not call back into the client or pool that calls them.
+// The methods are called concurrently and must not block. A panic in one of them is
+// recovered, see [Contained].
 type Observer interface {
 	// Begin says that s begins. The returned context is used for everything
 	// inside s, and carries what the Observer needs there.
@@ -71,15 +71,16 @@ func (k ScopeKind) String() string {
 // depends on the kind.
 type Event struct {
 	Kind EventKind
-	// Name names the stage, breaker or pool that it happened to.
+	// Name names the stage, breaker or pool that it happened to, or the function
+	// that panicked (EventPanic).
 	Name string
 	// Op is the operation, where there is one.
 	Op Op
 	// Attempt is the attempt that ended (EventRetry), or how many there were
 	// (EventRetryEnd).
 	Attempt int
-	// Delay is the backoff that follows (EventRetry), or when to come back
-	// (EventReject).
+	// Delay is the backoff that follows (EventRetry), when to come back
+	// (EventReject), or how long the operation waited (EventWait).
 	Delay time.Duration
 	// Limit is the limit that was exceeded (EventTimeout).
 	Limit time.Duration
@@ -89,7 +90,8 @@ type Event struct {
 	// Outcome says how the retries ended (EventRetryEnd), or what was limited:
 	// "attempt" or "operation" (EventTimeout).
 	Outcome string
-	// Err is the error behind it.
+	// Err is the error behind it. The error of an EventPanic has a method
+	// Stack() []byte.
 	Err error
 	// Ref is the operation that caused it, see [Observer.Ref].
 	Ref any
@@ -111,11 +113,17 @@ const (
 	EventTimeout
 	// EventHealth: a health gate went from one state to another.
 	EventHealth
+	// EventWait: a stage made the operation wait, in vain or not. A wait for a
+	// connection is a [ScopeAcquire].
+	EventWait
+	// EventPanic: a function of the user, other than the work, panicked or called
+	// runtime.Goexit. The panic was recovered.
+	EventPanic
 )
 
 // String returns the name of the kind in lower case.
 func (k EventKind) String() string {
-	return nameOf(int(k), "retry", "retry_end", "reject", "transition", "timeout", "health")
+	return nameOf(int(k), "retry", "retry_end", "reject", "transition", "timeout", "health", "wait", "panic")
 }
 
 func nameOf(i int, names ...string) string {

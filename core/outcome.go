@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // Outcome is what core concludes of one attempt, or of an operation. Stages ask
@@ -125,7 +127,7 @@ func (c *Call) conclude(a attempt, err error) (Outcome, error) {
 		if a.progress != stopped {
 			err = &interruptedError{cause: caller, err: err}
 		}
-		o.Class = Class{Verdict: Neutral, Retry: RetryNever, Conn: cutShort(class.Conn), ErrorType: TypeCanceled}
+		o.Class = Class{Verdict: Neutral, Retry: RetryNever, Conn: cutShort(class.Conn), ErrorType: errtype.Canceled}
 	case a.progress == stopped && caller != nil:
 		o.Class = Class{Verdict: Neutral, Retry: RetryNever, ErrorType: class.ErrorType}
 		o.OutOfTime = true
@@ -150,10 +152,10 @@ func (c *Call) conclude(a attempt, err error) (Outcome, error) {
 		}
 		err = timeout.with(err)
 		o.Class = Class{
-			Verdict: late, Retry: max(class.Retry, RetryIfIdempotent), Conn: cutShort(class.Conn), ErrorType: typeTimeout,
+			Verdict: late, Retry: max(class.Retry, RetryIfIdempotent), Conn: cutShort(class.Conn), ErrorType: errtype.Timeout,
 		}
 	case a.ctx.Err() != nil:
-		o.Class = Class{Verdict: Neutral, Retry: RetryNever, Conn: cutShort(class.Conn), ErrorType: TypeCanceled}
+		o.Class = Class{Verdict: Neutral, Retry: RetryNever, Conn: cutShort(class.Conn), ErrorType: errtype.Canceled}
 	default:
 		o.Rejected = errors.Is(err, ErrRejected)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 func TestTheOperationTimeoutBoundsAllAttempts(t *testing.T) {
@@ -100,7 +101,7 @@ func TestTheCallersCancelIsToldFromTheOperationTimeout(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		tr := newTrial(t, trialConfig{timeout: time.Minute})
 		_, err := core.Do(ctx, tr.client, search, hang)
-		if !errors.Is(err, context.Canceled) || errors.Is(err, core.ErrTimeout) || core.ErrorType(err) != core.TypeCanceled {
+		if !errors.Is(err, context.Canceled) || errors.Is(err, core.ErrTimeout) || core.ErrorType(err) != errtype.Canceled {
 			t.Errorf("Do = %v (%s), want the cancel alone", err, core.ErrorType(err))
 		}
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // How a caller's context ends, one second in.
@@ -76,18 +77,18 @@ func deadlineOfItsOwn(next core.Handler) core.Handler {
 // What the attempts of these tests end with.
 var (
 	succeeded    = core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep}
-	byCaller     = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: core.TypeCanceled}
+	byCaller     = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: errtype.Canceled}
 	byDeadline   = core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: "deadline_exceeded"}
 	byOperation  = core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: "timeout"}
 	byAttempt    = core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Unclean, ErrorType: "timeout"}
 	unavailable  = core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect, ErrorType: "UNAVAILABLE"}
-	statement    = core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}
-	rateLimited  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, RetryAfter: time.Minute, ErrorType: core.TypeRateLimited}
+	statement    = core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}
+	rateLimited  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, RetryAfter: time.Minute, ErrorType: errtype.RateLimited}
 	poolTimeout  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "pool_timeout"}
 	rejected     = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: "circuit_open"}
 	dialFailed   = core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Suspect, ErrorType: "UNAVAILABLE"}
-	neverAsked   = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}
-	waitCanceled = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: core.TypeCanceled}
+	neverAsked   = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}
+	waitCanceled = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: errtype.Canceled}
 )
 
 // TestTheVerdictOfAnAttempt is the table of verdicts, as far as it is decided
@@ -128,7 +129,7 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		},
 		{
 			name: "canceled by the caller, and the backend blames the connection", caller: canceled, work: hangWith(errUnavailable),
-			want: core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: core.TypeCanceled},
+			want: core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: errtype.Canceled},
 			ran:  time.Second, is: []error{context.Canceled, errUnavailable}, fate: fates{core.Unclean},
 		},
 		{
@@ -219,7 +220,7 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		{
 			name: "a cancel of the work's own",
 			work: func(context.Context, string) (string, error) { return "", context.Canceled },
-			want: core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep, ErrorType: core.TypeCanceled},
+			want: core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep, ErrorType: errtype.Canceled},
 			is:   []error{context.Canceled}, fate: fates{core.Keep},
 		},
 		{
@@ -257,7 +258,7 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		},
 		{
 			name: "not ready", work: fail(errNotReady), is: []error{errNotReady}, fate: fates{core.Keep},
-			want: core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep, ErrorType: core.TypeOther},
+			want: core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep, ErrorType: errtype.Other},
 		},
 		{name: "unavailable", work: fail(errUnavailable), want: unavailable, is: []error{errUnavailable}, fate: fates{core.Suspect}},
 		{

@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -149,7 +150,7 @@ func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
 			t.Errorf("section Links does not list %q", value)
 		}
 	}
-	if !strings.Contains(section(t, "Values of error.type"), "`"+core.TypeOther+"`") {
+	if !strings.Contains(section(t, "Values of error.type"), "`"+errtype.Other+"`") {
 		t.Error("section Values of error.type does not list _OTHER")
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // other replaces every value of an attribute beyond the limit.
-const other = core.TypeOther
+const other = errtype.Other
 
 // table is a map for many reads and few additions, with a limit on its size. A
 // read takes no lock and does not allocate; an addition copies the map.

@@ -70,6 +70,7 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 	if err := faults.err(); err != nil {
 		return nil, err
 	}
+	cfg.Observer = core.Contained(cfg.Observer)
 	p := &Pool[C]{
 		settings: settings[C]{
 			cfg:        cfg,

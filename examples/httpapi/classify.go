@@ -20,7 +20,7 @@ func classify(err error) core.Class {
 	code := strconv.Itoa(status.Code)
 	switch {
 	case status.Code == http.StatusTooManyRequests:
-		return core.Busy(core.TypeRateLimited, status.RetryAfter)
+		return core.Busy("rate_limited", status.RetryAfter)
 	case status.Code == http.StatusUnauthorized: // not the site's fault, and not better next time
 		return core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeUnauthenticated}
 	case status.Code >= http.StatusInternalServerError: // 503 may say when to come back

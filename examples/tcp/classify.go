@@ -13,7 +13,7 @@ import (
 // classify says what an error of the server, or of the connection to it, means.
 func classify(err error) core.Class {
 	if busy, ok := errors.AsType[*BusyError](err); ok {
-		return core.Busy(core.TypeRateLimited, busy.After)
+		return core.Busy("rate_limited", busy.After)
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):

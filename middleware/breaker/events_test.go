@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/middleware/breaker"
 )
 
@@ -110,7 +111,7 @@ func TestATransitionSaysWhy(t *testing.T) {
 			r := newRig(t, breaker.Config{CountAttempts: true})
 			r.open(t)
 			e := r.recorder.Events(core.EventTransition)[0]
-			if e.Err == nil || core.ErrorType(e.Err) != core.TypeOther {
+			if e.Err == nil || core.ErrorType(e.Err) != errtype.Other {
 				t.Errorf("opened because of %v, want the class of the attempt", e.Err)
 			}
 			if because := r.Snapshot().Timing.OpenedBecause; because == "" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/internal/list"
 )
 
@@ -59,7 +60,7 @@ func (t *ticket) AfterAttempt(call *core.Call, o core.Outcome) {
 		late := o.Ran >= b.cfg.SlowCallThreshold
 		// A canceled attempt counts as slow only if it had already passed the
 		// threshold.
-		counts := verdict != core.Neutral || late && o.ErrorType == core.TypeCanceled
+		counts := verdict != core.Neutral || late && o.ErrorType == errtype.Canceled
 		if slow.end(t, counts, late) {
 			b.tell(b.open(t.period, call, errTooSlow), call, errTooSlow)
 		}

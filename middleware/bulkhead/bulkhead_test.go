@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/internal/stage/stagetest"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
 )
@@ -171,7 +172,7 @@ func TestAWaitEndsWithTheCallersContext(t *testing.T) {
 		gone, leave := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, leave)
 		err = r.do(gone, nothing)
-		if !errors.Is(err, bulkhead.ErrFull) || !errors.Is(err, context.Canceled) || core.ErrorType(err) != core.TypeCanceled {
+		if !errors.Is(err, bulkhead.ErrFull) || !errors.Is(err, context.Canceled) || core.ErrorType(err) != errtype.Canceled {
 			t.Errorf("Do = %v (%s), want ErrFull and the cancel", err, core.ErrorType(err))
 		}
 		r.check(t, bulkhead.Stats{Running: 1, Admitted: 1, Rejected: 3})

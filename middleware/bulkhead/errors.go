@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // ErrFull is matched by every refusal of a bulkhead. It is a core.ErrRejected.
@@ -36,7 +37,7 @@ func (e *FullError) Error() string {
 // ErrorType returns "bulkhead_full", or "canceled" if the caller gave up.
 func (e *FullError) ErrorType() string {
 	if e.Err == context.Canceled {
-		return core.TypeCanceled
+		return errtype.Canceled
 	}
 	return "bulkhead_full"
 }

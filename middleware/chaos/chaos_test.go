@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/middleware/chaos"
 )
 
@@ -91,8 +92,8 @@ func TestAnInjectedErrorIsSeenLikeARealOne(t *testing.T) {
 			want core.Class
 		}{
 			{errDown, core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect, ErrorType: "UNAVAILABLE"}},
-			{errStatement, core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}},
-			{core.ErrRejected, core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}},
+			{errStatement, core.Class{Verdict: core.Success, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}},
+			{core.ErrRejected, core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}},
 		} {
 			r := newRig(t, chaos.Config{Faults: []chaos.Fault{{Share: 1, Err: row.err, Latency: time.Second}}})
 			err := r.do(t.Context(), "op")

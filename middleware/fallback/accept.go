@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // Accept reports whether a fallback may replace the result of an operation that
@@ -23,6 +24,6 @@ func Accept(err error) bool {
 		return false
 	}
 	o := e.Outcome
-	return o.ErrorType != core.TypeCanceled &&
+	return o.ErrorType != errtype.Canceled &&
 		(o.Verdict == core.Failure || o.Rejected || o.OutOfTime || o.Verdict == core.Neutral && o.Retry != core.RetryNever)
 }

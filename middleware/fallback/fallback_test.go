@@ -13,6 +13,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/middleware/fallback"
 )
 
@@ -20,7 +21,7 @@ var (
 	op           = core.Op{Name: "Search", Safety: core.ReadOnly}
 	errDown      = core.Sentinel("down", "UNAVAILABLE", core.ErrUnavailable)
 	errStatement = core.Sentinel("bad statement", "1100")
-	errBusy      = core.Sentinel("busy", core.TypeRateLimited)
+	errBusy      = core.Sentinel("busy", errtype.RateLimited)
 	errNotReady  = core.Sentinel("not ready", "201")
 	errPassword  = core.Sentinel("bad password", core.TypeUnauthenticated, core.ErrConnection)
 	errRefused   = core.Sentinel("full", "bulkhead_full", core.ErrRejected)
@@ -265,7 +266,7 @@ func TestAcceptTellsABackendThatCannotBeHad(t *testing.T) {
 		{name: "an answer", results: []error{errStatement}},
 		{name: "an answer in the end", stages: []core.Middleware{repeated(3)}, results: []error{errDown, errDown, errStatement}},
 		{name: "the caller's cancel", end: canceled},
-		{name: "the caller's cancel in a stage", stages: []core.Middleware{returning(core.Sentinel("gave up", core.TypeCanceled, core.ErrRejected, context.Canceled))}},
+		{name: "the caller's cancel in a stage", stages: []core.Middleware{returning(core.Sentinel("gave up", errtype.Canceled, core.ErrRejected, context.Canceled))}},
 		{name: "bad credentials", results: []error{errPassword}},
 		{name: "bad credentials of the source", acquire: errPassword},
 		{name: "a panic of a nested operation", results: []error{fmt.Errorf("nested: %w", core.ErrPanic)}},

@@ -50,6 +50,7 @@ func NewMonitor(cfg Config) (*Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Observer = core.Contained(cfg.Observer)
 	return &Monitor{cfg: cfg}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // ErrNotReadOnly is matched by the error of [Do] for an operation whose Safety is
@@ -111,7 +112,7 @@ func Do[C, R any](ctx context.Context, h *Hedger, c core.Runner[C], op core.Op, 
 }
 
 // refused is the outcome of an operation that was not run.
-var refused = core.Outcome{Class: core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: core.TypeOther}, Rejected: true}
+var refused = core.Outcome{Class: core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}, Rejected: true}
 
 // observe notes how long a first run took, if it counts.
 func (h *Hedger) observe(began time.Time, counts bool) {

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // ErrLimited is matched by every refusal of a limiter. It is a
 // core.ErrRejected.
-var ErrLimited = core.Sentinel("rate limited", core.TypeRateLimited, core.ErrRejected)
+var ErrLimited = core.Sentinel("rate limited", errtype.RateLimited, core.ErrRejected)
 
 // LimitedError is the error of an operation that a limiter refuses. errors.Is
 // finds [ErrLimited], and the context's error if the caller's context is the
@@ -38,9 +39,9 @@ func (e *LimitedError) Error() string {
 // ErrorType returns "rate_limited", or "canceled" if the caller gave up.
 func (e *LimitedError) ErrorType() string {
 	if e.Err == context.Canceled {
-		return core.TypeCanceled
+		return errtype.Canceled
 	}
-	return core.TypeRateLimited
+	return errtype.RateLimited
 }
 
 // Unwrap returns [ErrLimited] and the context's error.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/internal/stage/stagetest"
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 )
@@ -82,7 +83,7 @@ func TestWithoutATokenAnOperationIsRefusedAtOnce(t *testing.T) {
 		}
 		for range 10 { // refusals spend nothing
 			err := r.do(t.Context())
-			if !errors.Is(err, ratelimit.ErrLimited) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != core.TypeRateLimited {
+			if !errors.Is(err, ratelimit.ErrLimited) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != errtype.RateLimited {
 				t.Fatalf("Do = %v (%s), want ErrLimited", err, core.ErrorType(err))
 			}
 			if e, ok := errors.AsType[*ratelimit.LimitedError](err); !ok || e.Name != "quota" || e.Rate != 2 || e.RetryAfter != 500*time.Millisecond {
@@ -146,7 +147,7 @@ func TestNoOperationWaitsPastItsDeadline(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
 		defer cancel()
 		err := r.do(ctx)
-		if !errors.Is(err, ratelimit.ErrLimited) || !errors.Is(err, context.DeadlineExceeded) || core.ErrorType(err) != core.TypeRateLimited {
+		if !errors.Is(err, ratelimit.ErrLimited) || !errors.Is(err, context.DeadlineExceeded) || core.ErrorType(err) != errtype.RateLimited {
 			t.Errorf("Do = %v (%s), want ErrLimited and the deadline", err, core.ErrorType(err))
 		}
 		if time.Since(began) != 0 || r.verdict != core.Neutral {
@@ -154,7 +155,7 @@ func TestNoOperationWaitsPastItsDeadline(t *testing.T) {
 		}
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := r.do(ended); !errors.Is(err, context.Canceled) || core.ErrorType(err) != core.TypeCanceled {
+		if err := r.do(ended); !errors.Is(err, context.Canceled) || core.ErrorType(err) != errtype.Canceled {
 			t.Errorf("Do = %v with a context that has ended, want its error", err)
 		}
 		// None of them took the next token.
@@ -186,7 +187,7 @@ func TestACanceledWaitIsRefunded(t *testing.T) {
 				wg.Go(func() {
 					err := r.do(ctx)
 					if i == gone {
-						if !errors.Is(err, ratelimit.ErrLimited) || core.ErrorType(err) != core.TypeCanceled || r.verdict != core.Neutral {
+						if !errors.Is(err, ratelimit.ErrLimited) || core.ErrorType(err) != errtype.Canceled || r.verdict != core.Neutral {
 							t.Errorf("Do = %v (%s, %v), want the cancel", err, core.ErrorType(err), r.verdict)
 						}
 						return

@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/middleware/retry"
 )
 
@@ -123,8 +124,8 @@ func TestACancelInAnAttemptIsTheLast(t *testing.T) {
 		if len(r.attempts) != 2 || !errors.Is(err, context.Canceled) || !errors.Is(err, errDown) || r.outcome() != retry.OutcomeCanceled {
 			t.Errorf("Do = %v after %d attempts, outcome %q", err, len(r.attempts), r.outcome())
 		}
-		if e, ok := errors.AsType[*core.Error](err); !ok || core.ErrorType(e) != core.TypeCanceled {
-			t.Errorf("Do = %v of type %q, want %q", err, core.ErrorType(err), core.TypeCanceled)
+		if e, ok := errors.AsType[*core.Error](err); !ok || core.ErrorType(e) != errtype.Canceled {
+			t.Errorf("Do = %v of type %q, want %q", err, core.ErrorType(err), errtype.Canceled)
 		}
 	})
 }

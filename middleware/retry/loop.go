@@ -10,6 +10,7 @@ import (
 	"github.com/eapache/go-resiliency/retrier"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // run is an operation whose first attempt has failed.
@@ -183,7 +184,7 @@ func (r *run) interrupted(ctx context.Context) {
 		outcome = OutcomeDeadline
 	}
 	r.result.Outcome = outcome
-	if r.last.OutOfTime || r.last.ErrorType == core.TypeCanceled {
+	if r.last.OutOfTime || r.last.ErrorType == errtype.Canceled {
 		return // the context ended the last attempt, whose error says so
 	}
 	r.result.Reason = ctx.Err()

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
@@ -23,7 +24,7 @@ var (
 	notReady = core.Class{Verdict: core.Neutral, Retry: core.RetryIfReadOnly, Conn: core.Keep}
 	down     = core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep}
 	suspect  = core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Suspect}
-	limited  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: core.TypeRateLimited}
+	limited  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: errtype.RateLimited}
 	useless  = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep}
 )
 
@@ -44,7 +45,7 @@ func TestClassOfMilvusCodes(t *testing.T) {
 		2:     {Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "2"},
 		4:     limited,
 		8:     limited,
-		9:     with(useless, func(c *core.Class) { c.ErrorType = core.TypeRateLimited }),
+		9:     with(useless, func(c *core.Class) { c.ErrorType = errtype.RateLimited }),
 		5:     down,
 		503:   down,
 		902:   down,

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -123,7 +124,7 @@ func (e *Error) ErrorType() string {
 	case e.unauthenticated():
 		return core.TypeUnauthenticated
 	case e.meaning() == limited, e.meaning() == overQuota:
-		return core.TypeRateLimited
+		return errtype.RateLimited
 	default:
 		return e.ResponseStatusCode()
 	}

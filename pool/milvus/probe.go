@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // Ping asks the server for its version, which the server knows by itself. An
@@ -24,7 +25,7 @@ func (f *Factory) Ping(ctx context.Context, c *Conn) error {
 	switch {
 	case class.Verdict == core.Success:
 		return nil
-	case class.ErrorType == core.TypeRateLimited:
+	case class.ErrorType == errtype.RateLimited:
 		return err
 	default:
 		class.Verdict = core.Failure

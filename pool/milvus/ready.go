@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -43,7 +44,7 @@ func ReadyCheck(client Prober) func(context.Context) error {
 		if full, ok := errors.AsType[*pool.AcquireError](err); ok && full.LastDial == nil && full.InUse > 0 {
 			return nil
 		}
-		if failed, ok := errors.AsType[*core.Error](err); ok && failed.Outcome.ErrorType == core.TypeRateLimited {
+		if failed, ok := errors.AsType[*core.Error](err); ok && failed.Outcome.ErrorType == errtype.RateLimited {
 			return nil
 		}
 		return err
