@@ -2,12 +2,14 @@
 
 package ratelimit
 
-// RedeemLast does what the timer of the last ticket does, as if it had overtaken
-// the timers of the other tickets.
-func (l *Limiter) RedeemLast() {
+import "time"
+
+// Serve does what the timer does, as if the timer came now.
+func (l *Limiter) Serve() { l.serve() }
+
+// Hold puts the timer off by an hour, as if the timer were late.
+func (l *Limiter) Hold() {
 	l.mu.Lock()
-	last := l.tickets.Last()
-	l.mu.Unlock()
-	last.timer.Stop()
-	l.redeem(last)
+	defer l.mu.Unlock()
+	l.timer.Reset(time.Hour)
 }

@@ -5,9 +5,12 @@
 //
 // An operation takes one token for all its attempts. Without a token the
 // operation is refused at once, or waits if Config.MaxWait allows it. Waiters are
-// served first come, first served. An operation never waits past its deadline and
-// never waits in vain: the limiter knows before the wait whether the token comes
-// in time. If an operation gives up, the waiters behind it move up.
+// served first come, first served. An operation whose token would come after its
+// deadline, or after MaxWait, is refused at once instead of after a wait in vain. If
+// an operation gives up, the waiters behind it move up.
+//
+// Rate and Burst are upper bounds. If the timers of the program are late by more than
+// Burst divided by Rate, as timers of a busy machine may be, fewer operations pass.
 //
 // The tokens come from golang.org/x/time/rate.
 package ratelimit
@@ -15,6 +18,7 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,29 +32,26 @@ import (
 // Limiter bounds the rate of operations. It is safe for concurrent use.
 type Limiter struct {
 	cfg      Config
-	tokens   *rate.Limiter
 	admitted atomic.Uint64
 	rejected atomic.Uint64
 
-	// There are as many tickets as waiters, but a ticket belongs to no waiter: the
-	// first waiter gets the first token that comes, and a waiter that gives up
-	// drops the last ticket.
-	mu      sync.Mutex // guards both lists and their elements
-	waiters list.List[*waiter]
-	tickets list.List[*ticket]
+	// mu guards all fields below. It is held from the reading of the clock to the use
+	// of that reading: rate.Limiter pays a stretch of time out twice if an older
+	// reading comes after a newer one.
+	mu      sync.Mutex
+	tokens  *rate.Limiter
+	waiters list.List[*waiter] // in the order of arrival
+	timer   *time.Timer        // calls serve when the first waiter's token is due; nil until the first wait
 }
 
-// waiter is an operation that waits for a token.
+// waiter is an operation that waits for a token. A waiter holds no token: serve
+// takes one out for it when there is one. So a waiter that leaves has nothing to give
+// back, and a timer that is late or early lets no operation through too early.
 type waiter struct {
 	place list.Elem[*waiter]
-	turn  chan struct{} // closed when the waiter has its token
-}
-
-// ticket is a token that is promised for later.
-type ticket struct {
-	place list.Elem[*ticket]
-	token *rate.Reservation
-	timer *time.Timer
+	since time.Time
+	turn  chan struct{} // closed when the wait is over
+	err   *LimitedError // why there is no token; written before turn is closed
 }
 
 // New returns a limiter with all its tokens.
@@ -65,9 +66,7 @@ func New(cfg Config) (*Limiter, error) {
 // Middleware wraps next with this limiter. It is a core.Middleware.
 func (l *Limiter) Middleware(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
-		// While operations wait, more tokens are promised than there are, so this
-		// overtakes no waiter.
-		if l.tokens.AllowN(time.Now(), 1) {
+		if l.take() {
 			l.admitted.Add(1)
 			return next(ctx, call)
 		}
@@ -86,6 +85,13 @@ func (l *Limiter) Middleware(next core.Handler) core.Handler {
 	}
 }
 
+// take takes a token, if there is one and no operation waits for it.
+func (l *Limiter) take() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waiters.Len() == 0 && l.tokens.AllowN(time.Now(), 1)
+}
+
 // wait waits for a token. The error says why there is none.
 func (l *Limiter) wait(ctx context.Context) *LimitedError {
 	w, err := l.enqueue(ctx)
@@ -94,63 +100,96 @@ func (l *Limiter) wait(ctx context.Context) *LimitedError {
 	}
 	select {
 	case <-w.turn:
-		return nil
+		return w.err
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !w.place.Listed() {
-		return nil // the token came at the last moment, and cannot be given back
+		return w.err // the wait was over at the last moment, and a token cannot be given back
 	}
 	l.waiters.Remove(&w.place)
-	last := l.tickets.Last()
-	l.tickets.Remove(&last.place)
-	last.timer.Stop()
-	last.token.Cancel()
-	return &LimitedError{Name: l.cfg.Name, Rate: l.cfg.Rate, Err: ctx.Err()}
+	return l.refusal(0, ctx.Err())
 }
 
 // enqueue returns a place in the queue, or the reason why the operation must not
 // wait. It returns neither if there is a token after all.
 func (l *Limiter) enqueue(ctx context.Context) (*waiter, *LimitedError) {
-	// Locked until the token is kept or given back: an operation that came in
-	// between would be refused for want of a token that is given back at once.
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	token := l.tokens.ReserveN(now, 1)
-	delay := token.DelayFrom(now)
-	if delay == 0 {
+	l.serveAt(now) // the timer may be late
+	if l.waiters.Len() == 0 && l.tokens.AllowN(now, 1) {
 		return nil, nil
 	}
+	delay := l.untilToken(now, l.waiters.Len()+1)
 	err := ctx.Err()
 	if deadline, ok := ctx.Deadline(); ok && err == nil && deadline.Sub(now) <= delay {
 		err = context.DeadlineExceeded
 	}
 	if err != nil || delay > l.cfg.MaxWait {
-		token.CancelAt(now)
-		return nil, &LimitedError{Name: l.cfg.Name, Rate: l.cfg.Rate, RetryAfter: delay, Err: err}
+		return nil, l.refusal(delay, err)
 	}
-	t := &ticket{token: token}
-	l.tickets.PushBack(&t.place, t)
-	t.timer = time.AfterFunc(delay, func() { l.redeem(t) })
-	w := &waiter{turn: make(chan struct{})}
+	w := &waiter{since: now, turn: make(chan struct{})}
 	l.waiters.PushBack(&w.place, w)
+	if l.waiters.Len() == 1 {
+		l.wakeIn(delay)
+	}
 	return w, nil
 }
 
-// redeem gives the token of t, which has come, to the first waiter. Timers may
-// call it in another order than the order of their tickets.
-func (l *Limiter) redeem(t *ticket) {
+// serve is what the timer does.
+func (l *Limiter) serve() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !t.place.Listed() {
-		return // a waiter has dropped it
+	now := time.Now()
+	l.serveAt(now)
+	if l.waiters.Len() > 0 {
+		l.wakeIn(l.untilToken(now, 1))
 	}
-	l.tickets.Remove(&t.place)
-	w := l.waiters.First()
-	l.waiters.Remove(&w.place)
-	close(w.turn)
+}
+
+// serveAt gives the tokens that are there to the first waiters. It refuses those
+// that have waited for longer than MaxWait all the same: timers came late, and more
+// tokens than Burst are not saved up. The caller holds mu.
+func (l *Limiter) serveAt(now time.Time) {
+	for w := l.waiters.First(); w != nil; w = l.waiters.First() {
+		switch {
+		case l.tokens.AllowN(now, 1):
+		case now.Sub(w.since) > l.cfg.MaxWait:
+			w.err = l.refusal(l.untilToken(now, l.waiters.Len()), nil)
+		default:
+			return
+		}
+		l.waiters.Remove(&w.place)
+		close(w.turn)
+	}
+}
+
+// wakeIn sets the timer. The caller holds mu.
+func (l *Limiter) wakeIn(d time.Duration) {
+	if l.timer == nil {
+		l.timer = time.AfterFunc(d, l.serve)
+		return
+	}
+	l.timer.Reset(d)
+}
+
+// untilToken returns how long it takes until the n-th token from now has come, at
+// least a nanosecond. The caller holds mu.
+func (l *Limiter) untilToken(now time.Time, n int) time.Duration {
+	wait := (float64(n) - l.tokens.TokensAt(now)) / l.cfg.Rate * float64(time.Second)
+	if wait >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	const rounding = 1e-6 // of the division, in nanoseconds
+	return max(time.Duration(math.Ceil(wait-rounding)), 1)
+}
+
+// refusal returns the error of an operation that gets no token because of err, or of
+// MaxWait.
+func (l *Limiter) refusal(retryAfter time.Duration, err error) *LimitedError {
+	return &LimitedError{Name: l.cfg.Name, Rate: l.cfg.Rate, RetryAfter: retryAfter, Err: err}
 }
 
 // Stats are the counters of a limiter at one moment.

@@ -210,46 +210,6 @@ func TestACanceledWaitIsRefunded(t *testing.T) {
 	})
 }
 
-// Timers have no order. If the timer of a later ticket runs first, each ticket
-// still serves one waiter.
-func TestATicketThatIsRedeemedTooEarlyTakesNoOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, ratelimit.Config{Rate: 1, Burst: 1, MaxWait: time.Minute})
-		_ = r.do(t.Context())
-		began := time.Now()
-		var (
-			wg    sync.WaitGroup
-			mu    sync.Mutex
-			order []int
-			times []time.Duration
-		)
-		leaving, leave := context.WithCancel(t.Context())
-		for i, ctx := range []context.Context{t.Context(), t.Context(), leaving} {
-			wg.Go(func() {
-				if err := r.do(ctx); err != nil {
-					if ctx != leaving || !errors.Is(err, context.Canceled) {
-						t.Errorf("Do = %v", err)
-					}
-					return
-				}
-				mu.Lock()
-				order, times = append(order, i), append(times, time.Since(began))
-				mu.Unlock()
-			})
-			synctest.Wait()
-		}
-		r.limiter.RedeemLast() // of the first waiter, because that has waited longest
-		synctest.Wait()
-		leave() // drops the last ticket that is left, the second
-		wg.Wait()
-		if want := []time.Duration{0, time.Second}; !slices.Equal(order, []int{0, 1}) || !slices.Equal(times, want) {
-			t.Errorf("ran %v at %v, want 0 and 1 at %v", order, times, want)
-		}
-		time.Sleep(time.Minute) // until every timer has run
-		r.check(t, ratelimit.Stats{Admitted: 3, Rejected: 1})
-	})
-}
-
 func TestAStageFurtherOutIsAskedAgainAfterAWait(t *testing.T) {
 	stagetest.AsksAgain(t, func(t *testing.T) core.Middleware {
 		l, err := ratelimit.New(ratelimit.Config{Rate: 1, MaxWait: time.Minute})
