@@ -29,12 +29,27 @@ func MarkApplied(ctx context.Context) {
 
 type attemptKey struct{}
 
-// attemptContext is the context of an attempt's work, and knows whether the
-// attempt was applied. Each attempt has its own, because work that ignores the end
-// of its attempt may still look at it.
+// markRetried says that an operation within the attempt that ctx belongs to made
+// further attempts, and failed. The mark holds for all attempts that this one is
+// part of.
+func markRetried(ctx context.Context) {
+	for {
+		a, ok := ctx.Value(attemptKey{}).(*attemptContext)
+		if !ok {
+			return
+		}
+		a.retried.Store(true)
+		ctx = a.parent
+	}
+}
+
+// attemptContext is the context of an attempt's work, and knows what became of it.
+// Each attempt has its own, because work that ignores the end of its attempt may
+// still look at it.
 type attemptContext struct {
 	parent  context.Context
-	applied atomic.Bool
+	applied atomic.Bool // see MarkApplied
+	retried atomic.Bool // see markRetried
 }
 
 func (a *attemptContext) Deadline() (time.Time, bool) { return a.parent.Deadline() }
@@ -101,7 +116,9 @@ func (r *run) succeeded() {
 
 // failed ends the run with err, and returns the error that explains it.
 func (r *run) failed(err error) error {
-	a := attempt{ctx: r.ctx, progress: r.progress, wait: waitFor(r.lender), applied: r.ctx.applied.Load()}
+	a := attempt{
+		ctx: r.ctx, progress: r.progress, wait: waitFor(r.lender), applied: r.ctx.applied.Load(), retried: r.ctx.retried.Load(),
+	}
 	if r.progress == worked {
 		a.ran = now() - r.start
 	}

@@ -71,6 +71,9 @@ func bounded(next Handler) Handler {
 
 // failed returns the error of Do.
 func (c *Call) failed(err error, o Outcome) error {
+	if c.attempt > 1 {
+		markRetried(c.ctx)
+	}
 	return &Error{Op: c.Op.Name, Target: c.Op.Target, Attempts: c.Attempt(), Outcome: o, Err: err}
 }
 

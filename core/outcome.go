@@ -72,6 +72,7 @@ type attempt struct {
 	wait     time.Duration // for the connection
 	ran      time.Duration // on the connection
 	applied  bool          // [MarkApplied] was called
+	retried  bool          // a nested operation made further attempts, and failed
 }
 
 // conclude is the one place that says what an attempt came to. It returns the
@@ -99,6 +100,7 @@ type attempt struct {
 // not answer. At work it is the other way round: an attempt whose work called
 // [MarkApplied], or whose error comes from a nested operation, is worth at most
 // "if idempotent", and "never" if the nested operation made further attempts itself.
+// An error without a class and an error type is taken for the nested operation's.
 // (2) Neutral if the wait for the connection took longer than the work, because the
 // pool was too small; or if a nested operation was refused in this process or waited
 // in vain, because then no backend is to blame.
@@ -113,7 +115,7 @@ func (c *Call) conclude(a attempt, err error) (Outcome, error) {
 	o := Outcome{Class: class, Reached: a.progress >= waited, Ran: a.ran}
 	caller := c.ctx.Err()
 	atWork := a.progress == worked
-	inner := nestedIn(err, class)
+	inner := a.nestedIn(err, class)
 	late := Failure // what the end of a time says
 	if a.wait > a.ran || inner.blameless {
 		late = Neutral
@@ -186,12 +188,28 @@ type nested struct {
 }
 
 // nestedIn returns what err, whose class is class, says of a nested operation.
-func nestedIn(err error, class Class) nested {
+func (a attempt) nestedIn(err error, class Class) nested {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return nested{is: true, blameless: e.Outcome.Verdict == Neutral, retried: e.Attempts > 1}
+		return nested{is: true, blameless: e.Outcome.Verdict == Neutral, retried: a.retried || retriedWithin(e)}
 	}
 	_, ok := errors.AsType[classified](err)
-	return nested{is: ok, blameless: class.Verdict == Neutral && (ok || errors.Is(err, ErrRejected))}
+	return nested{
+		is:        ok,
+		blameless: class.Verdict == Neutral && (ok || errors.Is(err, ErrRejected)),
+		// The work may have put the error into words: only the text is left.
+		retried: a.retried && class == Class{ErrorType: errtype.Other},
+	}
+}
+
+// retriedWithin reports whether the operation that e is about, or an operation within
+// its work, made further attempts.
+func retriedWithin(e *Error) bool {
+	for ok := true; ok; e, ok = errors.AsType[*Error](e.Err) {
+		if e.Attempts > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // contextEnded reports whether the end of a context explains the end of the

@@ -17,6 +17,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 )
 
+// go test ./middleware/ratelimit -run Soak -soak 60s, with and without -race.
 var soak = flag.Duration("soak", 0, "how long each soak test runs in real time")
 
 // passage is an operation that was let through at some time between two readings
