@@ -127,10 +127,21 @@ func (c *Call) AttemptsLeft() int {
 	return int(max(c.limit-c.attempt, 0))
 }
 
+// Closing returns a channel that is closed when [Client.Close] is about to close what
+// the client was built with. A stage that makes a call wait stops waiting then, and
+// returns an error that wraps [ErrClientClosed].
+func (c *Call) Closing() <-chan struct{} { return c.client.closing }
+
 // BeforeAttempt asks the guards, in the order of attachment, whether another
 // attempt may be made, and returns the first objection, which wraps
-// [ErrRejected]. A stage that repeats next asks before each repetition.
+// [ErrRejected]. While the client closes, that is an [ErrClientClosed]. A stage that
+// repeats next asks before each repetition.
 func (c *Call) BeforeAttempt() error {
+	select {
+	case <-c.Closing():
+		return errAfterClose
+	default:
+	}
 	for i := range c.guards.n {
 		if err := c.guards.at(i).BeforeAttempt(c); err != nil {
 			return rejection(err)

@@ -21,8 +21,9 @@ type Handler func(ctx context.Context, call *Call) error
 //   - If it refuses the call without calling next, its error wraps [ErrRejected].
 //     Otherwise an error that the classifier does not know is a failure of the
 //     backend.
-//   - If it makes the call wait before next, it calls [Call.AfterWait] after the
-//     wait: a breaker may have opened meanwhile.
+//   - If it makes the call wait before next, it ends the wait with its ctx and with
+//     [Call.Closing], and calls [Call.AfterWait] after the wait: a breaker may have
+//     opened meanwhile.
 type Middleware func(next Handler) Handler
 
 // Compose makes one Middleware of many. The first is outermost; nil entries are

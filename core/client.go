@@ -62,7 +62,8 @@ type base struct {
 	timeout    time.Duration
 	timedOut   *TimeoutError // cause of contexts that the timeout ends
 	waitsTold  bool
-	calls      sync.Pool // of *Call
+	closing    chan struct{} // closed before the closers are called; nil means never
+	calls      sync.Pool     // of *Call
 }
 
 // Runner is what [Do] and [Go] run operations with: a [*Client], or a pointer to
@@ -95,6 +96,7 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 	c.classifier = cfg.Classifier
 	c.timeout = cfg.OperationTimeout
 	c.waitsTold = cfg.WaitsTold
+	c.closing = make(chan struct{})
 	c.past = &Client[C]{base: base{handle: work, classifier: cfg.Classifier}, source: cfg.Source}
 	c.timedOut = &TimeoutError{Operation: true, Limit: cfg.OperationTimeout}
 	return c, nil
@@ -106,6 +108,11 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 // returns an error for them. Last, it calls the Closers in reverse order, each
 // bounded by ctx.
 //
+// Before the Closers, Close wakes every operation that waits in a stage, for another
+// attempt or for a slot, say: see [Call.Closing]. The operation ends at once with an
+// error that matches [ErrClientClosed], joined with the last error of its attempts.
+// Operations that are at work end as they would, and are not attempted again.
+//
 // Only the first call closes; the others wait for it, no longer than their own
 // ctx, and return the same error. If a closer closes the source, operations that
 // start later fail with the source's error. An operation must not close the
@@ -113,6 +120,7 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 func (c *Client[C]) Close(ctx context.Context) error {
 	return c.closer.Close(ctx, func(ctx context.Context) error {
 		errs := []error{c.flights.close(ctx)}
+		close(c.closing)
 		for _, closer := range slices.Backward(c.closers) {
 			if closer != nil {
 				errs = append(errs, closer(ctx))

@@ -202,3 +202,30 @@ func TestACallWithoutAnObserverIsSilent(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhileTheClientClosesNoCallGoesOnAfterAWait(t *testing.T) {
+	var before, after error
+	stage := func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			select {
+			case <-call.Closing():
+				after = call.AfterWait()
+			default:
+				before = call.AfterWait()
+			}
+			return next(ctx, call)
+		}
+	}
+	client := newClient(t, core.ClientConfig[string]{Source: &coretest.Source[string]{}, Middleware: stage})
+	for range 2 {
+		if _, err := core.Do(t.Context(), client, search, fail()); err != nil {
+			t.Errorf("Do = %v", err)
+		}
+		if err := client.Close(t.Context()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	}
+	if before != nil || !errors.Is(after, core.ErrClientClosed) || !errors.Is(after, core.ErrRejected) {
+		t.Errorf("AfterWait = %v before Close and %v after, want nil and ErrClientClosed", before, after)
+	}
+}

@@ -21,7 +21,8 @@ var (
 	ErrAsyncLimit = Sentinel("too many asynchronous operations", errtype.BulkheadFull, ErrRejected)
 
 	// ErrClientClosed is the outcome of [Go] after [Client.Close], where it is an
-	// ErrRejected too. The error of an operation that Close canceled matches it.
+	// ErrRejected too. The error of an operation that Close canceled, or woke from a
+	// wait, matches it.
 	ErrClientClosed = Sentinel("client closed", errtype.PoolClosed, ErrConnection)
 )
 

@@ -10,6 +10,7 @@
 package bulkhead
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -49,7 +50,7 @@ func New(cfg Config) (*Bulkhead, error) {
 // Middleware wraps next with this bulkhead. It is a core.Middleware.
 func (b *Bulkhead) Middleware(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
-		waited, err := b.enter(ctx)
+		waited, err := b.enter(ctx, call)
 		if err != nil {
 			return b.reject(call, err)
 		}
@@ -71,7 +72,7 @@ func (b *Bulkhead) reject(call *core.Call, err error) error {
 
 // enter takes a slot, and says whether it had to wait for the slot. The error
 // says why there is none.
-func (b *Bulkhead) enter(ctx context.Context) (waited bool, err error) {
+func (b *Bulkhead) enter(ctx context.Context, call *core.Call) (waited bool, err error) {
 	b.mu.Lock()
 	if b.running < b.cfg.MaxConcurrent { // then the queue is empty
 		b.running++
@@ -87,11 +88,11 @@ func (b *Bulkhead) enter(ctx context.Context) (waited bool, err error) {
 	w := &waiter{admitted: make(chan struct{})}
 	b.queue.PushBack(&w.place, w)
 	b.mu.Unlock()
-	return true, b.wait(ctx, w)
+	return true, b.wait(ctx, call, w)
 }
 
 // wait waits until w has a slot.
-func (b *Bulkhead) wait(ctx context.Context, w *waiter) error {
+func (b *Bulkhead) wait(ctx context.Context, call *core.Call, w *waiter) error {
 	var timeout <-chan time.Time // nil, and so never ready, without MaxWait
 	if b.cfg.MaxWait > 0 {
 		timer := time.NewTimer(b.cfg.MaxWait)
@@ -99,11 +100,14 @@ func (b *Bulkhead) wait(ctx context.Context, w *waiter) error {
 		timeout = timer.C
 	}
 	began := time.Now()
+	var closing error
 	select {
 	case <-w.admitted:
 		return nil
 	case <-timeout:
 	case <-ctx.Done():
+	case <-call.Closing():
+		closing = core.ErrClientClosed
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -117,7 +121,9 @@ func (b *Bulkhead) wait(ctx context.Context, w *waiter) error {
 		b.handOver()
 	}
 	b.rejected++
-	return &FullError{Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Waited: time.Since(began), Err: ctx.Err()}
+	return &FullError{
+		Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Waited: time.Since(began), Err: cmp.Or(ctx.Err(), closing),
+	}
 }
 
 // leave gives a slot back.

@@ -340,3 +340,13 @@ func TestTheStageCostsNoAllocation(t *testing.T) {
 		t.Errorf("the stage costs %v allocations, want none", allocs)
 	}
 }
+
+func TestCloseEndsTheWait(t *testing.T) {
+	stagetest.HeedsClose(t, func(t *testing.T) core.Middleware {
+		stage, err := bulkhead.New(bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stage.Middleware
+	})
+}

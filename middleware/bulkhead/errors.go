@@ -15,12 +15,12 @@ import (
 var ErrFull = core.Sentinel("bulkhead full", "bulkhead_full", core.ErrRejected)
 
 // FullError is the error of an operation that a bulkhead refuses. errors.Is finds
-// [ErrFull], and the context's error if the caller's context ended the wait.
+// [ErrFull], and Err.
 type FullError struct {
 	Name   string        // of the bulkhead
 	Limit  int           // how many operations may run at once
 	Waited time.Duration // zero if the operation was refused at once
-	Err    error         // the context's error; nil if the context has not ended
+	Err    error         // what ended the wait: the context's error, core.ErrClientClosed, or nil for MaxWait
 }
 
 func (e *FullError) Error() string {
@@ -34,15 +34,19 @@ func (e *FullError) Error() string {
 	return s
 }
 
-// ErrorType returns "bulkhead_full", or "canceled" if the caller gave up.
+// ErrorType returns "bulkhead_full", or "canceled" if the caller gave up, or
+// "pool_closed" if the client was closed.
 func (e *FullError) ErrorType() string {
-	if e.Err == context.Canceled {
+	switch e.Err {
+	case context.Canceled:
 		return errtype.Canceled
+	case core.ErrClientClosed:
+		return errtype.PoolClosed
 	}
 	return "bulkhead_full"
 }
 
-// Unwrap returns [ErrFull] and the context's error.
+// Unwrap returns [ErrFull] and Err.
 func (e *FullError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{ErrFull}

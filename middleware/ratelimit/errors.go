@@ -16,13 +16,14 @@ import (
 var ErrLimited = core.Sentinel("rate limited", errtype.RateLimited, core.ErrRejected)
 
 // LimitedError is the error of an operation that a limiter refuses. errors.Is
-// finds [ErrLimited], and the context's error if the caller's context is the
-// reason: the context has ended, or its deadline comes before the token.
+// finds [ErrLimited], and Err. Err is the context's error if the context has ended, or
+// has a deadline before the token; it is core.ErrClientClosed if the client was closed
+// during the wait.
 type LimitedError struct {
 	Name       string        // of the limiter
 	Rate       float64       // operations in a second
 	RetryAfter time.Duration // time until the next token; zero if the caller gave up during the wait
-	Err        error         // the context's error; nil if the context is not the reason
+	Err        error         // nil if Rate and MaxWait are the reason
 }
 
 func (e *LimitedError) Error() string {
@@ -36,15 +37,19 @@ func (e *LimitedError) Error() string {
 	return s
 }
 
-// ErrorType returns "rate_limited", or "canceled" if the caller gave up.
+// ErrorType returns "rate_limited", or "canceled" if the caller gave up, or
+// "pool_closed" if the client was closed.
 func (e *LimitedError) ErrorType() string {
-	if e.Err == context.Canceled {
+	switch e.Err {
+	case context.Canceled:
 		return errtype.Canceled
+	case core.ErrClientClosed:
+		return errtype.PoolClosed
 	}
 	return errtype.RateLimited
 }
 
-// Unwrap returns [ErrLimited] and the context's error.
+// Unwrap returns [ErrLimited] and Err.
 func (e *LimitedError) Unwrap() []error {
 	if e.Err == nil {
 		return []error{ErrLimited}

@@ -16,6 +16,7 @@
 package ratelimit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -70,7 +71,7 @@ func (l *Limiter) Middleware(next core.Handler) core.Handler {
 			l.admitted.Add(1)
 			return next(ctx, call)
 		}
-		if err := l.wait(ctx); err != nil {
+		if err := l.wait(ctx, call); err != nil {
 			l.rejected.Add(1)
 			call.Event(core.Event{Kind: core.EventReject, Name: l.cfg.Name, Delay: err.RetryAfter, Err: err})
 			return err
@@ -93,15 +94,18 @@ func (l *Limiter) take() bool {
 }
 
 // wait waits for a token. The error says why there is none.
-func (l *Limiter) wait(ctx context.Context) *LimitedError {
+func (l *Limiter) wait(ctx context.Context, call *core.Call) *LimitedError {
 	w, err := l.enqueue(ctx)
 	if w == nil {
 		return err
 	}
+	var closing error
 	select {
 	case <-w.turn:
 		return w.err
 	case <-ctx.Done():
+	case <-call.Closing():
+		closing = core.ErrClientClosed
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -109,7 +113,7 @@ func (l *Limiter) wait(ctx context.Context) *LimitedError {
 		return w.err // the wait was over at the last moment, and a token cannot be given back
 	}
 	l.waiters.Remove(&w.place)
-	return l.refusal(0, ctx.Err())
+	return l.refusal(0, cmp.Or(ctx.Err(), closing))
 }
 
 // enqueue returns a place in the queue, or the reason why the operation must not

@@ -314,3 +314,13 @@ func TestTheStageCostsNoAllocation(t *testing.T) {
 		t.Errorf("the stage costs %v allocations, want none", allocs)
 	}
 }
+
+func TestCloseEndsTheWait(t *testing.T) {
+	stagetest.HeedsClose(t, func(t *testing.T) core.Middleware {
+		stage, err := ratelimit.New(ratelimit.Config{Rate: 0.01, Burst: 1, MaxWait: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stage.Middleware
+	})
+}

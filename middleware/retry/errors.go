@@ -36,15 +36,16 @@ const (
 	OutcomeDeadline     = "deadline"      // the deadline has passed, or comes before the end of the wait
 	OutcomePanicked     = "panicked"      // a further attempt panicked or called runtime.Goexit
 	OutcomeCanceled     = "canceled"      // the caller's context ended
+	OutcomeClosed       = "closed"        // the client was closed
 )
 
 // Error is the error of an operation with several attempts, or with one attempt
 // after which a further attempt was due and something stopped it.
 //
 // errors.Is and errors.As find Err first, then the errors of the other attempts,
-// the last one first. They find Reason only if Reason is the end of a context. Any
-// other reason, such as an open breaker, stopped the retries and did not make the
-// operation fail.
+// the last one first. They find Reason only if Reason is the end of a context or the
+// close of the client. Any other reason, such as an open breaker, stopped the retries
+// and did not make the operation fail.
 type Error struct {
 	Err      error   // the error of the last attempt that the backend is judged by, else of the first
 	Attempts []error // the errors of all attempts, in order; never empty
@@ -84,7 +85,11 @@ func (e *Error) Unwrap() []error {
 	for _, err := range slices.Backward(e.Attempts) {
 		errs = append(errs, err)
 	}
-	if e.Reason != nil && (e.Outcome == OutcomeDeadline || e.Outcome == OutcomeCanceled) {
+	if e.Reason == nil {
+		return errs
+	}
+	switch e.Outcome {
+	case OutcomeDeadline, OutcomeCanceled, OutcomeClosed:
 		errs = append(errs, e.Reason)
 	}
 	return errs

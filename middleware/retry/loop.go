@@ -112,6 +112,9 @@ func (r *run) again(ctx context.Context) error {
 		timer.Stop()
 		r.interrupted(ctx)
 		return errStop
+	case <-r.call.Closing():
+		timer.Stop()
+		return r.stop(OutcomeClosed, core.ErrClientClosed)
 	}
 	// Asked again: the breaker may have opened during the wait.
 	if err := r.allowed(); err != nil {
@@ -168,6 +171,11 @@ func (r *run) stop(outcome string, reason error) error {
 // allowed asks the call whether another attempt may be made. If not, it records
 // why, and returns errStop.
 func (r *run) allowed() error {
+	select {
+	case <-r.call.Closing():
+		return r.stop(OutcomeClosed, core.ErrClientClosed)
+	default:
+	}
 	if r.call.AttemptsLeft() == 0 {
 		return r.stop(OutcomeLimited, fmt.Errorf("limited to %d", r.call.Attempt()))
 	}

@@ -95,3 +95,43 @@ func (d *door) stage(next core.Handler) core.Handler {
 }
 
 var errShut = core.Sentinel("shut", "circuit_open")
+
+// HeedsClose checks that the close of the client ends the wait of an operation in a
+// stage at once. newStage returns a stage that lets one operation through, and makes
+// the next wait for longer than a second.
+func HeedsClose(t *testing.T, newStage func(*testing.T) core.Middleware) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: newStage(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		var wg sync.WaitGroup
+		for first := range 2 {
+			wg.Go(func() {
+				_, err := core.Do(t.Context(), client, core.Op{Name: "op", Safety: core.ReadOnly}, func(context.Context, int) (int, error) {
+					time.Sleep(time.Minute)
+					return 0, nil
+				})
+				switch took := time.Since(began); {
+				case first == 0:
+					if err != nil || took != time.Minute {
+						t.Errorf("Do = %v after %v, want the work to end as it would", err, took)
+					}
+				case !errors.Is(err, core.ErrClientClosed) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != "pool_closed" || took != time.Second:
+					t.Errorf("Do = %v (%s) after %v, want ErrClientClosed after 1s", err, core.ErrorType(err), took)
+				default:
+					if e, ok := errors.AsType[*core.Error](err); !ok || e.Outcome.Verdict != core.Neutral || !e.Outcome.Rejected {
+						t.Errorf("Do = %+v, want the outcome of a refusal", e)
+					}
+				}
+			})
+			synctest.Wait()
+		}
+		time.Sleep(time.Second)
+		if err := client.Close(t.Context()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+		wg.Wait()
+	})
+}
