@@ -171,7 +171,7 @@ func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout }
 func (e *TimeoutError) Unwrap() error { return e.Err }
 
 func (e *TimeoutError) with(err error) error {
-	if _, ok := errors.AsType[*TimeoutError](err); ok {
+	if limit, ok := errors.AsType[*TimeoutError](err); ok && limit.Operation == e.Operation && limit.Limit == e.Limit {
 		return err // the work returned the cause itself
 	}
 	return &TimeoutError{Operation: e.Operation, Limit: e.Limit, Err: err}

@@ -5,6 +5,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/penstock-go/penstock/internal/errtype"
@@ -151,6 +152,9 @@ func (c *Call) conclude(a attempt, err error) (Outcome, error) {
 		timeout, ok := errors.AsType[*TimeoutError](context.Cause(a.ctx))
 		if !ok { // a stage of the user's own set the deadline
 			timeout = &TimeoutError{}
+			if cause := context.Cause(a.ctx); !errors.Is(err, cause) {
+				err = fmt.Errorf("%w: %w", cause, err)
+			}
 		}
 		err = timeout.with(err)
 		o.Class = Class{

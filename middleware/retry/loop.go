@@ -4,6 +4,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -204,7 +205,10 @@ func (r *run) interrupted(ctx context.Context) {
 // deadlineError returns what the deadline of ctx means, which may be the deadline
 // of a stage further out.
 func (r *run) deadlineError(ctx context.Context) error {
-	if limit, ok := context.Cause(ctx).(*core.TimeoutError); ok {
+	if r.call.Caller().Err() != nil {
+		return r.call.DeadlineError() // whatever its cause: it is not a limit of this client
+	}
+	if limit, ok := errors.AsType[*core.TimeoutError](context.Cause(ctx)); ok {
 		return limit
 	}
 	own, _ := ctx.Deadline()
