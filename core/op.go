@@ -14,6 +14,10 @@ type Op struct {
 	Target string
 	// Safety says when the operation may be attempted again.
 	Safety Safety
+	// Hedge marks the second of two runs of one operation. Package hedge sets it; a
+	// declaration leaves it false. The second run pays nothing into a [Budget], a
+	// breaker does not count its failure, and telemetry shows the mark.
+	Hedge bool
 	// Timeout limits each attempt of this operation, if the chain has the
 	// timeout stage. Zero means that stage's own limit.
 	Timeout time.Duration

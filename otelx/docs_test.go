@@ -216,7 +216,9 @@ func emitEverything(t *testing.T, h *harness) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	h.operation(t.Context(), search, func(ctx context.Context) error {
+	hedged := search
+	hedged.Hedge = true
+	h.operation(t.Context(), hedged, func(ctx context.Context) error {
 		for _, kind := range []core.ScopeKind{core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe} {
 			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx)}, func(context.Context) error {
 				time.Sleep(time.Second)

@@ -41,6 +41,7 @@ const (
 
 // Attributes of Penstock's own.
 const (
+	attrHedge           attribute.Key = "penstock.hedge"
 	attrAttempt         attribute.Key = "penstock.attempt"
 	attrRetryDelay      attribute.Key = "penstock.retry.delay"
 	attrRetryAttempts   attribute.Key = "penstock.retry.attempts"

@@ -50,6 +50,9 @@ func (o *Observer) beginOperation(ctx context.Context, s core.Scope) context.Con
 	if !span.IsRecording() {
 		return o.hide(ctx)
 	}
+	if s.Op.Hedge {
+		span.SetAttributes(attrHedge.Bool(true))
+	}
 	return &operation{Context: ctx, observer: o, span: span, description: d}
 }
 

@@ -272,3 +272,22 @@ func (f samplerFunc) ShouldSample(p sdktrace.SamplingParameters) sdktrace.Sampli
 }
 
 func (f samplerFunc) Description() string { return "test" }
+
+func TestTheSecondRunOfAHedgedOperationIsMarked(t *testing.T) {
+	h := newHarness(t, standard()...)
+	second := search
+	second.Hedge = true
+	for _, op := range []core.Op{search, second} {
+		h.operation(t.Context(), op, succeed)
+	}
+	spans := h.spans.Ended()
+	for i, want := range []any{nil, true} {
+		if got := asMap(spans[i].Attributes())["penstock.hedge"]; got != want || spans[i].Name() != "Search docs" {
+			t.Errorf("penstock.hedge of %q = %v, want %v", spans[i].Name(), got, want)
+		}
+	}
+	// One series of metrics counts both.
+	if got := len(h.histogram("db.client.operation.duration")); got != 1 {
+		t.Errorf("%d series, want 1", got)
+	}
+}

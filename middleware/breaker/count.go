@@ -68,6 +68,9 @@ func (b *Breaker) verdict(o *core.Outcome) core.Verdict {
 
 // count counts the verdict of a call, or of an attempt, that ended with err.
 func (b *Breaker) count(p *period, call *core.Call, v core.Verdict, err error) {
+	if v == core.Failure && call.Op.Hedge {
+		v = core.Neutral // the failure of the operation is counted in its first run
+	}
 	switch v {
 	case core.Success:
 		b.succeeded.Add(1)

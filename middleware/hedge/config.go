@@ -20,13 +20,15 @@ type Config struct {
 	// twentieth of the operations is hedged. It is below one. Zero keeps the delay
 	// fixed.
 	Quantile float64
-	// Budget is charged for each second run. There is no second run if it grants
-	// none. Set the Budget of the client's retry stage, so that one budget bounds
+	// Budget is charged for each second run, and gets the charge back if no attempt of
+	// that run reached the end of the chain. There is no second run if it grants none.
+	// Set the Budget of the client's retry stage, so that one budget bounds
 	// retries and hedges. Nil is a budget of the hedger's own, with 10 % + 10/s and
 	// PayIn.
 	Budget *core.Budget
-	// PayIn makes each operation given to Do pay its share into Budget. It is for a
-	// Budget into which no retry stage pays.
+	// PayIn makes each operation given to Do pay its share into Budget, unless its first
+	// run is refused locally before the delay. It is for a Budget into which no retry
+	// stage pays.
 	PayIn bool
 }
 

@@ -4,6 +4,7 @@ package hedge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -53,7 +54,7 @@ func (h *Hedger) Delay() time.Duration {
 type Stats struct {
 	Operations uint64        // operations given to Do
 	Hedged     uint64        // operations that were run a second time
-	Won        uint64        // operations whose result came from the second run
+	Won        uint64        // operations whose result or answer came from the second run
 	Denied     uint64        // slow operations to which the budget granted no second run
 	Delay      time.Duration // see [Hedger.Delay]
 }
@@ -66,9 +67,10 @@ func (h *Hedger) Stats() Stats {
 }
 
 // Do is core.Do, and runs the operation a second time if the first run has not
-// ended after h's delay. It returns the result of the run that succeeds first. If
-// neither succeeds, it returns the error of the first run. An operation that fails
-// before the delay is not hedged: retry repeats failed operations.
+// ended after h's delay. It returns what the backend answers first: a result, or an
+// error whose verdict is core.Success, such as "not found". If neither run gets an
+// answer, Do returns the error of the first run. An operation that fails before the
+// delay is not hedged: retry repeats failed operations.
 //
 // fn may run twice at the same time. If fn panics in the first run, Do panics with
 // the same value; if fn panics in the second run, Do panics with a
@@ -82,14 +84,12 @@ func Do[C, R any](ctx context.Context, h *Hedger, c core.Runner[C], op core.Op, 
 		}
 	}
 	h.started.Add(1)
-	if h.cfg.PayIn {
-		h.cfg.Budget.Deposit()
-	}
 	delay := h.Delay()
 	began := time.Now()
 	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(began) <= delay {
 		result, err := core.Do(ctx, c, op, fn) // the second run would come too late
-		h.observe(began, err == nil)
+		h.payIn(err)
+		h.observe(began, answers(err))
 		return result, err
 	}
 	first, cancelFirst := context.WithCancel(ctx)
@@ -98,14 +98,18 @@ func Do[C, R any](ctx context.Context, h *Hedger, c core.Runner[C], op core.Op, 
 	timer := time.AfterFunc(delay, r.hedge)
 	defer r.finish(timer, true) // if the first run panics or calls Goexit
 	result, err := core.Do(first, c, op, fn)
-	r.finish(timer, err == nil)
-	h.observe(began, err == nil || r.sooner) // a run that lost would have taken longer still
+	answered := answers(err)
+	r.finish(timer, answered)
+	if !r.paid {
+		h.payIn(err)
+	}
+	h.observe(began, answered || r.sooner) // a run that lost would have taken longer still
 	switch {
 	case r.panicked != nil:
 		panic(r.panicked)
-	case r.sooner, err != nil && r.succeeded:
+	case r.sooner, !answered && r.answered:
 		h.won.Add(1)
-		return r.result, nil
+		return r.result, r.err
 	default:
 		return result, err
 	}
@@ -113,6 +117,17 @@ func Do[C, R any](ctx context.Context, h *Hedger, c core.Runner[C], op core.Op, 
 
 // refused is the outcome of an operation that was not run.
 var refused = core.Outcome{Class: core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}, Rejected: true}
+
+// payIn pays in the share of an operation whose first run ended with err, unless the
+// run was refused locally. Err is nil if the run is still under way.
+func (h *Hedger) payIn(err error) {
+	if !h.cfg.PayIn {
+		return
+	}
+	if e, ok := errors.AsType[*core.Error](err); !ok || !e.Outcome.Rejected {
+		h.cfg.Budget.Deposit()
+	}
+}
 
 // observe notes how long a first run took, if it counts.
 func (h *Hedger) observe(began time.Time, counts bool) {

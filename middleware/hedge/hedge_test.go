@@ -54,7 +54,7 @@ func newRig(t testing.TB, cfg hedge.Config) *rig {
 	if r.hedger, err = hedge.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if r.client, err = core.NewClient(core.ClientConfig[int]{Source: &r.source}); err != nil {
+	if r.client, err = core.NewClient(core.ClientConfig[int]{Source: &r.source, Classifier: classify}); err != nil {
 		t.Fatal(err)
 	}
 	return r

@@ -4,6 +4,7 @@ package hedge
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -22,14 +23,16 @@ type race[C, R any] struct {
 
 	mu           sync.Mutex
 	over         bool               // the first run has ended; guarded by mu
+	paid         bool               // the operation has paid in; guarded by mu until over
 	cancelSecond context.CancelFunc // nil if there is no second run; guarded by mu
 	ended        chan struct{}      // closed when the second run has ended; guarded by mu
 
 	// What the second run came to. Read after it has ended.
-	succeeded bool
-	sooner    bool // it succeeded before the first run ended
-	result    R
-	panicked  *core.PanicError
+	answered bool // with a result, or a definite error
+	sooner   bool // it answered before the first run ended
+	result   R
+	err      error
+	panicked *core.PanicError
 }
 
 // hedge makes the second run, on a goroutine of its own.
@@ -45,13 +48,29 @@ func (r *race[C, R]) hedge() {
 			r.cancelFirst()
 		}
 	}()
-	result, err := core.Do(ctx, r.client, r.op, r.fn)
-	if err == nil {
+	op := r.op
+	op.Hedge = true
+	result, err := core.Do(ctx, r.client, op, r.fn)
+	if answers(err) {
 		r.mu.Lock()
-		r.succeeded, r.sooner, r.result = true, !r.over, result
+		r.answered, r.sooner, r.result, r.err = true, !r.over, result, err
 		r.mu.Unlock()
 		r.cancelFirst()
+		return
 	}
+	if e, ok := errors.AsType[*core.Error](err); ok && !e.Outcome.Reached {
+		r.hedger.cfg.Budget.Refund() // a stage ended the run before it cost the backend anything
+	}
+}
+
+// answers reports whether the run that ended with err has the answer of the backend:
+// a result, or an error that another run would get too, such as "not found".
+func answers(err error) bool {
+	if err == nil {
+		return true
+	}
+	e, ok := errors.AsType[*core.Error](err)
+	return ok && e.Outcome.Verdict == core.Success
 }
 
 // begin reports whether there is a second run, and returns its context.
@@ -61,6 +80,9 @@ func (r *race[C, R]) begin() (context.Context, bool) {
 	if r.over || r.ctx.Err() != nil {
 		return nil, false
 	}
+	// Paid before the end, so that many slow operations at once pay for second runs.
+	r.hedger.payIn(nil)
+	r.paid = true
 	if !r.hedger.cfg.Budget.Take() {
 		r.hedger.denied.Add(1)
 		return nil, false

@@ -30,8 +30,8 @@ type Config struct {
 	// Jitter spreads the waits. Zero is FullJitter.
 	Jitter Jitter
 	// Budget bounds the further attempts of all stages that share it. Each operation
-	// pays its share in after its first attempt, unless that is refused locally. Nil
-	// is a budget of the stage's own, with 10 % + 10/s.
+	// pays its share in after its first attempt, unless that is refused locally. The
+	// second run of a hedged operation pays nothing in. Nil is a budget of the stage's own, with 10 % + 10/s.
 	Budget *core.Budget
 	// Disabled leaves the stage out.
 	Disabled bool

@@ -34,10 +34,18 @@ func New(cfg Config) (core.Middleware, error) {
 			if err != nil {
 				return afterFailure(ctx, &cfg, call, next, mark, err, loop)
 			}
-			cfg.Budget.Deposit()
+			cfg.deposit(call)
 			return nil
 		}
 	}, nil
+}
+
+// deposit pays in the share of an operation. The second run of a hedged operation
+// spends from the budget; it is no operation of its own.
+func (cfg *Config) deposit(call *core.Call) {
+	if !call.Op.Hedge {
+		cfg.Budget.Deposit()
+	}
 }
 
 // afterFailure makes further attempts after the first, which failed with err.
@@ -46,7 +54,7 @@ func afterFailure(ctx context.Context, cfg *Config, call *core.Call, next core.H
 	if last.Rejected {
 		return err // the operation cost the backend nothing, so it pays nothing in
 	}
-	cfg.Budget.Deposit()
+	cfg.deposit(call)
 	if cfg.MaxRetries == None {
 		return err
 	}
