@@ -50,12 +50,9 @@ var unused = map[string]string{
 	"middleware/chaos.ErrInjected":     "A test of a user tells by it a fault that the stage made.",
 	"middleware/fallback.Accept":       "It is a field's type of Plan.",
 	"middleware/fallback.DoPlan":       "An application calls it in place of core.Do; a stage cannot.",
-	"middleware/fallback.Plan":         "It is the parameter of DoPlan.",
-	"middleware/fallback.Result":       "It is the result of DoPlan.",
 	"middleware/health.Down":           "It is one of the values of a used type.",
 	"middleware/health.Up":             "It is one of the values of a used type.",
 	"middleware/health.Liveness":       "An application serves it beside Readiness.",
-	"middleware/hedge.ErrNotReadOnly":  "A caller tests for it: the operation is declared wrongly.",
 	"middleware/ratelimit.ErrLimited":  "A caller tests for it, to send the operation later.",
 	"middleware/retry.Outcome*":        "They are the values of a metric's attribute, and what an observer is told.",
 

@@ -137,8 +137,8 @@ func TestTheBackendGetsNoMoreThanTheBudgetGrants(t *testing.T) {
 					Breaker: breaker.Config{
 						FailureThreshold: 3 + s.draw(20), RecoveryTimeout: time.Second, CountAttempts: s.draw(2) == 0, Disabled: s.draw(3) > 0,
 					},
-					Retry:   retry.Config{MaxRetries: []int{retry.None, 1, 3, 10}[s.draw(4)], Interval: 200 * time.Millisecond, Budget: budget},
-					Stages:  []middleware.Stage{{Name: "unreliable", Middleware: s.unreliable, After: "retry"}},
+					Retry:  retry.Config{MaxRetries: []int{retry.None, 1, 3, 10}[s.draw(4)], Interval: 200 * time.Millisecond, Budget: budget},
+					Stages: []middleware.Stage{{Name: "unreliable", Middleware: s.unreliable, After: "retry"}},
 				}, "health")
 				s.rig = newRig(t, cfg, nil)
 				s.backend.serve = s.serve

@@ -23,7 +23,16 @@ func Accept(err error) bool {
 	if !ok || errors.Is(err, core.ErrPanic) {
 		return false
 	}
-	o := e.Outcome
-	return o.ErrorType != errtype.Canceled &&
-		(o.Verdict == core.Failure || o.Rejected || o.OutOfTime || o.Verdict == core.Neutral && o.Retry != core.RetryNever)
+	switch o := e.Outcome; {
+	case o.ErrorType == errtype.Canceled:
+		return false
+	case o.Verdict == core.Failure, o.Rejected, o.OutOfTime:
+		return true
+	case o.Verdict == core.Neutral && o.Retry == core.RetryNever:
+		// Not worth another attempt because an operation within the work made further
+		// attempts, or by itself, as bad credentials.
+		return Accept(e.Err)
+	default:
+		return o.Verdict == core.Neutral
+	}
 }

@@ -10,6 +10,9 @@
 //		return cached, nil
 //	})
 //
+// [DoPlan] says in addition where the result came from. [Run] gives a fallback to an
+// operation that another function runs, such as hedge.Do.
+//
 // The operation still counts as the failure that it was, for the breaker and in
 // telemetry. To count how often a fallback was used, count in the fallback: it is
 // called once for each such failure, with the error.

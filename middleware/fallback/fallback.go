@@ -46,6 +46,24 @@ type Result[R any] struct {
 // operation's.
 func DoPlan[C, R any](ctx context.Context, c core.Runner[C], op core.Op, fn func(context.Context, C) (R, error), plan Plan[R]) (Result[R], error) {
 	value, err := core.Do(ctx, c, op, fn)
+	return plan.follow(ctx, value, err)
+}
+
+// Run is [DoPlan] for an operation that is not run by core.Do: run is called once,
+// with ctx, and returns what became of the operation. So a hedged operation gets a
+// fallback:
+//
+//	res, err := fallback.Run(ctx, func(ctx context.Context) ([]Hit, error) {
+//		return hedge.Do(ctx, hedger, client, search, find)
+//	}, fallback.Plan[[]Hit]{Instead: cached})
+func Run[R any](ctx context.Context, run func(context.Context) (R, error), plan Plan[R]) (Result[R], error) {
+	value, err := run(ctx)
+	return plan.follow(ctx, value, err)
+}
+
+// follow returns the result of an operation that came to value and err, or what plan
+// has in place of it.
+func (plan Plan[R]) follow(ctx context.Context, value R, err error) (Result[R], error) {
 	if err == nil {
 		return Result[R]{Value: value}, nil
 	}

@@ -115,8 +115,9 @@ func Do[C, R any](ctx context.Context, h *Hedger, c core.Runner[C], op core.Op, 
 	}
 }
 
-// refused is the outcome of an operation that was not run.
-var refused = core.Outcome{Class: core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}, Rejected: true}
+// refused is the outcome of an operation that was not run. It is not Rejected: that is
+// a reason for a fallback, and a fallback would hide the mistake.
+var refused = core.Outcome{Class: core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}}
 
 // payIn pays in the share of an operation whose first run ended with err, unless the
 // run was refused locally. Err is nil if the run is still under way.

@@ -196,9 +196,9 @@ func TestOnlyReadOnlyOperationsAreHedged(t *testing.T) {
 		if !errors.Is(err, hedge.ErrNotReadOnly) || !errors.Is(err, core.ErrRejected) || ran {
 			t.Errorf("Do = %v for %v, ran %v; want ErrNotReadOnly without a run", err, safety, ran)
 		}
-		if e, ok := errors.AsType[*core.Error](err); !ok || e.Outcome.Verdict != core.Neutral || !e.Outcome.Rejected ||
+		if e, ok := errors.AsType[*core.Error](err); !ok || e.Outcome.Verdict != core.Neutral || e.Outcome.Rejected ||
 			e.Outcome.Retry != core.RetryNever || e.Outcome.ErrorType != core.ErrorType(err) {
-			t.Errorf("Do = %#v, want the outcome of a local refusal", err)
+			t.Errorf("Do = %#v, want the outcome of a mistake", err)
 		}
 		if !strings.Contains(err.Error(), "Insert: ") || !strings.Contains(err.Error(), safety.String()) {
 			t.Errorf("Do = %v, want the operation and its safety", err)
