@@ -72,10 +72,10 @@ var rules = []rule{
 		tests: []string{coretests, "pool/milvus", milvustest, otelSDK, goleak},
 	},
 
-	{folder: "core", may: []string{list, once, contain, errtype}, tests: []string{coretests}},
+	{folder: "core", may: []string{list, once, contain, errtype, fault}, tests: []string{coretests}},
 	{folder: coretests, may: []string{"core"}},
 
-	{folder: "pool", may: []string{"core", list, once, contain, errtype}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool", may: []string{"core", list, once, contain, errtype, fault}, tests: []string{coretests, goleak, rapid}},
 	{
 		folder: "pool/milvus",
 		may: []string{

@@ -104,16 +104,16 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{
 			"a bad pool", backend{Factory: &wires{}, Pool: pool.Config{Name: "docs", MinSize: 11, AcquireTimeout: -time.Second}}, penstock.Config{},
 			[]string{
-				`penstock: client "docs": pool: bad configuration: AcquireTimeout is negative: -1s`,
-				`pool: bad configuration: MinSize 11 exceeds MaxSize 10 (the default)`,
+				`penstock: client "docs": pool: bad configuration: AcquireTimeout is -1s, want 0 (the default, 3s) or more`,
+				`pool: bad configuration: MinSize 11 exceeds MaxSize 10 (the default): set a lower MinSize, or a higher MaxSize`,
 			},
 		},
 		{
 			"checks that the factory has not", backend{Factory: pingless{&wires{}}, Pool: pool.Config{Name: "docs", CheckEvery: time.Second, CheckIdleAfter: time.Second}},
 			penstock.Config{},
 			[]string{
-				`penstock: client "docs": pool: bad configuration: CheckIdleAfter is 1s, but the factory has no method Alive`,
-				`pool: bad configuration: CheckEvery is 1s, but the factory has no method Ping`,
+				`penstock: client "docs": pool: bad configuration: CheckIdleAfter is 1s, but the factory has no method Alive: write one (see Checker), or leave CheckIdleAfter out`,
+				`pool: bad configuration: CheckEvery is 1s, but the factory has no method Ping: write one (see Pinger), or leave CheckEvery out`,
 			},
 		},
 		{
@@ -124,16 +124,16 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 				Timeout: timeout.Config{Attempt: -time.Second},
 			}},
 			[]string{
-				`penstock: client "docs": middleware: bad configuration: breaker: FailureThreshold is negative: -1`,
-				`retry: MaxRetries is negative: -7 (retry.None is none)`,
-				`timeout: Attempt is negative: -1s`,
+				`penstock: client "docs": middleware: bad configuration: breaker: FailureThreshold is -1, want 0 (the default, 5) or more`,
+				`middleware: bad configuration: retry: MaxRetries is -7, want 0 (the default, 3) or more, or retry.None`,
+				`middleware: bad configuration: timeout: Attempt is -1s, want 0 (the default, 10s) or more`,
 			},
 		},
 		{
 			"negative limits", good, penstock.Config{MaxAsync: -2, Chain: middleware.Config{Name: "docs", OperationTimeout: -time.Second}},
 			[]string{
-				`penstock: client "docs": middleware: bad configuration: OperationTimeout is negative: -1s (zero is no limit)`,
-				`core: bad configuration: MaxAsync is negative: -2 (core.Unlimited is no limit)`,
+				`penstock: client "docs": middleware: bad configuration: OperationTimeout is -1s, want 0 (no limit) or more`,
+				`core: bad configuration: MaxAsync is -2, want 0 (the default, 10000) or more, or core.Unlimited`,
 			},
 		},
 		{
@@ -179,7 +179,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		},
 		{
 			"a port that is none", backend{Factory: &wires{}, Address: "kv.example", Port: 70000}, penstock.Config{Chain: middleware.Config{Name: "docs"}},
-			[]string{`penstock: client "docs": otelx: bad configuration: WithServer: no such port: 70000`},
+			[]string{`penstock: client "docs": otelx: bad configuration: WithServer: the port is 70000, want 0 (unknown) to 65535`},
 		},
 		{
 			"nil pointers to providers", good, penstock.Config{
@@ -187,7 +187,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 			},
 			[]string{
 				`penstock: client "docs": otelx: bad configuration: WithTracerProvider: the provider is a nil *trace.TracerProvider: make one, or leave the provider out`,
-				`WithMeterProvider: the provider is a nil *metric.MeterProvider: make one, or leave the provider out`,
+				`otelx: bad configuration: WithMeterProvider: the provider is a nil *metric.MeterProvider: make one, or leave the provider out`,
 			},
 		},
 		{
@@ -197,13 +197,13 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 				Chain:    middleware.Config{Name: "docs", OperationTimeout: -time.Second, Health: &health.Config{Interval: -time.Second}},
 			},
 			[]string{
-				`penstock: client "docs": otelx: bad configuration: WithServer: no such port: -1`,
+				`penstock: client "docs": otelx: bad configuration: WithServer: the port is -1, want 0 (unknown) to 65535`,
 				`Backend.Factory is nil: set it to a pool.Factory, which dials and closes connections`,
-				`pool: bad configuration: MaxSize is negative: -1`,
-				`middleware: bad configuration: OperationTimeout is negative: -1s (zero is no limit)`,
-				`health: Probe is nil, and the factory has no Ping to make a probe of: write either`,
-				`health: Interval is negative: -1s`,
-				`core: bad configuration: MaxAsync is negative: -2 (core.Unlimited is no limit)`,
+				`pool: bad configuration: MaxSize is -1, want 0 (the default, 10) or more`,
+				`middleware: bad configuration: OperationTimeout is -1s, want 0 (no limit) or more`,
+				`middleware: bad configuration: health: Probe is nil, and the factory has no Ping to make a probe of: write either`,
+				`middleware: bad configuration: health: Interval is -1s, want 0 (the default, 10s) or more`,
+				`core: bad configuration: MaxAsync is -2, want 0 (the default, 10000) or more, or core.Unlimited`,
 			},
 		},
 	} {

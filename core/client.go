@@ -6,11 +6,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/penstock-go/penstock/internal/fault"
 	"github.com/penstock-go/penstock/internal/once"
 )
 
@@ -43,6 +43,9 @@ type ClientConfig[C any] struct {
 	Closers []func(context.Context) error
 }
 
+// maxAsync is the default of ClientConfig.MaxAsync.
+const maxAsync = 10_000
+
 // Client runs operations on connections of type C. It is safe for concurrent
 // use.
 type Client[C any] struct {
@@ -74,20 +77,18 @@ func (c *Client[C]) runner() *Client[C] { return c }
 
 // NewClient returns a client made of cfg. The chain is composed here, once.
 func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
-	var faults []error
+	var faults fault.List
 	if cfg.Source == nil {
-		faults = append(faults, errors.New("core: bad configuration: Source is nil"))
+		faults.Add("Source is nil: set it to a pool, or to another lender of connections")
 	}
-	if cfg.OperationTimeout < 0 {
-		faults = append(faults, fmt.Errorf("core: bad configuration: OperationTimeout is negative: %v", cfg.OperationTimeout))
-	}
+	fault.Negative(&faults, "OperationTimeout", cfg.OperationTimeout, "no limit")
 	if cfg.MaxAsync < Unlimited {
-		faults = append(faults, fmt.Errorf("core: bad configuration: MaxAsync is negative: %d (core.Unlimited is no limit)", cfg.MaxAsync))
+		faults.Add("MaxAsync is %d, want 0 (the default, %d) or more, or core.Unlimited", cfg.MaxAsync, maxAsync)
 	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+	if err := faults.Err("core"); err != nil {
+		return nil, err
 	}
-	c := &Client[C]{source: cfg.Source, flights: newFlights(cmp.Or(cfg.MaxAsync, 10_000)), closers: slices.Clone(cfg.Closers)}
+	c := &Client[C]{source: cfg.Source, flights: newFlights(cmp.Or(cfg.MaxAsync, maxAsync)), closers: slices.Clone(cfg.Closers)}
 	c.handle = Compose(cfg.Middleware)(work)
 	if cfg.OperationTimeout > 0 {
 		c.handle = bounded(c.handle)

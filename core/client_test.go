@@ -18,7 +18,7 @@ import (
 
 func TestNewClientNamesAllFaults(t *testing.T) {
 	client, err := core.NewClient(core.ClientConfig[int]{OperationTimeout: -time.Second})
-	if client != nil || err == nil || !strings.Contains(err.Error(), "Source is nil") || !strings.Contains(err.Error(), "Timeout is negative: -1s") {
+	if client != nil || err == nil || !strings.Contains(err.Error(), "Source is nil") || !strings.Contains(err.Error(), "Timeout is -1s, want 0") {
 		t.Errorf("NewClient = %v, %v, want both faults", client, err)
 	}
 }

@@ -3,6 +3,7 @@
 package middleware
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -126,17 +127,13 @@ func (cfg *Config) Settings(name string) any {
 // the other useless.
 func (cfg Config) contradictions(faults *fault.List) {
 	operation := cfg.OperationTimeout
-	if operation < 0 {
-		faults.Add("OperationTimeout is negative: %v (zero is no limit)", operation)
-	}
+	fault.Negative(faults, "OperationTimeout", operation, "no limit")
 	if a := cfg.Timeout.Attempt; operation > 0 && a >= operation && !cfg.Timeout.Disabled {
 		faults.Add("Timeout.Attempt %v is not below OperationTimeout %v: an attempt would never end by it; set a lower one, or leave it out", a, operation)
 	}
 	for _, op := range cfg.Ops {
-		switch {
-		case op.Timeout < 0:
-			faults.Add("Timeout of operation %q is negative: %v (zero is the chain's)", op.Name, op.Timeout)
-		case operation > 0 && op.Timeout >= operation:
+		fault.Negative(faults, fmt.Sprintf("Timeout of operation %q", op.Name), op.Timeout, "the limit of the timeout stage")
+		if operation > 0 && op.Timeout >= operation {
 			faults.Add("Timeout %v of operation %q is not below OperationTimeout %v: an attempt would never end by it; set a lower one, or leave it out", op.Timeout, op.Name, operation)
 		}
 	}

@@ -44,26 +44,26 @@ func TestBuildNamesAllThatIsWrong(t *testing.T) {
 			Stages:           []middleware.Stage{log},
 		}, []string{
 			"Timeout.Attempt 1s is not below OperationTimeout 1s: an attempt would never end by it; set a lower one, or leave it out",
-			`Timeout of operation "A" is negative: -1ns (zero is the chain's)`,
+			`Timeout of operation "A" is -1ns, want 0 (the limit of the timeout stage) or more`,
 			`Timeout 1s of operation "B" is not below OperationTimeout 1s: an attempt would never end by it; set a lower one, or leave it out`,
-			"breaker: FailureThreshold is negative: -1",
-			"breaker: HalfOpenSuccesses is negative: -1",
-			"keyed: Max is negative: -1",
-			"keyed: Each: FailureThreshold is negative: -2",
-			"keyed: Each: FairRun is negative: -1ns",
+			"breaker: FailureThreshold is -1, want 0 (the default, 5) or more",
+			"breaker: HalfOpenSuccesses is -1, want 0 (the default, 3) or more",
+			"keyed: Max is -1, want 0 (the default, 1000) or more",
+			"keyed: Each: FailureThreshold is -2, want 0 (the default, 5) or more",
+			"keyed: Each: FairRun is -1ns, want 0 (the default, 100ms) or more",
 			"bulkhead: MaxConcurrent is 0, want at least 1",
-			"bulkhead: MaxWaiting is negative: -1",
+			"bulkhead: MaxWaiting is -1, want 0 or more",
 			"ratelimit: Rate is 0, want above 0 and up to 1e+09",
-			"ratelimit: Burst is negative: -1",
-			"retry: MaxRetries is negative: -7 (retry.None is none)",
+			"ratelimit: Burst is -1, want 0 or more",
+			"retry: MaxRetries is -7, want 0 (the default, 3) or more, or retry.None",
 			"health: Probe is nil, and the factory has no Ping to make a probe of: write either",
-			"health: Interval is negative: -1ns",
+			"health: Interval is -1ns, want 0 (the default, 10s) or more",
 			"chaos: Faults[0]: Share is 2, want above 0 and up to 1",
-			"chaos: Faults[1]: nothing happens: none of Latency, Err, Hang and Panic is set",
+			"chaos: Faults[1]: nothing happens, because none of Latency, Err, Hang and Panic is set: set one",
 			`stage "log" has no place, for the order is ` + defaults + ": name the stage there, or set its Before or After",
 		}},
-		{"a limit below zero", middleware.Config{OperationTimeout: -1}, []string{"OperationTimeout is negative: -1ns (zero is no limit)"}},
-		{"a limit of attempts below zero", middleware.Config{Timeout: timeout.Config{Attempt: -1}}, []string{"timeout: Attempt is negative: -1ns"}},
+		{"a limit below zero", middleware.Config{OperationTimeout: -1}, []string{"OperationTimeout is -1ns, want 0 (no limit) or more"}},
+		{"a limit of attempts below zero", middleware.Config{Timeout: timeout.Config{Attempt: -1}}, []string{"timeout: Attempt is -1ns, want 0 (the default, 10s) or more"}},
 		{"unknown in the order", middleware.Config{Order: []string{"trace", "breaker", "retries", "timeout"}}, []string{
 			`the order names stage "retries", and there is no such stage: correct the name, add the stage to Stages, or leave the name out`,
 			`stage "retry" has no place, for the order is trace > breaker > retries > timeout: name the stage there, or set Disabled in its configuration`,
@@ -79,7 +79,7 @@ func TestBuildNamesAllThatIsWrong(t *testing.T) {
 		{"a name that is taken by a stage with a bad configuration", middleware.Config{
 			Breaker: breaker.Config{FailureThreshold: -1}, Stages: []middleware.Stage{{Name: "breaker", Middleware: pass}},
 		}, []string{
-			"breaker: FailureThreshold is negative: -1",
+			"breaker: FailureThreshold is -1, want 0 (the default, 5) or more",
 			`stage "breaker" of Stages has the name of a stage of Penstock's that is in the chain: ` +
 				"give yours another name, or set Disabled in the configuration of Penstock's",
 		}},
@@ -97,14 +97,14 @@ func TestBuildNamesAllThatIsWrong(t *testing.T) {
 			[]string{`stage "log" has no middleware: set Middleware of Stages[0]`}},
 		{"a bad stage with a place after another", middleware.Config{
 			KeyedBreaker: &keyed.Config{Max: -1}, Order: []string{"trace", "breaker", "retry", "timeout"},
-		}, []string{"keyed: Max is negative: -1"}},
+		}, []string{"keyed: Max is -1, want 0 (the default, 1000) or more"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			chain, err := middleware.Build(row.cfg)
 			if err == nil || chain != nil {
 				t.Fatalf("Build = %v, %v, want an error", chain, err)
 			}
-			if want := badConfiguration + strings.Join(row.want, "\n"); err.Error() != want {
+			if want := badConfiguration + strings.Join(row.want, "\n"+badConfiguration); err.Error() != want {
 				t.Errorf("Build = %s\nwant %s", err, want)
 			}
 		})
@@ -127,7 +127,7 @@ func TestWithoutNamesWhatNoStageIsCalled(t *testing.T) {
 		}, "trace > breaker > log > timeout"},
 	} {
 		cfg, err := row.cfg.Without(row.without...)
-		if want := badConfiguration + strings.Join(row.want, "\n"); err == nil || err.Error() != want {
+		if want := badConfiguration + strings.Join(row.want, "\n"+badConfiguration); err == nil || err.Error() != want {
 			t.Errorf("%s: Without = %v\nwant %s", row.name, err, want)
 		}
 		if chain, err := middleware.Build(cfg); err != nil || chain.String() != row.chain {

@@ -58,7 +58,7 @@ func TestBuildPlacesTheKeyedBreakers(t *testing.T) {
 		{KeyedBreaker: &keyed.Config{Max: -1}, Breaker: breaker.Config{FailureThreshold: -1}},
 	} {
 		_, err := middleware.Build(bad)
-		if err == nil || !strings.Contains(err.Error(), "Max is negative") || strings.Contains(err.Error(), "no place") ||
+		if err == nil || !strings.Contains(err.Error(), "Max is -") || strings.Contains(err.Error(), "no place") ||
 			strings.Contains(err.Error(), "FailureThreshold") != (bad.Breaker.FailureThreshold < 0) {
 			t.Errorf("Build = %v, want all that is wrong, and no more", err)
 		}

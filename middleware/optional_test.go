@@ -95,7 +95,7 @@ func TestBadOptionalStagesAreNamedWithAllElse(t *testing.T) {
 	if err == nil {
 		t.Fatal("Build accepted it")
 	}
-	for _, want := range []string{"Interval is negative", "MaxConcurrent is 0", "Rate is 0", "Share is 2"} {
+	for _, want := range []string{"Interval is -", "MaxConcurrent is 0", "Rate is 0", "Share is 2"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("Build = %v, want %q in it", err, want)
 		}

@@ -74,14 +74,14 @@ func TestSettingsThatWorkAgainstEachOtherAreNamed(t *testing.T) {
 		refused bool
 		want    string
 	}{
-		{"operation timeout negative", middleware.Config{OperationTimeout: -1}, true, "OperationTimeout is negative: -1ns"},
+		{"operation timeout negative", middleware.Config{OperationTimeout: -1}, true, "OperationTimeout is -1ns, want 0"},
 		{"attempt not below the operation", middleware.Config{
 			OperationTimeout: 2 * time.Second, Timeout: timeout.Config{Attempt: 2 * time.Second},
 		}, true, "Timeout.Attempt 2s is not below OperationTimeout 2s: an attempt would never end by it"},
 		{"default attempt not below the operation", middleware.Config{OperationTimeout: 5 * time.Second}, false,
 			"the attempt timeout 10s (the default) is not below the operation timeout 5s: an attempt that hangs is never repeated; set Timeout.Attempt"},
 		{"timeout of an Op negative", middleware.Config{Ops: []core.Op{{Name: "Search", Timeout: -time.Second}}}, true,
-			`Timeout of operation "Search" is negative: -1s`},
+			`Timeout of operation "Search" is -1s, want 0`},
 		{"timeout of an Op not below the operation", middleware.Config{
 			OperationTimeout: time.Minute, Ops: []core.Op{{Name: "Search", Timeout: time.Hour}},
 		}, true, `Timeout 1h0m0s of operation "Search" is not below OperationTimeout 1m0s`},
@@ -170,7 +170,7 @@ func TestAllContradictionsAreNamedAtOnce(t *testing.T) {
 		Ops:              []core.Op{{Name: "A", Timeout: -1}, {Name: "B", Timeout: time.Second}},
 		Retry:            retry.Config{Interval: -1},
 	})
-	for _, want := range []string{"Timeout.Attempt", `"A"`, `"B"`, "Interval is negative"} {
+	for _, want := range []string{"Timeout.Attempt", `"A"`, `"B"`, "Interval is -"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Build = %v, want %q in it", err, want)
 		}

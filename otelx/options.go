@@ -94,14 +94,14 @@ func (s *settings) resolve() error {
 		faults.Add("WithMeterProvider: the provider is a nil %T: make one, or leave the provider out", s.meters)
 	}
 	if s.port < 0 || s.port > 65535 {
-		faults.Add("WithServer: no such port: %d", s.port)
+		faults.Add("WithServer: the port is %d, want 0 (unknown) to 65535", s.port)
 	}
 	if s.defaultPort < 0 || s.defaultPort > 65535 {
-		faults.Add("WithDefaultPort: no such port: %d", s.defaultPort)
+		faults.Add("WithDefaultPort: the port is %d, want 0 (none) to 65535", s.defaultPort)
 	}
 	for _, kv := range s.attributes {
 		if !kv.Valid() {
-			faults.Add("WithAttributes: not a valid attribute: %q", kv.Key)
+			faults.Add("WithAttributes: %q is not a valid attribute: give it a key and a value", kv.Key)
 		}
 	}
 	if err := faults.Err("otelx"); err != nil {

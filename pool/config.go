@@ -4,12 +4,12 @@ package pool
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
 // Mode says how connections are lent.
@@ -131,119 +131,88 @@ type Config struct {
 // The error names all values that are negative or contradict each other.
 func (cfg Config) Effective() (Config, error) {
 	cfg, faults := cfg.complete()
-	if err := faults.err(); err != nil {
+	if err := faults.Err("pool"); err != nil {
 		return Config{}, err
 	}
 	return cfg, nil
 }
 
-// faults are what is wrong with a configuration.
-type faults []error
-
-func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
-
-// err returns all faults in one error, nil if there is none. Each line of it names
-// the package: it may be joined with errors of other packages.
-func (f faults) err() error {
-	lines := make([]error, len(f))
-	for i, fault := range f {
-		lines[i] = fmt.Errorf("pool: bad configuration: %w", fault)
-	}
-	return errors.Join(lines...)
-}
-
 // complete returns cfg with its defaults filled in, and its faults.
-func (cfg Config) complete() (Config, faults) {
-	given, faults := cfg, cfg.negatives()
+func (cfg Config) complete() (Config, fault.List) {
+	var (
+		given  = cfg
+		faults fault.List
+	)
 	cfg.Name = cmp.Or(cfg.Name, "pool")
-	cfg.AcquireTimeout = cmp.Or(cfg.AcquireTimeout, 3*time.Second)
-	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, 5*time.Second)
-	cfg.MaxConcurrentDials = cmp.Or(cfg.MaxConcurrentDials, 8)
-	cfg.LifetimeJitter = cmp.Or(cfg.LifetimeJitter, cfg.MaxLifetime/10)
 	switch cfg.Mode {
 	case Exclusive:
 		cfg.completeExclusive(&faults)
 	case Shared:
 		cfg.completeShared(&faults)
 	default:
-		faults.add("Mode is %v, want exclusive or shared", cfg.Mode)
+		faults.Add("Mode is %v, want exclusive or shared", cfg.Mode)
 	}
+	fault.Default(&faults, "MinSize", &cfg.MinSize, 0)
+	fault.Negative(&faults, "MaxWaiters", cfg.MaxWaiters, "no limit")
+	fault.Default(&faults, "AcquireTimeout", &cfg.AcquireTimeout, 3*time.Second)
+	fault.Default(&faults, "DialTimeout", &cfg.DialTimeout, 5*time.Second)
+	fault.Default(&faults, "MaxConcurrentDials", &cfg.MaxConcurrentDials, 8)
+	fault.Negative(&faults, "MaxLifetime", cfg.MaxLifetime, "no limit")
+	fault.Negative(&faults, "LifetimeJitter", cfg.LifetimeJitter, "the default, a tenth of MaxLifetime")
+	fault.Negative(&faults, "IdleTimeout", cfg.IdleTimeout, "no limit")
+	fault.Negative(&faults, "CheckIdleAfter", cfg.CheckIdleAfter, "a check before each lease")
+	fault.Negative(&faults, "CheckEvery", cfg.CheckEvery, "no pings")
+	fault.Negative(&faults, "LeakAfter", cfg.LeakAfter, "no check")
+	cfg.LifetimeJitter = cmp.Or(cfg.LifetimeJitter, cfg.MaxLifetime/10)
 	if given.MaxSize >= 0 && cfg.MaxSize > 0 && cfg.MinSize > cfg.MaxSize {
 		note := ""
 		if given.MaxSize == 0 {
 			note = " (the default)"
 		}
-		faults.add("MinSize %d exceeds MaxSize %d%s", cfg.MinSize, cfg.MaxSize, note)
+		faults.Add("MinSize %d exceeds MaxSize %d%s: set a lower MinSize, or a higher MaxSize", cfg.MinSize, cfg.MaxSize, note)
 	}
 	switch {
 	case given.LifetimeJitter > 0 && given.MaxLifetime == 0:
-		faults.add("LifetimeJitter is %v, but MaxLifetime is not set", given.LifetimeJitter)
+		faults.Add("LifetimeJitter is %v, but MaxLifetime is not set: set MaxLifetime, or leave LifetimeJitter out", given.LifetimeJitter)
 	case given.MaxLifetime > 0 && given.LifetimeJitter > given.MaxLifetime:
-		faults.add("LifetimeJitter %v exceeds MaxLifetime %v", given.LifetimeJitter, given.MaxLifetime)
+		faults.Add("LifetimeJitter %v exceeds MaxLifetime %v: set a lower LifetimeJitter, or leave it out", given.LifetimeJitter, given.MaxLifetime)
 	}
 	if cfg.OnLeak != nil && cfg.LeakAfter == 0 {
-		faults.add("OnLeak is set, but LeakAfter is not")
+		faults.Add("OnLeak is set, but LeakAfter is not: set LeakAfter, or leave OnLeak out")
 	}
 	return cfg, faults
 }
 
 // completeExclusive fills in the defaults of an exclusive pool.
-func (cfg *Config) completeExclusive(faults *faults) {
+func (cfg *Config) completeExclusive(faults *fault.List) {
+	const remedy = "but the pool is exclusive: set Mode to Shared, or leave it out"
+	fault.Default(faults, "MaxSize", &cfg.MaxSize, 10)
+	fault.Default(faults, "TargetSharing", &cfg.TargetSharing, 1)
+	fault.Default(faults, "MaxSharing", &cfg.MaxSharing, 1)
+	fault.Negative(faults, "ReplaceAfter", cfg.ReplaceAfter, "")
 	// To lend exclusively is to share with one caller.
 	if cfg.TargetSharing > 1 {
-		faults.add("TargetSharing is %d, but the pool is exclusive", cfg.TargetSharing)
+		faults.Add("TargetSharing is %d, %s", cfg.TargetSharing, remedy)
 	}
 	if cfg.MaxSharing > 1 {
-		faults.add("MaxSharing is %d, but the pool is exclusive", cfg.MaxSharing)
+		faults.Add("MaxSharing is %d, %s", cfg.MaxSharing, remedy)
 	}
 	if cfg.ReplaceAfter > 0 {
-		faults.add("ReplaceAfter is %v, but the pool is exclusive", cfg.ReplaceAfter)
+		faults.Add("ReplaceAfter is %v, %s", cfg.ReplaceAfter, remedy)
 	}
-	cfg.MaxSize = cmp.Or(cfg.MaxSize, 10)
-	cfg.TargetSharing, cfg.MaxSharing = 1, 1
 }
 
 // completeShared fills in the defaults of a shared pool.
-func (cfg *Config) completeShared(faults *faults) {
+func (cfg *Config) completeShared(faults *fault.List) {
 	if cfg.MaxSharing > 0 && cfg.TargetSharing > cfg.MaxSharing {
-		faults.add("TargetSharing %d exceeds MaxSharing %d", cfg.TargetSharing, cfg.MaxSharing)
+		faults.Add("TargetSharing %d exceeds MaxSharing %d: set a lower TargetSharing, or leave it out", cfg.TargetSharing, cfg.MaxSharing)
 	}
-	cfg.MaxSize = cmp.Or(cfg.MaxSize, 4)
-	cfg.ReplaceAfter = cmp.Or(cfg.ReplaceAfter, 30*time.Second)
+	fault.Default(faults, "MaxSize", &cfg.MaxSize, 4)
+	fault.Default(faults, "ReplaceAfter", &cfg.ReplaceAfter, 30*time.Second)
 	// If only one of the two is given, the default of the other gives way.
-	cfg.MaxSharing = cmp.Or(cfg.MaxSharing, max(128, cfg.TargetSharing))
-	cfg.TargetSharing = cmp.Or(cfg.TargetSharing, min(32, cfg.MaxSharing))
+	fault.Default(faults, "MaxSharing", &cfg.MaxSharing, max(128, cfg.TargetSharing))
+	fault.Default(faults, "TargetSharing", &cfg.TargetSharing, min(32, cfg.MaxSharing))
 	if cfg.MaxSharing > maxSharing {
-		faults.add("MaxSharing %d exceeds %d", cfg.MaxSharing, maxSharing)
+		faults.Add("MaxSharing %d exceeds %d: set a lower one, or leave it out", cfg.MaxSharing, maxSharing)
 	}
-}
-
-// negatives returns a fault for each negative value.
-func (cfg Config) negatives() (faults faults) {
-	for _, f := range []struct {
-		name  string
-		value int64
-		text  any
-	}{
-		{"MaxSize", int64(cfg.MaxSize), cfg.MaxSize},
-		{"MinSize", int64(cfg.MinSize), cfg.MinSize},
-		{"TargetSharing", int64(cfg.TargetSharing), cfg.TargetSharing},
-		{"MaxSharing", int64(cfg.MaxSharing), cfg.MaxSharing},
-		{"MaxWaiters", int64(cfg.MaxWaiters), cfg.MaxWaiters},
-		{"AcquireTimeout", int64(cfg.AcquireTimeout), cfg.AcquireTimeout},
-		{"DialTimeout", int64(cfg.DialTimeout), cfg.DialTimeout},
-		{"MaxConcurrentDials", int64(cfg.MaxConcurrentDials), cfg.MaxConcurrentDials},
-		{"MaxLifetime", int64(cfg.MaxLifetime), cfg.MaxLifetime},
-		{"LifetimeJitter", int64(cfg.LifetimeJitter), cfg.LifetimeJitter},
-		{"IdleTimeout", int64(cfg.IdleTimeout), cfg.IdleTimeout},
-		{"CheckIdleAfter", int64(cfg.CheckIdleAfter), cfg.CheckIdleAfter},
-		{"CheckEvery", int64(cfg.CheckEvery), cfg.CheckEvery},
-		{"ReplaceAfter", int64(cfg.ReplaceAfter), cfg.ReplaceAfter},
-		{"LeakAfter", int64(cfg.LeakAfter), cfg.LeakAfter},
-	} {
-		if f.value < 0 {
-			faults.add("%s is negative: %v", f.name, f.text)
-		}
-	}
-	return faults
 }

@@ -57,17 +57,17 @@ type settings[C any] struct {
 func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 	cfg, faults := cfg.complete()
 	if f == nil {
-		faults.add("the factory is nil")
+		faults.Add("the factory is nil: pass one, which dials and closes connections")
 	}
 	checker, isChecker := f.(Checker[C])
 	if cfg.CheckIdleAfter > 0 && f != nil && !isChecker {
-		faults.add("CheckIdleAfter is %v, but the factory has no method Alive", cfg.CheckIdleAfter)
+		faults.Add("CheckIdleAfter is %v, but the factory has no method Alive: write one (see Checker), or leave CheckIdleAfter out", cfg.CheckIdleAfter)
 	}
 	pinger, isPinger := f.(Pinger[C])
 	if cfg.CheckEvery > 0 && f != nil && !isPinger {
-		faults.add("CheckEvery is %v, but the factory has no method Ping", cfg.CheckEvery)
+		faults.Add("CheckEvery is %v, but the factory has no method Ping: write one (see Pinger), or leave CheckEvery out", cfg.CheckEvery)
 	}
-	if err := faults.err(); err != nil {
+	if err := faults.Err("pool"); err != nil {
 		return nil, err
 	}
 	cfg.Observer = core.Contained(cfg.Observer)

@@ -42,7 +42,7 @@ func Example_circuitBreakerConfig() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// breaker: bad configuration: FailureThreshold is negative: -1
+	// breaker: bad configuration: FailureThreshold is -1, want 0 (the default, 5) or more
 }
 
 // is_circuit_breaker_open(), get_circuit_breaker_metrics() and

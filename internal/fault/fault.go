@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fault collects what is wrong with a configuration.
+// Package fault collects what is wrong with a configuration, and words the faults
+// that every configuration may have.
 package fault
 
 import (
@@ -29,7 +30,8 @@ func (f *List) Add(format string, args ...any) {
 }
 
 // Err returns one error for all faults of the package's configuration, nil if
-// there is none. Its text has a line for each fault.
+// there is none. Its text has a line for each fault. Each line names the package,
+// because the error may be joined with errors of other packages.
 func (f List) Err(pkg string) error {
 	if len(f) == 0 {
 		return nil
@@ -46,7 +48,11 @@ type badConfig struct {
 // Error names all faults. A fault of another package's configuration has the
 // name of that package before it.
 func (e *badConfig) Error() string {
-	return e.pkg + ": bad configuration: " + strings.Join(e.lines(), "\n")
+	lines := e.lines()
+	for i, line := range lines {
+		lines[i] = e.pkg + ": bad configuration: " + line
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (e *badConfig) lines() (lines []string) {
@@ -68,10 +74,24 @@ func (e *badConfig) Unwrap() []error { return e.faults }
 
 // Default replaces the zero value of a field by def, and refuses a negative one.
 func Default[T int | time.Duration](f *List, name string, field *T, def T) {
-	if *field < 0 {
-		f.Add("%s is negative: %v", name, *field)
+	zero := ""
+	if def > 0 {
+		zero = fmt.Sprintf("the default, %v", def)
 	}
+	Negative(f, name, *field, zero)
 	if *field == 0 {
 		*field = def
 	}
+}
+
+// Negative refuses a negative value. zero says what a zero means, "no limit" for
+// example. An empty zero says nothing.
+func Negative[T int | time.Duration](f *List, name string, value T, zero string) {
+	if value >= 0 {
+		return
+	}
+	if zero != "" {
+		zero = " (" + zero + ")"
+	}
+	f.Add("%s is %v, want 0%s or more", name, value, zero)
 }

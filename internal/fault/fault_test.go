@@ -25,10 +25,10 @@ func TestFaultsAreOneErrorWithALineForEach(t *testing.T) {
 	outer.Add("Each%s: %w", "[x]", inner.Err("breaker"))
 	err := outer.Err("middleware")
 	const want = `middleware: bad configuration: first
-retry: A is 1
-retry: B: down
-Each[x]: A is 1
-Each[x]: B: down`
+middleware: bad configuration: retry: A is 1
+middleware: bad configuration: retry: B: down
+middleware: bad configuration: Each[x]: A is 1
+middleware: bad configuration: Each[x]: B: down`
 	if err.Error() != want {
 		t.Errorf("Err = %s\nwant %s", err, want)
 	}
@@ -46,7 +46,15 @@ func TestDefaultFillsInZeroAndRefusesNegatives(t *testing.T) {
 	if zero != 5 || set != 7 || negative != -time.Second {
 		t.Errorf("the fields became %d, %d, %v", zero, set, negative)
 	}
-	if err := faults.Err("x"); err == nil || err.Error() != "x: bad configuration: Negative is negative: -1s" {
-		t.Errorf("Err = %v", err)
+	none, sum := -2, -3
+	fault.Default(&faults, "None", &none, 0)
+	fault.Negative(&faults, "Limit", sum, "no limit")
+	fault.Negative(&faults, "Limit", 0, "no limit")
+	fault.Negative(&faults, "Limit", 3, "no limit")
+	const want = `x: bad configuration: Negative is -1s, want 0 (the default, 1s) or more
+x: bad configuration: None is -2, want 0 or more
+x: bad configuration: Limit is -3, want 0 (no limit) or more`
+	if err := faults.Err("x"); err == nil || err.Error() != want {
+		t.Errorf("Err = %v\nwant %s", err, want)
 	}
 }

@@ -92,13 +92,13 @@ func (cfg Config) Effective() (Config, error) {
 func (cfg *Config) completeRate(faults *fault.List) {
 	if cfg.FailureRate == 0 {
 		if cfg.FailureWindow != 0 || cfg.FailureWindowTime != 0 || cfg.MinimumCalls != 0 {
-			faults.Add("FailureWindow, FailureWindowTime or MinimumCalls is set, but FailureRate is not")
+			faults.Add("FailureWindow, FailureWindowTime or MinimumCalls is set, but FailureRate is not: set FailureRate, or leave them out")
 		}
 		return
 	}
 	checkRate(faults, "FailureRate", cfg.FailureRate)
 	if cfg.FailureWindow != 0 && cfg.FailureWindowTime != 0 {
-		faults.Add("FailureWindow and FailureWindowTime are both set")
+		faults.Add("FailureWindow and FailureWindowTime are both set: leave one of the two out")
 	}
 	if cfg.FailureWindowTime > 0 && cfg.FailureWindowTime < time.Millisecond {
 		faults.Add("FailureWindowTime is %v, want 1ms at least", cfg.FailureWindowTime)
@@ -112,7 +112,7 @@ func (cfg *Config) completeRate(faults *fault.List) {
 	if cfg.FailureWindow > 0 {
 		minimum = min(minimum, cfg.FailureWindow)
 		if cfg.MinimumCalls > cfg.FailureWindow {
-			faults.Add("MinimumCalls is %d, but FailureWindow holds %d", cfg.MinimumCalls, cfg.FailureWindow)
+			faults.Add("MinimumCalls is %d, but FailureWindow holds %d: set a lower MinimumCalls, or a longer FailureWindow", cfg.MinimumCalls, cfg.FailureWindow)
 		}
 	}
 	fault.Default(faults, "MinimumCalls", &cfg.MinimumCalls, minimum)
@@ -122,7 +122,7 @@ func (cfg *Config) completeRate(faults *fault.List) {
 func (cfg *Config) completeSlow(faults *fault.List) {
 	if cfg.SlowCallRate == 0 {
 		if cfg.SlowCallThreshold != 0 || cfg.SlowCallWindow != 0 {
-			faults.Add("SlowCallThreshold or SlowCallWindow is set, but SlowCallRate is not")
+			faults.Add("SlowCallThreshold or SlowCallWindow is set, but SlowCallRate is not: set SlowCallRate, or leave them out")
 		}
 		return
 	}

@@ -33,7 +33,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 			SlowCallRate: -1, SlowCallThreshold: -1, SlowCallWindow: -1,
 		}, []string{
 			"FailureThreshold", "RecoveryTimeout", "HalfOpenSuccesses", "MaxHalfOpenRequests", "FairRun",
-			"FailureRate is -1", "FailureWindow is negative", "FailureWindowTime is negative", "MinimumCalls is negative",
+			"FailureRate is -1", "FailureWindow is -", "FailureWindowTime is -", "MinimumCalls is -",
 			"FailureWindow and FailureWindowTime", "SlowCallRate", "SlowCallThreshold", "SlowCallWindow",
 		}},
 		{breaker.Config{FailureRate: 1.1}, []string{"FailureRate is 1.1"}},

@@ -309,7 +309,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 	}{
 		{bulkhead.Config{}, []string{"MaxConcurrent is 0, want at least 1"}},
 		{bulkhead.Config{MaxConcurrent: -1, MaxWaiting: -2, MaxWait: -3},
-			[]string{"MaxConcurrent is -1", "MaxWaiting is negative: -2", "MaxWait is negative: -3ns"}},
+			[]string{"MaxConcurrent is -1", "MaxWaiting is -2, want 0", "MaxWait is -3ns, want 0"}},
 		{bulkhead.Config{MaxConcurrent: 1, MaxWait: time.Second}, []string{"MaxWait is 1s, but MaxWaiting lets no operation wait"}},
 	} {
 		b, err := bulkhead.New(row.cfg)

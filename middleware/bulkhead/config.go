@@ -38,7 +38,7 @@ func (cfg Config) Effective() (Config, error) {
 	fault.Default(&faults, "MaxWaiting", &cfg.MaxWaiting, 0)
 	fault.Default(&faults, "MaxWait", &cfg.MaxWait, 0)
 	if cfg.MaxWait > 0 && cfg.MaxWaiting == 0 {
-		faults.Add("MaxWait is %v, but MaxWaiting lets no operation wait", cfg.MaxWait)
+		faults.Add("MaxWait is %v, but MaxWaiting lets no operation wait: set MaxWaiting, or leave MaxWait out", cfg.MaxWait)
 	}
 	cfg.Name = cmp.Or(cfg.Name, Name)
 	return cfg, faults.Err("bulkhead")

@@ -369,7 +369,7 @@ func TestBadFaultsAreRefusedAllAtOnce(t *testing.T) {
 		"chaos: bad configuration",
 		"Faults[0]: Share is 0, want above 0 and up to 1", "Faults[1]: Share is -0.1", "Faults[2]: Share is 1.1", "Faults[3]: Share is NaN",
 		"Faults[4]: nothing happens", "Faults[5]: more than one of Err, Hang and Panic", "Faults[6]: Latency makes no difference",
-		"Faults[7]: From is negative: -1ns", "Faults[7]: Until is negative: -2ns", "Faults[7]: Latency is negative: -3ns",
+		"Faults[7]: From is -1ns, want 0", "Faults[7]: Until is -2ns, want 0", "Faults[7]: Latency is -3ns, want 0",
 		"Faults[7]: Ops names an operation without a name", "Faults[8]: Until 1ns is not after From 2ns",
 	} {
 		if !strings.Contains(err.Error(), want) {

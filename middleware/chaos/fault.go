@@ -68,12 +68,12 @@ func (f *Fault) faults() (found fault.List) {
 		found.Add("Share is %v, want above 0 and up to 1", f.Share)
 	}
 	if slices.Contains(f.Ops, "") {
-		found.Add("Ops names an operation without a name")
+		found.Add("Ops names an operation without a name: give its name, or leave it out")
 	}
 	fault.Default(&found, "From", &f.From, 0)
 	fault.Default(&found, "Until", &f.Until, 0)
 	if f.Until > 0 && f.Until <= f.From {
-		found.Add("Until %v is not after From %v", f.Until, f.From)
+		found.Add("Until %v is not after From %v: set a later one, or leave it out", f.Until, f.From)
 	}
 	fault.Default(&found, "Latency", &f.Latency, 0)
 	ends := 0
@@ -84,11 +84,11 @@ func (f *Fault) faults() (found fault.List) {
 	}
 	switch {
 	case ends > 1:
-		found.Add("more than one of Err, Hang and Panic is set")
+		found.Add("more than one of Err, Hang and Panic is set: leave all but one out")
 	case ends == 0 && f.Latency == 0:
-		found.Add("nothing happens: none of Latency, Err, Hang and Panic is set")
+		found.Add("nothing happens, because none of Latency, Err, Hang and Panic is set: set one")
 	case f.Hang && f.Latency > 0:
-		found.Add("Latency makes no difference to a Hang")
+		found.Add("Latency makes no difference to a Hang: leave Latency out")
 	}
 	return found
 }

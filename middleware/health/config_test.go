@@ -16,7 +16,7 @@ func TestNewMonitorNamesAllThatIsWrong(t *testing.T) {
 	if _, same := cfg.Effective(); err == nil || m != nil || same == nil || same.Error() != err.Error() {
 		t.Fatalf("NewMonitor = %v, Effective = %v; want the same error", err, same)
 	}
-	for _, want := range []string{"health: ", "Probe is nil", "Interval is negative", "Timeout is negative", "DownThreshold is negative", "UpThreshold is negative"} {
+	for _, want := range []string{"health: ", "Probe is nil", "Interval is -", "Timeout is -", "DownThreshold is -", "UpThreshold is -"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("NewMonitor = %q, want %q in it", err, want)
 		}

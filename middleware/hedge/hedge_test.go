@@ -405,7 +405,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		cfg  hedge.Config
 		want []string
 	}{
-		{hedge.Config{Delay: -1, Quantile: 1}, []string{"Delay is negative: -1ns", "Quantile is 1, want"}},
+		{hedge.Config{Delay: -1, Quantile: 1}, []string{"Delay is -1ns, want 0", "Quantile is 1, want"}},
 		{hedge.Config{Quantile: -0.5}, []string{"Quantile is -0.5"}},
 		{hedge.Config{Quantile: math.NaN()}, []string{"Quantile is NaN"}},
 	} {

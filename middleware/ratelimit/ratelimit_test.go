@@ -265,7 +265,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		want []string
 	}{
 		{ratelimit.Config{}, []string{"Rate is 0, want above 0"}},
-		{ratelimit.Config{Rate: -1, Burst: -2, MaxWait: -3}, []string{"Rate is -1", "Burst is negative: -2", "MaxWait is negative: -3ns"}},
+		{ratelimit.Config{Rate: -1, Burst: -2, MaxWait: -3}, []string{"Rate is -1", "Burst is -2, want 0", "MaxWait is -3ns, want 0"}},
 		{ratelimit.Config{Rate: math.NaN()}, []string{"Rate is NaN"}},
 		{ratelimit.Config{Rate: math.Inf(1)}, []string{"Rate is +Inf"}},
 	} {

@@ -15,6 +15,9 @@ const Name = "retry"
 // None as Config.MaxRetries means that no operation is attempted again.
 const None = -1
 
+// maxRetries is the default of Config.MaxRetries.
+const maxRetries = 3
+
 // Config says when and how often an operation is attempted again. The zero value
 // means the defaults.
 type Config struct {
@@ -43,18 +46,18 @@ type Config struct {
 func (cfg Config) Effective() (Config, error) {
 	var faults fault.List
 	if cfg.MaxRetries < None {
-		faults.Add("MaxRetries is negative: %d (retry.None is none)", cfg.MaxRetries)
+		faults.Add("MaxRetries is %d, want 0 (the default, %d) or more, or retry.None", cfg.MaxRetries, maxRetries)
 	}
 	if cfg.Jitter > NoJitter {
-		faults.Add("Jitter is unknown: %d", cfg.Jitter)
+		faults.Add("Jitter is %v, want full, equal or none", cfg.Jitter)
 	}
 	if cfg.MaxRetries == 0 {
-		cfg.MaxRetries = 3
+		cfg.MaxRetries = maxRetries
 	}
 	fault.Default(&faults, "MaxInterval", &cfg.MaxInterval, 20*time.Second)
 	fault.Default(&faults, "Interval", &cfg.Interval, min(time.Second, cfg.MaxInterval))
 	if cfg.Interval > cfg.MaxInterval && cfg.MaxInterval > 0 {
-		faults.Add("Interval %v is above MaxInterval %v", cfg.Interval, cfg.MaxInterval)
+		faults.Add("Interval %v is above MaxInterval %v: set a lower Interval, or a higher MaxInterval", cfg.Interval, cfg.MaxInterval)
 	}
 	if cfg.Budget == nil {
 		budget, err := core.NewBudget(0.1, 10)

@@ -244,7 +244,7 @@ func TestAnAnswerAfterTheLimitIsNoTimeout(t *testing.T) {
 func TestNewNamesWhatIsWrong(t *testing.T) {
 	cfg := timeout.Config{Attempt: -time.Second}
 	stage, err := timeout.New(cfg)
-	if _, same := cfg.Effective(); err == nil || stage != nil || same == nil || same.Error() != err.Error() || !strings.Contains(err.Error(), "timeout: ") || !strings.Contains(err.Error(), "Attempt is negative: -1s") {
+	if _, same := cfg.Effective(); err == nil || stage != nil || same == nil || same.Error() != err.Error() || !strings.Contains(err.Error(), "timeout: ") || !strings.Contains(err.Error(), "Attempt is -1s, want 0") {
 		t.Errorf("New = %v", err)
 	}
 }

@@ -71,19 +71,19 @@ func (c Config) faults() fault.List {
 		faults.Add("Address %s", problem)
 	}
 	if !sendable(c.Database) {
-		faults.Add("Database %q has characters other than printable ASCII", c.Database)
+		faults.Add("Database %q has characters other than printable ASCII: correct the name", c.Database)
 	}
 	if c.Password != "" && c.Username == "" {
-		faults.Add("Password is set without Username")
+		faults.Add("Password is set without Username: set both, or APIKey")
 	}
 	if strings.Contains(c.Username, ":") {
-		faults.Add("Username has a colon, which Milvus takes for the end of it")
+		faults.Add("Username has a colon, which Milvus takes for the end of it: use a user without a colon")
 	}
 	if c.APIKey != "" && c.Username != "" {
-		faults.Add("both APIKey and Username are set")
+		faults.Add("both APIKey and Username are set: leave one of the two out")
 	}
 	if slices.Contains(c.DialOptions, nil) {
-		faults.Add("DialOptions has a nil option")
+		faults.Add("DialOptions has a nil option: leave it out")
 	}
 	return faults
 }
@@ -99,10 +99,10 @@ func addressProblem(address string) string {
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || strings.ContainsAny(host, "/?#% ") {
-		return fmt.Sprintf("%q is not host:port", address)
+		return fmt.Sprintf("%q is not host:port: give both, such as localhost:19530", address)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Sprintf("%q has no port from 1 to 65535", address)
+		return fmt.Sprintf("%q has no port from 1 to 65535: give one, such as localhost:19530", address)
 	}
 	return ""
 }

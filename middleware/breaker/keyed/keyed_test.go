@@ -263,7 +263,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 	if k != nil || err == nil {
 		t.Fatalf("New = %v, %v, want an error", k, err)
 	}
-	for _, want := range []string{"Max is negative: -1", "FailureThreshold", "FailureRate"} {
+	for _, want := range []string{"Max is -1, want 0", "FailureThreshold", "FailureRate"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("New = %q, want %q in it", err, want)
 		}
