@@ -39,6 +39,7 @@ const (
 	milvustest = "pool/milvus/milvustest"
 	contain    = "internal/contain"
 	errtype    = "internal/errtype"
+/*CHECK*/	enum       = "internal/enum"
 	fault      = "internal/fault"
 	list       = "internal/list"
 	once       = "internal/once"
@@ -72,10 +73,10 @@ var rules = []rule{
 		tests: []string{coretests, "pool/milvus", milvustest, otelSDK, goleak},
 	},
 
-	{folder: "core", may: []string{list, once, contain, errtype, fault}, tests: []string{coretests}},
+	{folder: "core", may: []string{list, once, contain, errtype, fault, enum}, tests: []string{coretests}},
 	{folder: coretests, may: []string{"core"}},
 
-	{folder: "pool", may: []string{"core", list, once, contain, errtype, fault}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool", may: []string{"core", list, once, contain, errtype, fault, enum}, tests: []string{coretests, goleak, rapid}},
 	{
 		folder: "pool/milvus",
 		may: []string{
@@ -91,9 +92,9 @@ var rules = []rule{
 	},
 
 	{folder: "middleware", may: []string{"core", "middleware/...", list, once, contain, errtype, fault, stage}, tests: []string{coretests}},
-	{folder: "middleware/breaker", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/breaker"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/breaker", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/breaker", enum}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/breaker/keyed", may: []string{"core", "middleware/breaker", list, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
-	{folder: "middleware/retry", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/retrier"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/retry", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/retrier", enum}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/ratelimit", may: []string{"core", list, once, contain, errtype, fault, stage, "golang.org/x/time/rate"}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/*", may: []string{"core", list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 
@@ -111,7 +112,7 @@ var rules = []rule{
 		folder: "fxmodule",
 		// The SDK's types, because applications provide the concrete ones.
 		may: slices.Concat(frontDoor, []string{
-			"otelx/sdk", "go.uber.org/fx/...", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
+			enum, "otelx/sdk", "go.uber.org/fx/...", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
 		}),
 		tests: []string{coretests, otelSDK, goleak},
 	},
@@ -128,6 +129,7 @@ var rules = []rule{
 
 	{folder: contain, may: []string{errtype}},
 	{folder: errtype},
+	{folder: enum},
 	{folder: fault},
 	{folder: list},
 	{folder: once},

@@ -82,7 +82,7 @@ func build[C any](d deps, s settings, f pool.Factory[C], b penstock.Backend[C], 
 	}
 	switch {
 	case s.start > StartLazy:
-		return nil, fmt.Errorf("fxmodule: unknown start mode %d", s.start)
+		return nil, fmt.Errorf("fxmodule: the start mode of a client is %v, want eager, background or lazy", s.start)
 	case b.Factory == nil && f == nil:
 		return nil, fmt.Errorf("fxmodule: a client of %v has no factory: provide a pool.Factory[%v] or a penstock.Backend[%v]%s, and what their constructors need", conn, conn, conn, named)
 	case b.Factory != nil && f != nil:

@@ -385,7 +385,7 @@ func TestWiringThatCannotWorkSaysWhatToChange(t *testing.T) {
 		), []string{"does not take the penstock.Config in the graph"}, true},
 		{"an unknown start mode", fx.Options(
 			provide(&factory{}), fxmodule.Client[*conn](fxmodule.Start(7)),
-		), []string{"unknown start mode 7"}, false},
+		), []string{"the start mode of a client is mode(7), want eager, background or lazy"}, false},
 		{"a name that is no tag", fxmodule.Client[*conn](fxmodule.Named("a`b")), []string{"must be usable in a struct tag"}, false},
 		{"a name for all", fx.Options(provide(&factory{}), fxmodule.Client[*conn](), fxmodule.Module(fxmodule.Named("a"))),
 			[]string{"Named is for a client, not for Module"}, false},

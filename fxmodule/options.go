@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/internal/enum"
 )
 
 // Option sets how clients are built. An option of [Module] holds for all clients of
@@ -34,6 +35,30 @@ const (
 	// StartLazy dials for the first operation.
 	StartLazy
 )
+
+// String returns "eager", "background" or "lazy".
+func (m StartMode) String() string {
+	switch m {
+	case StartEager:
+		return "eager"
+	case StartBackground:
+		return "background"
+	case StartLazy:
+		return "lazy"
+	default:
+		return fmt.Sprintf("mode(%d)", uint8(m))
+	}
+}
+
+var startModes = []StartMode{StartEager, StartBackground, StartLazy}
+
+// MarshalText returns the text of String, for files and logs. An unknown value is an
+// error.
+func (m StartMode) MarshalText() ([]byte, error) { return enum.Text(m, startModes...) }
+
+// UnmarshalText sets m to the value whose String the text is. Any other text is an
+// error, which lists the texts.
+func (m *StartMode) UnmarshalText(text []byte) error { return enum.Parse(m, text, startModes...) }
 
 // Named gives a client a name. The client is provided with the tag name:"name",
 // takes its penstock.Backend and pool.Factory with the same tag, and has the stages

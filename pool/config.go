@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/enum"
 	"github.com/penstock-go/penstock/internal/fault"
 )
 
@@ -33,6 +34,16 @@ func (m Mode) String() string {
 		return fmt.Sprintf("mode(%d)", uint8(m))
 	}
 }
+
+var modes = []Mode{Exclusive, Shared}
+
+// MarshalText returns the text of String, for files and logs. An unknown value is an
+// error.
+func (m Mode) MarshalText() ([]byte, error) { return enum.Text(m, modes...) }
+
+// UnmarshalText sets m to the value whose String the text is. Any other text is an
+// error, which lists the texts.
+func (m *Mode) UnmarshalText(text []byte) error { return enum.Parse(m, text, modes...) }
 
 const (
 	// Never, as Config.ReplaceAfter, means that a shared pool keeps its suspect

@@ -222,7 +222,7 @@ tls: {ca_file: ca.pem}
 		name + `: retry.max_retries is 0: leave it out for the default`,
 		name + `: retry.interval is 3, want a duration with its unit`,
 		name + `: retry.max_interval is negative: -1s`,
-		name + `: retry.jitter is "much", want full, equal or none`,
+		name + `: retry.jitter: "much" is no retry.Jitter, want full, equal or none`,
 		name + `: breaker.failure_threshold is 1.5, want a whole number`,
 		name + `: breaker.recovery_timeout is a section, want a duration`,
 		name + `: breaker.slow_call_window is negative: -3`,

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -136,11 +137,13 @@ func (l *loader) set(f field) {
 		} else {
 			l.positive(where, float64(d), value)
 		}
-	case *retry.Jitter:
-		text, _ := value.(string)
-		jitter, ok := jitters[text]
-		if *to = jitter; !ok {
-			wants = "full, equal or none"
+	case encoding.TextUnmarshaler:
+		text, ok := value.(string)
+		if !ok {
+			text = show(value)
+		}
+		if err := to.UnmarshalText([]byte(text)); err != nil {
+			l.fault("%s: %w", where, err)
 		}
 	case *[]string:
 		names, ok := texts(value)
@@ -152,8 +155,6 @@ func (l *loader) set(f field) {
 		l.fault("%s is %s, want %s", where, show(value), wants)
 	}
 }
-
-var jitters = map[string]retry.Jitter{"full": retry.FullJitter, "equal": retry.EqualJitter, "none": retry.NoJitter}
 
 // parse returns the value of a variable as a file would hold it. Text that is no
 // such value is returned as it is, for set to report.

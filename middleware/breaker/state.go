@@ -2,6 +2,8 @@
 
 package breaker
 
+import "github.com/penstock-go/penstock/internal/enum"
+
 // State is what a breaker does with operations.
 type State uint8
 
@@ -39,6 +41,16 @@ func (s State) String() string {
 		return "closed"
 	}
 }
+
+var states = []State{Closed, Open, HalfOpen, ForcedOpen, ForcedClosed, Disabled}
+
+// MarshalText returns the text of String, for files and logs. An unknown value is an
+// error.
+func (s State) MarshalText() ([]byte, error) { return enum.Text(s, states...) }
+
+// UnmarshalText sets s to the value whose String the text is. Any other text is an
+// error, which lists the texts.
+func (s *State) UnmarshalText(text []byte) error { return enum.Parse(s, text, states...) }
 
 // passes reports whether every operation passes in state s.
 func (s State) passes() bool { return s == Closed || s == ForcedClosed || s == Disabled }

@@ -3,8 +3,11 @@
 package retry
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/enum"
 )
 
 // Jitter says how waits are spread, because clients that failed together should
@@ -21,6 +24,30 @@ const (
 	// NoJitter waits the full wait.
 	NoJitter
 )
+
+// String returns "full", "equal" or "none".
+func (j Jitter) String() string {
+	switch j {
+	case FullJitter:
+		return "full"
+	case EqualJitter:
+		return "equal"
+	case NoJitter:
+		return "none"
+	default:
+		return fmt.Sprintf("jitter(%d)", uint8(j))
+	}
+}
+
+var jitters = []Jitter{FullJitter, EqualJitter, NoJitter}
+
+// MarshalText returns the text of String, for files and logs. An unknown value is an
+// error.
+func (j Jitter) MarshalText() ([]byte, error) { return enum.Text(j, jitters...) }
+
+// UnmarshalText sets j to the value whose String the text is. Any other text is an
+// error, which lists the texts.
+func (j *Jitter) UnmarshalText(text []byte) error { return enum.Parse(j, text, jitters...) }
 
 // backoff returns the wait before the attempt that follows the n-th (from 1),
 // for a random number in [0, 1).

@@ -16,7 +16,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		want []string
 	}{
 		{retry.Config{MaxRetries: -2, Interval: -1, MaxInterval: -1, Jitter: 7},
-			[]string{"MaxRetries is -2, want 0", "retry.None", "Interval is -", "MaxInterval is -", "Jitter is 7, want full, equal or none"}},
+			[]string{"MaxRetries is -2, want 0", "retry.None", "Interval is -", "MaxInterval is -", "Jitter is jitter(7), want full, equal or none"}},
 		{retry.Config{Interval: time.Minute}, []string{"Interval 1m0s is above MaxInterval 20s"}},
 		{retry.Config{Interval: time.Second, MaxInterval: time.Millisecond}, []string{"Interval 1s is above MaxInterval 1ms"}},
 	} {
