@@ -3,12 +3,14 @@
 package middleware
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/fault"
+	"github.com/penstock-go/penstock/internal/stage"
 )
 
 // Stage is a middleware with a name, which gives it its place in a chain.
@@ -51,6 +53,7 @@ func arrange(order []string, stages []Stage) ([]Stage, fault.List) {
 	}
 
 	chain := make([]Stage, 0, len(stages))
+	var unknown, placeless []string
 	placed := make(map[string]bool, len(stages))
 	for _, name := range order {
 		s, ok := byName[name]
@@ -58,7 +61,7 @@ func arrange(order []string, stages []Stage) ([]Stage, fault.List) {
 		case placed[name]:
 			faults.Add("the order names stage %q twice: leave one of the two out", name)
 		case !ok:
-			faults.Add("the order names stage %q, and there is no such stage: correct the name, add the stage to Stages, or leave the name out", name)
+			unknown = append(unknown, name)
 		default:
 			placed[name] = true
 			s.Before, s.After = "", "" // the order wins
@@ -71,11 +74,12 @@ func arrange(order []string, stages []Stage) ([]Stage, fault.List) {
 		switch s := byName[name]; {
 		case placed[name], s.Before != "" && s.After != "":
 		case s.Before == "" && s.After == "":
-			faults.Add("stage %q has no place, for the order is %s: name the stage there, or %s", name, listed(order), otherwise(name))
+			placeless = append(placeless, name)
 		default:
 			rest = append(rest, s)
 		}
 	}
+	misspelt(&faults, order, unknown, placeless)
 	chain, rest = insert(chain, rest)
 	for _, s := range rest {
 		neighbour := s.Before + s.After
@@ -88,6 +92,33 @@ func arrange(order []string, stages []Stage) ([]Stage, fault.List) {
 		}
 	}
 	return chain, faults
+}
+
+// misspelt adds the faults of names in the order that no stage has, and of stages that
+// have no place. If there are both, a name is probably one of those stages misspelt,
+// and one line tells of both.
+func misspelt(faults *fault.List, order, unknown, placeless []string) {
+	meant := slices.DeleteFunc(slices.Clone(placeless), func(name string) bool { return find(name) == nil })
+	if len(meant) == 0 && len(placeless) <= len(unknown) {
+		meant = placeless // stages of the user's
+	}
+	instead := "correct the name,"
+	switch {
+	case len(unknown) == 0:
+		meant = nil
+	case len(meant) == 1:
+		instead = fmt.Sprintf("name %q instead, which has no place, or", meant[0])
+	case len(meant) > 1:
+		instead = fmt.Sprintf("name one of %s instead, which have no place, or", stage.Quoted(meant))
+	}
+	for _, name := range unknown {
+		faults.Add("the order names stage %q, and there is no such stage: %s add the stage to Stages, or leave the name out", name, instead)
+	}
+	for _, name := range placeless {
+		if !slices.Contains(meant, name) {
+			faults.Add("stage %q has no place, for the order is %s: name the stage there, or %s", name, listed(order), otherwise(name))
+		}
+	}
 }
 
 // circular reports whether the place of s depends on itself.

@@ -65,8 +65,27 @@ func TestBuildNamesAllThatIsWrong(t *testing.T) {
 		{"a limit below zero", middleware.Config{OperationTimeout: -1}, []string{"OperationTimeout is -1ns, want 0 (no limit) or more"}},
 		{"a limit of attempts below zero", middleware.Config{Timeout: timeout.Config{Attempt: -1}}, []string{"timeout: Attempt is -1ns, want 0 (the default, 10s) or more"}},
 		{"unknown in the order", middleware.Config{Order: []string{"trace", "breaker", "retries", "timeout"}}, []string{
+			`the order names stage "retries", and there is no such stage: name "retry" instead, which has no place, or add the stage to Stages, or leave the name out`,
+		}},
+		{"unknown in the order, beside stages next to the one that is meant", middleware.Config{
+			Order: []string{"trace", "breaker", "retries", "timeout"},
+			Stages: []middleware.Stage{
+				{Name: "a", Middleware: pass, Before: "retry"}, {Name: "b", Middleware: pass, After: "retry"}, {Name: "c", Middleware: pass, After: "b"},
+			},
+		}, []string{
+			`the order names stage "retries", and there is no such stage: name "retry" instead, which has no place, or add the stage to Stages, or leave the name out`,
+		}},
+		{"a stage of the user's that is misspelt in the order", middleware.Config{
+			Order: []string{"trace", "lgo", "breaker", "retry", "timeout"}, Stages: []middleware.Stage{log},
+		}, []string{
+			`the order names stage "lgo", and there is no such stage: name "log" instead, which has no place, or add the stage to Stages, or leave the name out`,
+		}},
+		{"two unknown in the order", middleware.Config{Order: []string{"tracing", "breaker", "retries", "timeout"}}, []string{
+			`the order names stage "tracing", and there is no such stage: name one of "retry", "trace" instead, which have no place, or add the stage to Stages, or leave the name out`,
+			`the order names stage "retries", and there is no such stage: name one of "retry", "trace" instead, which have no place, or add the stage to Stages, or leave the name out`,
+		}},
+		{"unknown in the order, which has all stages", middleware.Config{Order: []string{"trace", "breaker", "retries", "retry", "timeout"}}, []string{
 			`the order names stage "retries", and there is no such stage: correct the name, add the stage to Stages, or leave the name out`,
-			`stage "retry" has no place, for the order is trace > breaker > retries > timeout: name the stage there, or set Disabled in its configuration`,
 		}},
 		{"twice in the order", middleware.Config{Order: []string{"trace", "breaker", "retry", "retry", "timeout"}},
 			[]string{`the order names stage "retry" twice: leave one of the two out`}},

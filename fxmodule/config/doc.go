@@ -22,6 +22,9 @@
 // The variable PENSTOCK_POOL_MAX_SIZE=16 overrides the file's 8. [Keys] returns
 // all settings; docs/configuration.md says what each of them does.
 //
+// Variables that Kubernetes sets for a Service called penstock are ignored. Load is for
+// one client; a program with several decodes the configuration structs itself.
+//
 // A setting that is left out has its default. An explicit 0 is refused, because 0
 // could mean the default, none or no limit. To switch a stage off, set its
 // "disabled" to true.

@@ -26,8 +26,21 @@ type target struct {
 
 // field is a setting and the place of its value.
 type field struct {
-	key string
-	to  any // pointer to the value; its type says which values are valid
+	key  string
+	to   any    // pointer to the value; its type says which values are valid
+	name string // name of the field in Go
+}
+
+// named reports whether a fault of the whole configuration names the field. In such
+// a line the name of the section's package or field comes first.
+func (f field) named(line string) bool {
+	section, _, inSection := strings.Cut(f.key, delim)
+	if at := strings.Index(strings.ToLower(line), section); inSection && at < 0 {
+		return false
+	} else if inSection {
+		line = line[at+len(section):]
+	}
+	return regexp.MustCompile(`\b` + f.name + `\b`).MatchString(line)
 }
 
 // secret is text that no error shows.
@@ -42,21 +55,21 @@ func (t *target) fields(wanted func(section string) bool) []field {
 		chain = &t.client.Chain
 	)
 	fields := []field{
-		{"address", &c.Address},
-		{"database", &c.Database},
-		{"username", &c.Username},
-		{"password", (*secret)(&c.Password)},
-		{"api_key", (*secret)(&c.APIKey)},
+		{"address", &c.Address, "Address"},
+		{"database", &c.Database, "Database"},
+		{"username", &c.Username, "Username"},
+		{"password", (*secret)(&c.Password), "Password"},
+		{"api_key", (*secret)(&c.APIKey), "APIKey"},
 
-		{"tls.enabled", &t.tls.enabled},
-		{"tls.ca_file", &t.tls.ca},
-		{"tls.cert_file", &t.tls.cert},
-		{"tls.key_file", &t.tls.key},
-		{"tls.server_name", &t.tls.serverName},
+		{"tls.enabled", &t.tls.enabled, "enabled"},
+		{"tls.ca_file", &t.tls.ca, "ca_file"},
+		{"tls.cert_file", &t.tls.cert, "cert_file"},
+		{"tls.key_file", &t.tls.key, "key_file"},
+		{"tls.server_name", &t.tls.serverName, "server_name"},
 
-		{"max_async", &t.client.MaxAsync},
-		{"operation_timeout", &chain.OperationTimeout},
-		{"order", &chain.Order},
+		{"max_async", &t.client.MaxAsync, "MaxAsync"},
+		{"operation_timeout", &chain.OperationTimeout, "OperationTimeout"},
+		{"order", &chain.Order, "Order"},
 	}
 	fields = append(fields, section("pool", &c.Pool)...)
 	for _, name := range middleware.DefaultOrder() {
@@ -82,7 +95,7 @@ func section(name string, cfg any) (fields []field) {
 		}
 		switch to := v.Field(i).Addr().Interface().(type) {
 		case *string, *bool, *int, *float64, *time.Duration, *retry.Jitter:
-			fields = append(fields, field{name + delim + snake(f.Name), to})
+			fields = append(fields, field{name + delim + snake(f.Name), to, f.Name})
 		}
 	}
 	return fields
@@ -95,8 +108,16 @@ func snake(name string) string {
 	return strings.ToLower(strings.Join(word.FindAllString(name, -1), "_"))
 }
 
-// set stores the value of a setting, or reports that the value is bad.
+// set stores the value of a setting, or reports that the value is bad. A bad value
+// is not stored, because the check of the whole would report it again.
 func (l *loader) set(f field) {
+	before := len(l.faults)
+	defer func() {
+		if len(l.faults) > before {
+			reflect.ValueOf(f.to).Elem().SetZero()
+			l.bad = append(l.bad, f)
+		}
+	}()
 	value, where := l.k.Get(f.key), l.file+": "+f.key
 	if text, ok := l.env.Get(f.key).(string); ok {
 		value, where = parse(f.to, text), variable(f.key)
@@ -197,11 +218,8 @@ func assign[T any](to *T, value any, want string) (wants string) {
 
 // positive reports a number that is not above zero.
 func (l *loader) positive(where string, number float64, value any) {
-	switch {
-	case number < 0:
-		l.fault("%s is negative: %v", where, value)
-	case !(number > 0):
-		l.fault("%s is %v: leave it out for the default", where, value)
+	if !(number > 0) {
+		l.fault("%s is %v, want more than 0: leave it out for the default", where, value)
 	}
 }
 

@@ -21,7 +21,7 @@ type tlsFiles struct {
 func (f tlsFiles) load() (*tls.Config, error) {
 	if !f.enabled {
 		if f != (tlsFiles{}) {
-			return nil, errors.New("there are settings for TLS, but tls.enabled is not true")
+			return nil, errors.New("there are settings for TLS, but tls.enabled is not true: set it, or leave them out")
 		}
 		return nil, nil
 	}
