@@ -39,7 +39,7 @@ const (
 	milvustest = "pool/milvus/milvustest"
 	contain    = "internal/contain"
 	errtype    = "internal/errtype"
-/*CHECK*/	enum       = "internal/enum"
+	enum       = "internal/enum"
 	fault      = "internal/fault"
 	list       = "internal/list"
 	once       = "internal/once"

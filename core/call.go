@@ -36,6 +36,8 @@ type Call struct {
 	measure     bool // Ran of successes is wanted
 	ownDeadline bool // ctx has the deadline of the client's own timeout
 	done        bool // the last attempt succeeded, and the result is its
+
+	silent string // stage that returned no error for work that did not succeed
 }
 
 // newCall returns the call of an operation that begins now. Calls are used again,
@@ -65,7 +67,20 @@ func (c *Call) recycle() {
 	}
 	c.limit, c.reached, c.judged, c.ran = 0, 0, 0, 0
 	c.measure, c.ownDeadline, c.done = false, false, false
+	if c.silent != "" {
+		c.silent = ""
+	}
 	c.client.calls.Put(c)
+}
+
+// ReturnedNil says that the named stage returns no error. If the work did not succeed,
+// the error of [Do] names the stage, the innermost one of several: the stage has lost
+// the error of the stages further in. Package middleware says it of the stages that
+// are not Penstock's.
+func (c *Call) ReturnedNil(stage string) {
+	if !c.done && c.silent == "" {
+		c.silent = stage
+	}
 }
 
 // Attempt returns the number of the current attempt, from 1.

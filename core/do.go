@@ -4,7 +4,7 @@ package core
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 )
 
@@ -30,7 +30,7 @@ func Do[C, R any](ctx context.Context, c Runner[C], op Op, fn func(context.Conte
 	if err != nil {
 		err = call.failed(err, call.Since(Mark{}, err))
 	} else if !call.done {
-		err = call.failed(errNoResult, call.Since(Mark{}, nil))
+		err = call.failed(call.noResult(), call.Since(Mark{}, nil))
 	}
 	result := t.result
 	var zero R
@@ -42,9 +42,15 @@ func Do[C, R any](ctx context.Context, c Runner[C], op Op, fn func(context.Conte
 	return result, nil
 }
 
-// errNoResult says that a stage returned no error, although the work did not run
-// or its last attempt failed: the operation has no result to give.
-var errNoResult = errors.New("a stage returned no error for work that did not succeed")
+// noResult returns the error of an operation that has no result to give: a stage
+// returned no error, although the work did not run or its last attempt failed.
+func (c *Call) noResult() error {
+	stage := "a stage"
+	if c.silent != "" {
+		stage = fmt.Sprintf("stage %q", c.silent)
+	}
+	return fmt.Errorf("%s returned no error for work that did not succeed: a stage must return the error of next, or one of its own", stage)
+}
 
 // begin makes ctx the context of the whole operation.
 func (c *Call) begin(ctx context.Context) {

@@ -3,6 +3,7 @@
 package middleware
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -91,7 +92,7 @@ func Build(cfg Config) (*Chain, error) {
 	}
 	arranged = slices.DeleteFunc(arranged, func(s Stage) bool { return slices.Contains(vacant, s.Name) })
 	chain.Names = namesOf(arranged)
-	chain.Middleware = compose(arranged)
+	chain.Middleware = compose(arranged, users)
 	chain.plan = newPlan(cfg, chain.Names, inForce)
 	chain.Warnings = chain.plan.warnings()
 	return chain, nil
@@ -115,12 +116,31 @@ func (cfg Config) order() []string {
 	return order
 }
 
-func compose(stages []Stage) core.Middleware {
+// compose returns the chain of stages. Those of the user's are watched: they may lose
+// an error.
+func compose(stages []Stage, users []string) core.Middleware {
 	mws := make([]core.Middleware, len(stages))
 	for i, s := range stages {
 		mws[i] = s.Middleware
+		if slices.Contains(users, s.Name) {
+			mws[i] = watched(s)
+		}
 	}
 	return core.Compose(mws...)
+}
+
+// watched returns the middleware of s, which tells the call when s returns no error.
+func watched(s Stage) core.Middleware {
+	return func(next core.Handler) core.Handler {
+		handle := s.Middleware(next)
+		return func(ctx context.Context, call *core.Call) error {
+			err := handle(ctx, call)
+			if err == nil {
+				call.ReturnedNil(s.Name)
+			}
+			return err
+		}
+	}
 }
 
 func namesOf(stages []Stage) []string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/errtype"
+	"github.com/penstock-go/penstock/internal/stage"
 )
 
 // run is an operation whose first attempt has failed.
@@ -178,7 +179,7 @@ func (r *run) allowed() error {
 	default:
 	}
 	if r.call.AttemptsLeft() == 0 {
-		return r.stop(OutcomeLimited, fmt.Errorf("limited to %d", r.call.Attempt()))
+		return r.stop(OutcomeLimited, fmt.Errorf("a stage limits the operation to %s", stage.Count(r.call.Attempt(), "attempt")))
 	}
 	if err := r.call.BeforeAttempt(); err != nil {
 		return r.stop(OutcomeForbidden, err)
