@@ -64,7 +64,7 @@ retry:
 	// Output:
 	// 8 2 200ms
 	// v2.4.2 <nil>
-	// config: unknown variable PENSTOCK_POOL_SIZE
+	// config: unknown variable PENSTOCK_POOL_SIZE: docs/configuration.md lists all settings
 }
 
 // "Monitoring connection pool usage and Milvus server health": OpenTelemetry

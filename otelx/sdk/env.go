@@ -84,9 +84,19 @@ func wanted(signal string) (bool, error) {
 	return true, nil
 }
 
+// exporters are the values of OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER. A
+// program may have registered further ones.
+var exporters = map[string]string{"TRACES": "otlp, console or none", "METRICS": "otlp, prometheus, console or none"}
+
+// signalError adds to an error of autoexport which variable is to blame. The error
+// about an unknown exporter does not say which ones there are.
 func signalError(signal string, err error) error {
 	if exporter := os.Getenv("OTEL_" + signal + "_EXPORTER"); exporter != "" {
-		return fmt.Errorf("OTEL_%s_EXPORTER=%s: %w", signal, exporter, err)
+		hint := ""
+		if strings.HasPrefix(err.Error(), "unknown exporter") {
+			hint = ", want " + exporters[signal]
+		}
+		return fmt.Errorf("OTEL_%s_EXPORTER=%s: %w%s", signal, exporter, err, hint)
 	}
 	return fmt.Errorf("exporter of %s: %w", strings.ToLower(signal), err)
 }
