@@ -41,6 +41,8 @@ const (
 	errtype    = "internal/errtype"
 	enum       = "internal/enum"
 	fault      = "internal/fault"
+	flush      = "internal/flush"
+	fxgraph    = "internal/fxgraph"
 	list       = "internal/list"
 	once       = "internal/once"
 	stage      = "internal/stage"
@@ -62,7 +64,7 @@ var otelAPI = []string{
 }
 
 // frontDoor is the root package and everything that it imports.
-var frontDoor = slices.Concat([]string{root, "core", "pool", "middleware/...", "otelx"}, otelAPI)
+var frontDoor = slices.Concat([]string{root, flush, "core", "pool", "middleware/...", "otelx"}, otelAPI)
 
 // rules are the arrows between the packages: what is not here is forbidden, and
 // so is a package that is not here.
@@ -112,13 +114,13 @@ var rules = []rule{
 		folder: "fxmodule",
 		// The SDK's types, because applications provide the concrete ones.
 		may: slices.Concat(frontDoor, []string{
-			enum, "otelx/sdk", "go.uber.org/fx/...", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
+			enum, fxgraph, "otelx/sdk", "go.uber.org/fx/...", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
 		}),
 		tests: []string{coretests, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/milvusfx",
-		may:    []string{"fxmodule", root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
+		may:    []string{"fxmodule", fxgraph, root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
 		tests:  []string{coretests, milvustest, otelSDK, goleak},
 	},
 	{
@@ -131,6 +133,8 @@ var rules = []rule{
 	{folder: errtype},
 	{folder: enum},
 	{folder: fault},
+	{folder: flush},
+	{folder: fxgraph, may: []string{"go.uber.org/fx/..."}},
 	{folder: list},
 	{folder: once},
 	{folder: stage, may: []string{"core"}},

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/flush"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/otelx"
@@ -75,7 +76,8 @@ type Config struct {
 
 // Client runs operations on connections of type C: core.Do and core.Go take it.
 // It is made by [New] or [Open], safe for concurrent use, and closed by its
-// Close.
+// Close. Close makes the MeterProvider export the last figures, which takes 2 s at
+// most if no collector answers.
 type Client[C any] struct {
 	*core.Client[C]
 	pool     *pool.Pool[C]
@@ -202,12 +204,7 @@ func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.
 func (c *Client[C]) closers(meters metric.MeterProvider) []func(context.Context) error {
 	var closers []func(context.Context) error
 	if c.otel != nil {
-		closers = append(closers, func(ctx context.Context) error {
-			if flusher, ok := meters.(interface{ ForceFlush(context.Context) error }); ok {
-				_ = flusher.ForceFlush(ctx) // the exporter reports its own errors
-			}
-			return c.otel.Close(ctx)
-		})
+		closers = append(closers, func(ctx context.Context) error { return flush.Close(ctx, meters, c.otel.Close) })
 	}
 	closers = append(closers, c.pool.Close)
 	if monitor := c.chain.Monitor; monitor != nil {

@@ -24,39 +24,43 @@ import (
 // hold both, if the Backend leaves the Factory out. The client starts and stops
 // with the application, see [StartMode].
 //
-// The client is configured by [Config] alone; a penstock.Config in the graph that
-// no option gives to the client is an error. fx makes only what is asked for, and
-// does not tell of the rest: a Backend, Factory or penstock.Config with a name that
-// no client has is ignored, and so is a Backend or Factory without any client.
+// The client is configured by [Config] alone. What the graph holds for a client and no
+// client takes is an error of the application, whether or not anything asks for a
+// client: a Backend with a name that no client of its type has, or without any such
+// client, a penstock.Config that no option passes on, and a pointer to either.
+//
+// Several clients of one type need names, see [Named]. If two have the same name, or
+// none, fx reports that useNamedForASecondClientOf of the type is provided already.
 func Client[C any](opts ...Option) fx.Option {
 	if name := Name(opts...); strings.ContainsAny(name, "\"`\\") {
 		return fx.Error(fmt.Errorf("fxmodule: the name %q of a client must be usable in a struct tag", name))
 	}
 	tag, own := NameTag(opts...), stagesOf(Name(opts...))
 	optional := strings.TrimSpace(tag + ` optional:"true"`)
-	construct := func(d deps, f pool.Factory[C], b penstock.Backend[C], cfg penstock.Config, own []middleware.Stage) (*penstock.Client[C], *core.Client[C], *pool.Pool[C], error) {
-		s := d.in.Shared.resolve(opts)
-		if s.client == nil && !reflect.ValueOf(cfg).IsZero() {
-			return nil, nil, nil, fmt.Errorf("fxmodule: a client of %v does not take the penstock.Config in the graph: make it before the application, and pass it to fxmodule.Config as an option of the client or of Module", reflect.TypeFor[C]())
-		}
-		c, err := build(d, s, f, b, own)
+	construct := func(d deps, f pool.Factory[C], b penstock.Backend[C], own []middleware.Stage) (*penstock.Client[C], *core.Client[C], *pool.Pool[C], error) {
+		c, err := build(d, d.in.Shared.resolve(opts), f, b, own)
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		return c, c.Client, c.Pool(), nil
 	}
 	return fx.Module("penstock.client["+reflect.TypeFor[C]().String()+"]",
+		// Comes first, so that of two clients the error of fx names this.
+		fx.Provide(fx.Annotate(func() useNamedForASecondClientOf[C] { return useNamedForASecondClientOf[C]{} }, fx.ResultTags(tag))),
 		fx.Provide(newDeps, fx.Private),
 		fx.Provide(fx.Annotate(construct,
-			fx.ParamTags("", optional, optional, optional, own),
+			fx.ParamTags("", optional, optional, own),
 			fx.ResultTags(tag, tag, tag),
 		)),
-		fx.Supply(fx.Annotate(clientName(Name(opts...)), fx.ResultTags(`group:"penstock.clients"`))),
+		members[C](opts),
+		fx.Invoke(check),
 	)
 }
 
-// clientName is the name of a client of the application.
-type clientName string
+// useNamedForASecondClientOf is provided by each client of C. The error of fx for two
+// clients of one name says only that a type is provided already, so the name of the
+// type says what to do.
+type useNamedForASecondClientOf[C any] struct{}
 
 // deps is what every client takes from the graph. fx allows optional fields only
 // in a parameter struct, and tags that are made at run time only outside of one.
@@ -71,15 +75,13 @@ type depsIn struct {
 	Logger    *slog.Logger `optional:"true"`
 	Providers providers
 	Stages    []middleware.Stage `group:"penstock.stages"`
+	Members   []*member          `group:"penstock.clients"`
 }
 
 func newDeps(in depsIn) deps { return deps{in} }
 
 func build[C any](d deps, s settings, f pool.Factory[C], b penstock.Backend[C], own []middleware.Stage) (*penstock.Client[C], error) {
-	conn, named := reflect.TypeFor[C](), ""
-	if s.name != "" {
-		named = fmt.Sprintf(" with the name %q", s.name)
-	}
+	conn, named := reflect.TypeFor[C](), withName(s.name)
 	switch {
 	case s.start > StartLazy:
 		return nil, fmt.Errorf("fxmodule: the start mode of a client is %v, want eager, background or lazy", s.start)
@@ -114,7 +116,7 @@ func build[C any](d deps, s settings, f pool.Factory[C], b penstock.Backend[C], 
 	if err := errors.Join(err, clientErr); err != nil {
 		return nil, err
 	}
-	l := &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger}
+	l := &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger, last: lastOf(d.in)}
 	d.in.Lifecycle.Append(fx.StartStopHook(l.start, l.stop))
 	return client, nil
 }

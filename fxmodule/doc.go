@@ -23,8 +23,12 @@
 // interface or as the type of the SDK), [Telemetry], and OpenTelemetry's globals.
 //
 // [StartMode] says whether a client dials when the application starts. When the
-// application stops, each client drains within half of the remaining time, and
-// telemetry is flushed last.
+// application stops, each client drains within half of the remaining time. Then
+// telemetry is flushed, once for all clients and within 2 s; [Telemetry] flushes as it
+// shuts down.
+//
+// Wiring that fx would ignore is an error: a stage [For] a client that does not exist,
+// a penstock.Backend or a configuration that no client takes, a pointer to either.
 //
 // fx wraps the error of a constructor in a description of the graph. dig.RootCause
 // of go.uber.org/dig returns the error itself, which names the client, the fault

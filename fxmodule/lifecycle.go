@@ -15,6 +15,7 @@ type lifecycle[C any] struct {
 	mode   StartMode
 	client *penstock.Client[C]
 	logger *slog.Logger
+	last   *lastFlush // of all clients
 
 	cancel  context.CancelFunc // ends the start in the background
 	started chan struct{}      // closed at the end of the start in the background
@@ -58,13 +59,19 @@ func (l *lifecycle[C]) stop(ctx context.Context) error {
 	return l.close(ctx)
 }
 
-// close drains within half of the remaining time. The other half is for the hooks
-// that run later, the flush of telemetry above all.
+// close drains within half of the remaining time, and leaves the flush of telemetry to
+// the end of all clients.
 func (l *lifecycle[C]) close(ctx context.Context) error {
+	ctx, cancel := half(ctx)
+	defer cancel()
+	return l.client.Close(l.last.later.With(ctx))
+}
+
+// half returns a context with half of the remaining time of ctx. The other half is for
+// the hooks that run later.
+func half(ctx context.Context) (context.Context, context.CancelFunc) {
 	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
+		return context.WithTimeout(ctx, time.Until(deadline)/2)
 	}
-	return l.client.Close(ctx)
+	return context.WithCancel(ctx)
 }

@@ -15,7 +15,7 @@ func Module(opts ...Option) fx.Option {
 	if Name(opts...) != "" {
 		return fx.Error(errors.New("fxmodule: Named is for a client, not for Module"))
 	}
-	return fx.Module("penstock", fx.Supply(&shared{opts}))
+	return fx.Module("penstock", fx.Supply(&shared{opts}), fx.Invoke(check))
 }
 
 // shared holds the options of Module, in a type that no other constructor

@@ -3,10 +3,8 @@
 package fxmodule
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"sync/atomic"
 
 	"go.uber.org/fx"
@@ -53,42 +51,20 @@ func AsMiddleware(constructor any, opts ...StageOption) fx.Option {
 	// stage needs a name to travel from one to the other.
 	name := fmt.Sprintf(`name:"penstock.stage.%d"`, stageCount.Add(1))
 	options := []fx.Option{fx.Provide(fx.Annotate(constructor, fx.ResultTags(name)))}
-	groups := []string{allStages}
+	groups, targets := []string{allStages}, []target{{all: true}}
 	if len(p.clients) > 0 {
-		groups = groups[:0]
+		groups, targets = nil, nil
 	}
 	for _, client := range p.clients {
-		groups = append(groups, stagesOf(client))
-		options = append(options, fx.Supply(fx.Annotate(target(client), fx.ResultTags(`group:"penstock.targets"`))))
+		groups, targets = append(groups, stagesOf(client)), append(targets, target{name: client})
+	}
+	for _, t := range targets {
+		options = append(options, fx.Supply(fx.Annotate(t, fx.ResultTags(`group:"penstock.targets"`))))
 	}
 	for _, group := range groups {
 		options = append(options, fx.Provide(fx.Annotate(p.place, fx.ParamTags(name), fx.ResultTags(group))))
 	}
-	return fx.Options(append(options, fx.Invoke(misplaced))...)
-}
-
-// target is the name of a client that a stage is for.
-type target string
-
-type placesIn struct {
-	fx.In
-	Clients []clientName `group:"penstock.clients"`
-	Targets []target     `group:"penstock.targets"`
-}
-
-// misplaced returns an error that names each stage of the application that no
-// client takes. fx calls it whether or not anything asks for a client.
-func misplaced(in placesIn) error {
-	if len(in.Clients) == 0 {
-		return errors.New("fxmodule: AsMiddleware gives a stage to clients, and the application has no client: add fxmodule.Client, or leave the stage out")
-	}
-	var faults []error
-	for _, t := range in.Targets {
-		if !slices.Contains(in.Clients, clientName(t)) {
-			faults = append(faults, fmt.Errorf("fxmodule: a stage is For(%q), and no client has that name: the names are %q", t, slices.Sorted(slices.Values(in.Clients))))
-		}
-	}
-	return errors.Join(faults...)
+	return fx.Options(append(options, fx.Invoke(check))...)
 }
 
 var stageCount atomic.Int64

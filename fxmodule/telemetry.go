@@ -4,6 +4,7 @@ package fxmodule
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,24 @@ func Telemetry() fx.Option {
 type telemetry struct {
 	setUpOnce func() (*sdk.SDK, error)
 	used      atomic.Bool
+	after     []func(context.Context) error // called after the shutdown
+}
+
+// meters returns the provider of metrics, nil if nothing has asked for it.
+func (t *telemetry) meters() any {
+	if !t.used.Load() {
+		return nil
+	}
+	s, err := t.setUp()
+	if err != nil {
+		return nil
+	}
+	return s.MeterProvider()
+}
+
+// afterShutdown makes the shutdown, which flushes, call closers at its end.
+func (t *telemetry) afterShutdown(closers []func(context.Context) error) {
+	t.after = append(t.after, closers...)
 }
 
 func (t *telemetry) setUp() (*sdk.SDK, error) {
@@ -42,10 +61,14 @@ type telemetryParams struct {
 	fx.In
 	Lifecycle fx.Lifecycle
 	Config    sdk.Config   `optional:"true"`
+	Pointer   *sdk.Config  `optional:"true"` // a mistake
 	Logger    *slog.Logger `optional:"true"`
 }
 
-func newTelemetry(in telemetryParams) *telemetry {
+func newTelemetry(in telemetryParams) (*telemetry, error) {
+	if in.Pointer != nil {
+		return nil, errors.New("fxmodule: Telemetry does not take the *sdk.Config in the graph: provide the sdk.Config itself, not a pointer to it")
+	}
 	cfg := in.Config
 	if cfg.Logger == nil {
 		cfg.Logger = in.Logger
@@ -61,12 +84,15 @@ func newTelemetry(in telemetryParams) *telemetry {
 		if err == nil {
 			err = s.Shutdown(ctx)
 		}
+		for _, closer := range t.after {
+			err = errors.Join(err, closer(ctx))
+		}
 		// Lost telemetry is no reason for a graceful stop to fail.
 		if err != nil {
 			logger(cfg.Logger).WarnContext(ctx, "penstock: telemetry was not flushed", "error", err)
 		}
 	}))
-	return t
+	return t, nil
 }
 
 // providers holds the telemetry providers in the graph.
