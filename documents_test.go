@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/penstock-go/penstock/middleware"
 )
 
 // documents returns the Markdown files of the repository by their paths.
@@ -112,6 +114,31 @@ func TestTargetsThatTheDocumentsNameExist(t *testing.T) {
 	}
 	if named == 0 {
 		t.Error("no document names a target")
+	}
+}
+
+func TestTheREADMEListsEachDocument(t *testing.T) {
+	_, list, ok := strings.Cut(read(t, "README.md"), "\n## Where to read on\n")
+	documents, err := filepath.Glob("docs/*.md")
+	if !ok || err != nil || len(documents) == 0 {
+		t.Fatalf("no list, or no documents: %v", err)
+	}
+	for _, document := range documents {
+		if !strings.Contains(list, "["+document+"]("+document+")") {
+			t.Errorf("the README's list leaves out %s", document)
+		}
+	}
+}
+
+func TestTheDocumentsHaveTheDefaultOrder(t *testing.T) {
+	order := middleware.DefaultOrder()
+	for document, want := range map[string]string{
+		"docs/configuration.md": "The default order is `" + strings.Join(order, "`, `") + "`;",
+		"docs/chain.md":         "    " + strings.Join(order, " > ") + " > [acquire > work]",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(read(t, document)), " "), strings.TrimSpace(want)) {
+			t.Errorf("%s does not say %q", document, want)
+		}
 	}
 }
 

@@ -9,7 +9,8 @@ import "context"
 type Factory[C any] interface {
 	// Dial makes a connection. ctx is the pool's own: it ends after
 	// Config.DialTimeout or when the pool closes, and Dial returns soon after
-	// that. A nil connection without an error counts as an error; a connection
+	// that. ctx also ends when Dial has returned, so the connection must not keep
+	// it. A nil connection without an error counts as an error; a connection
 	// beside an error is closed.
 	Dial(ctx context.Context) (C, error)
 	// Close closes a connection. The pool calls it once for each connection, and
@@ -33,7 +34,8 @@ type Checker[C any] interface {
 // Pinger is an optional method of a [Factory].
 type Pinger[C any] interface {
 	// Ping asks the other end whether conn works. The pool calls it in the
-	// background, see Config.CheckEvery, and Ping returns soon after ctx ends. If
+	// background, see Config.CheckEvery, and Ping returns soon after ctx ends. ctx
+	// also ends when Ping has returned. If
 	// it returns an error or panics, an exclusive pool removes the connection; in a
 	// shared pool the connection becomes suspect.
 	Ping(ctx context.Context, conn C) error
