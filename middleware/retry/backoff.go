@@ -4,6 +4,7 @@ package retry
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -62,7 +63,7 @@ func (cfg *Config) backoff(n int, random float64) time.Duration {
 func (cfg *Config) wait(n int, hint time.Duration) time.Duration {
 	random := rand.Float64()
 	if cfg.Jitter != NoJitter {
-		hint += time.Duration(random * float64(hint) / 5)
+		hint += min(time.Duration(random*float64(hint/5)), math.MaxInt64-hint) // a hint may be for ever
 	}
 	return min(max(cfg.backoff(n, random), hint), cfg.MaxInterval)
 }
