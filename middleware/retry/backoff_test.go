@@ -3,6 +3,8 @@
 package retry_test
 
 import (
+	"context"
+	"errors"
 	"math"
 	"testing"
 	"testing/synctest"
@@ -101,4 +103,18 @@ func (r *rig) at(t *testing.T, want ...time.Duration) {
 	if !same {
 		t.Errorf("attempts at %v, want %v", r.attempts, want)
 	}
+}
+
+func TestAHintForEverIsNotShortenedByJitter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := steady(t)
+		cfg.Jitter, cfg.MaxInterval = retry.FullJitter, math.MaxInt64
+		r := newRig(t, cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Hour, cancel)
+		if err := r.do(ctx, core.Unsafe, &limited{math.MaxInt64}, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("Do = %v, want %v", err, context.Canceled)
+		}
+		r.at(t, 0)
+	})
 }
