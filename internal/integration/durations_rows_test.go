@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -73,6 +74,7 @@ func queue() (long, short func(*testing.T, *world)) {
 			_, _ = w.do(t.Context())
 		}()
 		time.Sleep(time.Minute)
+		synctest.Wait() // the first one has read what it needs
 		w.work = time.Minute
 		return first
 	}
@@ -338,7 +340,7 @@ func struck(set func(*chaos.Fault, time.Duration), long, short bool) duration {
 			made(t, w)
 			w.Chaos().On()
 			time.Sleep(time.Hour)
-			if _, err := w.do(t.Context()); errors.Is(err, chaos.ErrInjected) != want {
+			if _, err := w.do(t.Context()); errors.Is(err, errFailed) != want {
 				t.Errorf("Do = %v, want it struck: %t", err, want)
 			}
 		}
