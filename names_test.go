@@ -53,7 +53,6 @@ var unused = map[string]string{
 	"middleware/health.Down":           "It is one of the values of a used type.",
 	"middleware/health.Up":             "It is one of the values of a used type.",
 	"middleware/health.Liveness":       "An application serves it beside Readiness.",
-	"middleware/ratelimit.ErrLimited":  "A caller tests for it, to send the operation later.",
 	"middleware/retry.Outcome*":        "They are the values of a metric's attribute, and what an observer is told.",
 
 	"pool.Close*":   "They are the keys of Stats.Closed.",
