@@ -47,6 +47,7 @@ const (
 	once       = "internal/once"
 	stage      = "internal/stage"
 	stagetest  = "internal/stage/stagetest"
+	texts      = "internal/text"
 	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
 	protobuf   = "google.golang.org/protobuf/..."
 )
@@ -100,11 +101,11 @@ var rules = []rule{
 	{folder: "middleware/ratelimit", may: []string{"core", list, once, contain, errtype, fault, stage, "golang.org/x/time/rate"}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/*", may: []string{"core", list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 
-	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
+	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, texts}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{
-			otelSDK, "go.opentelemetry.io/contrib/exporters/autoexport", "go.opentelemetry.io/contrib/propagators/autoprop",
+			texts, otelSDK, "go.opentelemetry.io/contrib/exporters/autoexport", "go.opentelemetry.io/contrib/propagators/autoprop",
 		}),
 		// A test's collector has to read what it is sent.
 		tests: []string{"otelx", "go.opentelemetry.io/proto/otlp/...", protobuf, goleak},
@@ -139,6 +140,7 @@ var rules = []rule{
 	{folder: once},
 	{folder: stage, may: []string{"core"}},
 	{folder: stagetest, may: []string{"core", coretests, stage}},
+	{folder: texts, may: []string{"go.opentelemetry.io/otel/attribute"}},
 	{folder: "internal/api"},
 	{folder: "internal/servers", may: []string{everything}},
 	{folder: "internal/integration/...", may: []string{everything}},

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/text"
 )
 
 // retry shows that an attempt failed and another one follows. The error of the
@@ -45,7 +46,7 @@ func (o *Observer) retryEnd(ctx context.Context, e core.Event) {
 	if op == nil {
 		return
 	}
-	kvs := []attribute.KeyValue{attrRetryOutcome.String(e.Outcome)}
+	kvs := []attribute.KeyValue{attrRetryOutcome.String(text.Clean(e.Outcome))}
 	if e.Attempt > 1 {
 		kvs = append(kvs, attrRetryAttempts.Int(e.Attempt))
 	}
@@ -61,7 +62,7 @@ func (o *Observer) reject(ctx context.Context, e core.Event) {
 	}
 	var kvs []attribute.KeyValue
 	if e.From != "" {
-		kvs = append(kvs, attrBreakerState.String(e.From))
+		kvs = append(kvs, attrBreakerState.String(text.Clean(e.From)))
 	}
 	if e.Delay > 0 {
 		kvs = append(kvs, attrRetryAfter.Float64(e.Delay.Seconds()))
@@ -80,9 +81,9 @@ func (o *Observer) transition(ctx context.Context, e core.Event) {
 	}
 	if op := o.operation(ctx); op != nil {
 		op.span.AddEvent(eventTransition, trace.WithAttributes(
-			attrBreakerName.String(e.Name),
-			attrBreakerFrom.String(e.From),
-			attrBreakerTo.String(e.To),
+			attrBreakerName.String(text.Clean(e.Name)),
+			attrBreakerFrom.String(text.Clean(e.From)),
+			attrBreakerTo.String(text.Clean(e.To)),
 		))
 	}
 }
@@ -94,8 +95,8 @@ func (o *Observer) health(ctx context.Context, e core.Event) {
 	}
 	if op := o.operation(ctx); op != nil {
 		op.span.AddEvent(eventHealth, trace.WithAttributes(
-			attrHealthFrom.String(e.From),
-			attrHealthTo.String(e.To),
+			attrHealthFrom.String(text.Clean(e.From)),
+			attrHealthTo.String(text.Clean(e.To)),
 		))
 	}
 }
@@ -108,7 +109,7 @@ func (o *Observer) timeout(ctx context.Context, e core.Event) {
 	}
 	if op := o.operation(ctx); op != nil {
 		op.span.SetAttributes(
-			attrTimeoutScope.String(e.Outcome),
+			attrTimeoutScope.String(text.Clean(e.Outcome)),
 			attrTimeoutDuration.Float64(e.Limit.Seconds()),
 		)
 	}

@@ -14,6 +14,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/penstock-go/penstock/internal/fault"
+	"github.com/penstock-go/penstock/internal/text"
 )
 
 // Option sets one property of an [Observer].
@@ -108,6 +109,12 @@ func (s *settings) resolve() error {
 		return err
 	}
 
+	for _, p := range []*string{&s.system, &s.namespace, &s.address, &s.poolName, &s.peer} {
+		*p = text.Clean(*p)
+	}
+	for i, kv := range s.attributes {
+		s.attributes[i] = text.Attribute(kv)
+	}
 	switch s.peer {
 	case "":
 		s.peer = s.system

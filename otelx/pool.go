@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/penstock-go/penstock/internal/text"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -41,6 +42,7 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	case stats == nil:
 		return fmt.Errorf("otelx: pool %q has no stats", name)
 	}
+	name = text.Clean(name)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {

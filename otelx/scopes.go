@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/text"
 )
 
 // minAcquireSpan is the shortest wait for a connection that gets a span of its
@@ -36,7 +37,7 @@ func (o *Observer) ownSpan(ctx context.Context) trace.Span {
 // poolName returns the name of the pool that s belongs to.
 func (o *Observer) poolName(s core.Scope) string {
 	if s.Name != "" {
-		return s.Name
+		return text.Clean(s.Name)
 	}
 	return o.settings.poolName
 }

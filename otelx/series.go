@@ -5,7 +5,6 @@ package otelx
 import (
 	"errors"
 	"strings"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -13,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/text"
 )
 
 // Limits of the cache and of the number of series.
@@ -21,7 +21,6 @@ const (
 	maxNames       = 100  // names of operations in metrics
 	maxCollections = 100  // collections in metrics
 	maxErrors      = 64   // pairs of error type and code for each series
-	maxDescription = 256  // runes of a span's status
 )
 
 // opKey identifies an operation in telemetry.
@@ -74,6 +73,9 @@ func newDescriptions(s *settings) *descriptions {
 // of returns the description of op.
 func (d *descriptions) of(op core.Op) *description {
 	key := opKey{op.Name, op.Target}
+	if len(op.Name) > text.Max || len(op.Target) > text.Max {
+		key = key.clean() // the cache must not keep strings of any length
+	}
 	if known, ok := d.ops.get(key); ok {
 		return known
 	}
@@ -84,7 +86,10 @@ func (d *descriptions) of(op core.Op) *description {
 	return described
 }
 
+func (k opKey) clean() opKey { return opKey{text.Clean(k.name), text.Clean(k.target)} }
+
 func (d *descriptions) describe(key opKey) *description {
+	key = key.clean()
 	kvs := append([]attribute.KeyValue(nil), d.settings.attributes...)
 	kvs = append(kvs, d.operation(key)...)
 	if d.settings.poolName != "" {
@@ -156,7 +161,7 @@ func (d *descriptions) newSeries(key opKey) *series {
 // failure returns the attributes for err. Beyond the limit every error gets the
 // same ones.
 func (s *series) failure(err error) *failure {
-	key := failureKey{core.ErrorType(err), statusCode(err)}
+	key := failureOf(err)
 	if f, ok := s.failures.get(key); ok {
 		return f
 	}
@@ -186,8 +191,10 @@ func (k failureKey) mark(span trace.Span, err error) {
 	span.SetStatus(codes.Error, statusText(err, k.errorType))
 }
 
-// failureOf returns the kind of err, for a span that has no series.
-func failureOf(err error) failureKey { return failureKey{core.ErrorType(err), statusCode(err)} }
+// failureOf returns the kind of err.
+func failureOf(err error) failureKey {
+	return failureKey{text.Clean(core.ErrorType(err)), text.Clean(statusCode(err))}
+}
 
 // statusCode returns the backend's code in err, "" if err has none.
 func statusCode(err error) string {
@@ -201,23 +208,12 @@ func statusCode(err error) string {
 	return coded.ResponseStatusCode()
 }
 
-// statusText returns the text of err for the status of a span: without the error
-// type that it may begin with, in at most maxDescription runes, and in valid
-// UTF-8, because exporters refuse anything else.
+// statusText returns the text of err for the status of a span, without the error
+// type that it may begin with.
 func statusText(err error, errorType string) string {
-	text := strings.ToValidUTF8(err.Error(), "\uFFFD")
-	if text == errorType {
+	description := err.Error()
+	if description == errorType {
 		return ""
 	}
-	text = strings.TrimPrefix(text, errorType+": ")
-	if utf8.RuneCountInString(text) <= maxDescription {
-		return text
-	}
-	n := 0
-	for i := range text {
-		if n++; n == maxDescription {
-			return text[:i] + "…"
-		}
-	}
-	return text
+	return text.Clean(strings.TrimPrefix(description, errorType+": "))
 }

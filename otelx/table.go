@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/penstock-go/penstock/internal/errtype"
+	"github.com/penstock-go/penstock/internal/text"
 )
 
 // other replaces every value of an attribute beyond the limit.
@@ -89,7 +90,9 @@ func newLabels(fixed []attribute.KeyValue, keys ...attribute.Key) *labels {
 // of returns the attributes with the given values, in the order of the keys.
 func (l *labels) of(vs ...string) metric.MeasurementOption {
 	var key [3]string
-	copy(key[:], vs)
+	for i, v := range vs {
+		key[i] = text.Clean(v)
+	}
 	if set, ok := l.sets.get(key); ok {
 		return set
 	}

@@ -18,6 +18,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/penstock-go/penstock/internal/text"
 )
 
 // disabled reports whether the environment turns the SDK off. The SDK for Go does
@@ -117,7 +119,8 @@ func propagatorFromEnv(ctx context.Context, logger *slog.Logger) propagation.Tex
 }
 
 // resourceFromEnv returns the resource that describes the program. The environment
-// takes precedence over serviceName.
+// takes precedence over serviceName. The strings are made clean: the names of files
+// and percent-encoded variables need not be valid UTF-8.
 func resourceFromEnv(ctx context.Context, serviceName string, exports bool, logger *slog.Logger) *resource.Resource {
 	opts := []resource.Option{resource.WithService(), resource.WithTelemetrySDK()}
 	if serviceName != "" {
@@ -127,6 +130,11 @@ func resourceFromEnv(ctx context.Context, serviceName string, exports bool, logg
 	if err != nil {
 		logger.WarnContext(ctx, "OTEL_RESOURCE_ATTRIBUTES is used in part", "error", err)
 	}
+	attributes := res.Attributes()
+	for i, kv := range attributes {
+		attributes[i] = text.Attribute(kv)
+	}
+	res = resource.NewWithAttributes(res.SchemaURL(), attributes...)
 	if name, _ := res.Set().Value(semconv.ServiceNameKey); exports && strings.HasPrefix(name.AsString(), "unknown_service") {
 		logger.WarnContext(ctx, "telemetry has no service name: set OTEL_SERVICE_NAME", "service.name", name.AsString())
 	}
