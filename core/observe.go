@@ -17,7 +17,7 @@ type Observer interface {
 	// inside s, and carries what the Observer needs there.
 	Begin(ctx context.Context, s Scope) context.Context
 	// End says that s is over. ctx is the context that Begin returned, and s is
-	// the scope that Begin was given.
+	// the scope that Begin was given, with Answered set where it holds.
 	End(ctx context.Context, s Scope, err error)
 	// Event says that something happened at one instant. ctx is the context of
 	// the scope in which it happened.
@@ -44,6 +44,11 @@ type Scope struct {
 	// Ref refers to the operation that caused a scope outside of itself, see
 	// [Observer.Ref].
 	Ref any
+	// Cause is the error of the attempt before (ScopeAttempt).
+	Cause error
+	// Answered says, at the end of an operation or an attempt, that its error is an
+	// answer of the backend and no failure, see [Outcome.Answered].
+	Answered bool
 }
 
 // ScopeKind says what a [Scope] covers.
@@ -101,7 +106,8 @@ type Event struct {
 type EventKind uint8
 
 const (
-	// EventRetry: an attempt failed and another one will follow.
+	// EventRetry: an attempt failed, and another one is due after the backoff. If
+	// that one is made, it begins a ScopeAttempt.
 	EventRetry EventKind = iota
 	// EventRetryEnd: an operation in which an attempt failed is over.
 	EventRetryEnd

@@ -36,6 +36,10 @@ type Outcome struct {
 	Ran time.Duration
 }
 
+// Answered reports whether the backend answered, and the answer is an error all the
+// same, such as "not found". That is no failure.
+func (o Outcome) Answered() bool { return o.Verdict == Success && o.ErrorType != "" }
+
 // String describes the outcome for people.
 func (o Outcome) String() string {
 	s := o.Class.String()

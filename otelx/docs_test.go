@@ -218,9 +218,16 @@ func emitEverything(t *testing.T, h *harness) {
 	}
 	hedged := search
 	hedged.Hedge = true
+	answered := core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now()}
+	ctx := h.Begin(t.Context(), answered)
+	attempt := core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2, Start: time.Now(), Cause: errBackend}
+	within := h.Begin(ctx, attempt)
+	attempt.Answered, answered.Answered = true, true
+	h.End(within, attempt, errBackend)
+	h.End(ctx, answered, errBackend)
 	h.operation(t.Context(), hedged, func(ctx context.Context) error {
 		for _, kind := range []core.ScopeKind{core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe} {
-			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx)}, func(context.Context) error {
+			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx), Cause: errBackend}, func(context.Context) error {
 				time.Sleep(time.Second)
 				return errBackend
 			})
@@ -238,8 +245,8 @@ func emitEverything(t *testing.T, h *harness) {
 		}
 		return errBackend
 	})
-	if n := len(h.spans.Ended()); n != 4 {
-		t.Fatalf("%d spans %q, want 4", n, h.names())
+	if n := len(h.spans.Ended()); n != 6 {
+		t.Fatalf("%d spans %q, want 6", n, h.names())
 	}
 }
 

@@ -12,29 +12,23 @@ import (
 	"github.com/penstock-go/penstock/internal/text"
 )
 
-// retry shows that an attempt failed and another one follows. The error of the
+// retry shows that an attempt failed and another one is due. The error of the
 // attempt is an attribute of the event and not of the operation's span, because
 // the operation may still succeed.
 func (o *Observer) retry(ctx context.Context, e core.Event) {
-	op, counted := o.operation(ctx), o.inst.retries.Enabled(ctx)
-	if op == nil && !counted {
+	op := o.operation(ctx)
+	if op == nil {
 		return
 	}
-	s := o.ops.of(e.Op).series
 	errorType := other
 	if e.Err != nil {
-		errorType = s.failure(e.Err).errorType
+		errorType = op.series.of(e.Err, false).errorType
 	}
-	if counted {
-		o.inst.retries.Add(ctx, 1, o.inst.retryLabels.of(s.operation, errorType))
-	}
-	if op != nil {
-		op.span.AddEvent(eventRetry, trace.WithAttributes(
-			attrAttempt.Int(e.Attempt),
-			attrRetryDelay.Float64(e.Delay.Seconds()),
-			attrErrorType.String(errorType),
-		))
-	}
+	op.span.AddEvent(eventRetry, trace.WithAttributes(
+		attrAttempt.Int(e.Attempt),
+		attrRetryDelay.Float64(e.Delay.Seconds()),
+		attrErrorType.String(errorType),
+	))
 }
 
 // retryEnd shows how an operation ended in which an attempt failed.

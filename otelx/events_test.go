@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/penstock-go/penstock/core"
@@ -38,10 +39,69 @@ func TestRetriesAreEventsOfTheOperationFromAnywhereWithin(t *testing.T) {
 	if got := asMap(events[0].Attributes); events[0].Name != "penstock.retry" || !reflect.DeepEqual(got, want) {
 		t.Errorf("event %q %v, want %v", events[0].Name, got, want)
 	}
-	points := h.sum("penstock.retries")
-	want = attrs{"db.client.connection.pool.name": "main", "db.operation.name": "Search", "error.type": "65535"}
-	if len(points) != 1 || points[0].Value != 3 || !reflect.DeepEqual(asMap(points[0].Attributes.ToSlice()), want) {
-		t.Errorf("penstock.retries = %v", points)
+}
+
+func TestRetriesAreCountedWhenTheAttemptIsMade(t *testing.T) {
+	want := attrs{"db.client.connection.pool.name": "main", "db.operation.name": "Search", "error.type": "65535"}
+	for name, traced := range map[string]bool{"with spans": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, standard()...)
+			if !traced {
+				o, err := otelx.NewObserver(append(standard(), otelx.WithMeterProvider(h.mp))...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h.Observer = o
+			}
+			h.operation(t.Context(), search, func(ctx context.Context) error {
+				h.Event(ctx, core.Event{Kind: core.EventRetry, Op: search, Attempt: 1, Delay: time.Second, Err: errBackend})
+				if points := h.sum("penstock.retries"); len(points) != 0 {
+					t.Errorf("penstock.retries = %v before the attempt, want none", points)
+				}
+				h.within(ctx, core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2, Cause: errBackend}, succeed)
+				return nil
+			})
+			points := h.sum("penstock.retries")
+			if len(points) != 1 || points[0].Value != 1 || !reflect.DeepEqual(asMap(points[0].Attributes.ToSlice()), want) {
+				t.Errorf("penstock.retries = %v, want one with %v", points, want)
+			}
+		})
+	}
+}
+
+func TestAnAnswerIsNoFailure(t *testing.T) {
+	missing := typedError{"not_found", "404", "no such document"}
+	h := newHarness(t, standard()...)
+	outer := core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now()}
+	ctx := h.Begin(t.Context(), outer)
+	attempt := core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2, Start: time.Now(), Cause: errBackend}
+	within := h.Begin(ctx, attempt)
+	attempt.Answered, outer.Answered = true, true
+	h.End(within, attempt, missing)
+	h.End(ctx, outer, missing)
+	h.operation(t.Context(), core.Op{Name: "Delete"}, failWith(missing)) // the same error, as a failure
+
+	for _, name := range []string{"Search docs", "Search attempt"} {
+		span := h.span(name)
+		got := asMap(span.Attributes())
+		if _, ok := got["error.type"]; ok || got["penstock.answer"] != "not_found" || got["db.response.status_code"] != "404" {
+			t.Errorf("%s has %v, want the answer and no error.type", name, got)
+		}
+		if span.Status() != (sdktrace.Status{}) {
+			t.Errorf("%s has status %v, want none", name, span.Status())
+		}
+	}
+	for _, p := range h.histogram("db.client.operation.duration") {
+		got := asMap(p.Attributes.ToSlice())
+		want := attrs{"penstock.answer": "not_found"}
+		if got["db.operation.name"] == "Delete" {
+			want = attrs{"error.type": "not_found"}
+		}
+		for _, key := range []attribute.Key{"penstock.answer", "error.type"} {
+			if got[key] != want[key] {
+				t.Errorf("%s of the measurement of %v = %v, want %v", key, got["db.operation.name"], got[key], want[key])
+			}
+		}
 	}
 }
 

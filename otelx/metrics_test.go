@@ -95,7 +95,7 @@ func TestErrorTypesBeyondTheLimitShareOneSeries(t *testing.T) {
 		code := fmt.Sprint(i)
 		h.operation(t.Context(), search, func(ctx context.Context) error {
 			err := typedError{code, code, "no"}
-			h.Event(ctx, core.Event{Kind: core.EventRetry, Op: search, Err: err})
+			h.within(ctx, core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2, Cause: err}, succeed)
 			return err
 		})
 	}
@@ -105,7 +105,7 @@ func TestErrorTypesBeyondTheLimitShareOneSeries(t *testing.T) {
 	if points := h.sum("penstock.retries"); len(points) != 65 {
 		t.Errorf("%d series of retries, want 65", len(points))
 	}
-	if got := asMap(h.spans.Ended()[199].Attributes())["error.type"]; got != "_OTHER" {
+	if got := asMap(h.spans.Ended()[399].Attributes())["error.type"]; got != "_OTHER" {
 		t.Errorf("error.type of the span is %v, not what the series says", got)
 	}
 }

@@ -42,6 +42,7 @@ const (
 // Attributes of Penstock's own.
 const (
 	attrHedge           attribute.Key = "penstock.hedge"
+	attrAnswer          attribute.Key = "penstock.answer"
 	attrAttempt         attribute.Key = "penstock.attempt"
 	attrRetryDelay      attribute.Key = "penstock.retry.delay"
 	attrRetryAttempts   attribute.Key = "penstock.retry.attempts"

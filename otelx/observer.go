@@ -81,17 +81,16 @@ func (o *Observer) Close(context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Begin starts the span of s, if s has one.
+// Begin starts the span of s, if s has one, and counts s, if s is an attempt.
 func (o *Observer) Begin(ctx context.Context, s core.Scope) context.Context {
-	if o.tracer == nil {
-		return ctx
-	}
-	switch s.Kind {
-	case core.ScopeOperation:
-		return o.beginOperation(ctx, s)
-	case core.ScopeAttempt:
+	switch {
+	case s.Kind == core.ScopeAttempt:
 		return o.beginAttempt(ctx, s)
-	case core.ScopeConnect:
+	case o.tracer == nil:
+		return ctx
+	case s.Kind == core.ScopeOperation:
+		return o.beginOperation(ctx, s)
+	case s.Kind == core.ScopeConnect:
 		return o.beginConnect(ctx, s)
 	default: // endAcquire makes the span of a wait; a probe has none
 		return ctx

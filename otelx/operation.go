@@ -83,10 +83,10 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 	}
 	record := d.series.success
 	if err != nil {
-		f := d.series.failure(err)
-		record = f.record
+		e := d.series.of(err, s.Answered)
+		record = e.record
 		if span != nil {
-			f.mark(span, err)
+			e.mark(span, err)
 		}
 	}
 	if measured {

@@ -49,7 +49,15 @@ func (o *Observer) poolAttributes(s core.Scope) []attribute.KeyValue {
 	return nil
 }
 
+// beginAttempt counts the attempt, with the error of the attempt that it repeats.
 func (o *Observer) beginAttempt(ctx context.Context, s core.Scope) context.Context {
+	if o.inst.retries.Enabled(ctx) {
+		series, errorType := o.ops.of(s.Op).series, other
+		if s.Cause != nil {
+			errorType = series.of(s.Cause, false).errorType
+		}
+		o.inst.retries.Add(ctx, 1, o.inst.retryLabels.of(series.operation, errorType))
+	}
 	op := o.operation(ctx)
 	if op == nil {
 		return ctx
@@ -65,7 +73,7 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 		return
 	}
 	if err != nil {
-		o.ops.of(s.Op).series.failure(err).mark(span, err)
+		o.ops.of(s.Op).series.of(err, s.Answered).mark(span, err)
 	}
 	span.End()
 }
@@ -87,7 +95,7 @@ func (o *Observer) endAcquire(ctx context.Context, s core.Scope, err error) {
 	}
 	_, span := o.tracer.Start(ctx, spanAcquire, trace.WithTimestamp(s.Start), trace.WithAttributes(o.poolAttributes(s)...))
 	if err != nil {
-		failureOf(err).mark(span, err)
+		kindOf(err, false).mark(span, err)
 	}
 	span.End()
 }
@@ -115,7 +123,7 @@ func (o *Observer) endConnect(ctx context.Context, s core.Scope, err error) {
 		return
 	}
 	if err != nil {
-		failureOf(err).mark(span, err)
+		kindOf(err, false).mark(span, err)
 	}
 	span.End()
 }

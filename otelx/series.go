@@ -36,19 +36,23 @@ type description struct {
 }
 
 // series has the attributes of one operation's measurements: one set for
-// successes, and one for each kind of failure.
+// successes, and one for each kind of error.
 type series struct {
 	operation string // name in metrics: its own, or _OTHER
 	base      []attribute.KeyValue
 	success   []metric.RecordOption
-	failures  table[failureKey, *failure]
+	errors    table[kind, *ending]
 }
 
-type failureKey struct{ errorType, code string }
+// kind is a kind of error in telemetry.
+type kind struct {
+	errorType, code string
+	answered        bool // an answer of the backend and no failure
+}
 
-// failure has the attributes of one kind of failure.
-type failure struct {
-	failureKey
+// ending has the attributes of the operations that end with one kind of error.
+type ending struct {
+	kind
 	record []metric.RecordOption
 }
 
@@ -154,46 +158,53 @@ func (d *descriptions) spanName(key opKey) string {
 func (d *descriptions) newSeries(key opKey) *series {
 	s := &series{operation: key.name, base: d.operation(key)}
 	s.success = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(s.base...))}
-	s.failures.limit = maxErrors
+	s.errors.limit = maxErrors
 	return s
 }
 
-// failure returns the attributes for err. Beyond the limit every error gets the
-// same ones.
-func (s *series) failure(err error) *failure {
-	key := failureOf(err)
-	if f, ok := s.failures.get(key); ok {
-		return f
+// of returns the attributes for err. Beyond the limit every error gets the same
+// ones.
+func (s *series) of(err error, answered bool) *ending {
+	key := kindOf(err, answered)
+	if e, ok := s.errors.get(key); ok {
+		return e
 	}
-	f, ok := s.failures.add(key, func() *failure { return s.newFailure(key) })
+	e, ok := s.errors.add(key, func() *ending { return s.newEnding(key) })
 	if !ok {
-		f = s.newFailure(failureKey{errorType: other})
+		e = s.newEnding(kind{errorType: other, answered: answered})
 	}
-	return f
+	return e
 }
 
-func (s *series) newFailure(key failureKey) *failure {
+func (s *series) newEnding(key kind) *ending {
 	set := attribute.NewSet(append(key.attributes(), s.base...)...)
-	return &failure{key, []metric.RecordOption{metric.WithAttributeSet(set)}}
+	return &ending{key, []metric.RecordOption{metric.WithAttributeSet(set)}}
 }
 
-func (k failureKey) attributes() []attribute.KeyValue {
-	kvs := []attribute.KeyValue{attrErrorType.String(k.errorType)}
+// kindOf returns the kind of err.
+func kindOf(err error, answered bool) kind {
+	return kind{text.Clean(core.ErrorType(err)), text.Clean(statusCode(err)), answered}
+}
+
+func (k kind) attributes() []attribute.KeyValue {
+	key := attrErrorType
+	if k.answered {
+		key = attrAnswer
+	}
+	kvs := []attribute.KeyValue{key.String(k.errorType)}
 	if k.code != "" {
 		kvs = append(kvs, attrStatusCode.String(k.code))
 	}
 	return kvs
 }
 
-// mark sets the status and the attributes of a span that failed with err.
-func (k failureKey) mark(span trace.Span, err error) {
+// mark sets the attributes of a span that ended with err, and its status if that is
+// a failure.
+func (k kind) mark(span trace.Span, err error) {
 	span.SetAttributes(k.attributes()...)
-	span.SetStatus(codes.Error, statusText(err, k.errorType))
-}
-
-// failureOf returns the kind of err.
-func failureOf(err error) failureKey {
-	return failureKey{text.Clean(core.ErrorType(err)), text.Clean(statusCode(err))}
+	if !k.answered {
+		span.SetStatus(codes.Error, statusText(err, k.errorType))
+	}
 }
 
 // statusCode returns the backend's code in err, "" if err has none.

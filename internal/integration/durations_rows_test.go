@@ -107,8 +107,8 @@ func state(prepare func(w *world), do func(t *testing.T, w *world), want breaker
 func once(t *testing.T, w *world) { _, _ = w.do(t.Context()) }
 
 // given returns a row with a look at both ends.
-func given(set func(*world, time.Duration), long, short func(*testing.T, *world)) duration {
-	return duration{set: set, long: long, short: short}
+func given(set func(*world, time.Duration), long, short func(*testing.T, *world)) durationRow {
+	return durationRow{set: set, long: long, short: short}
 }
 
 func settings(c *world) *health.Config {
@@ -130,8 +130,8 @@ func hopeless(t *testing.T, w *world) {
 }
 
 // durations are the fields of all configurations that hold a duration.
-var durations = map[string]duration{
-	"pool.Config.AcquireTimeout": func() duration {
+var durations = map[string]durationRow{
+	"pool.Config.AcquireTimeout": func() durationRow {
 		long, short := queue()
 		return given(func(w *world, d time.Duration) {
 			w.backend.Pool.AcquireTimeout, w.backend.Pool.MaxSize = d, 1
@@ -165,7 +165,7 @@ var durations = map[string]duration{
 	"pool.Config.ReplaceAfter": {set: func(w *world, d time.Duration) {
 		w.backend.Pool.ReplaceAfter, w.client.Chain.Timeout.Disabled = d, true
 	}},
-	"pool.Config.LeakAfter": func() duration {
+	"pool.Config.LeakAfter": func() durationRow {
 		leaks := func(want int) func(*testing.T, *world) {
 			return func(t *testing.T, w *world) {
 				leaked := 0
@@ -181,17 +181,17 @@ var durations = map[string]duration{
 		return given(func(w *world, d time.Duration) { w.backend.Pool.LeakAfter = d }, leaks(0), leaks(2))
 	}(),
 
-	"core.ClientConfig.OperationTimeout": func() duration {
+	"core.ClientConfig.OperationTimeout": func() durationRow {
 		long, short := hour(func(*world) {})
 		return given(func(w *world, d time.Duration) { w.client.Chain.OperationTimeout = d }, long, short)
 	}(),
-	"middleware.Config.OperationTimeout": func() duration {
+	"middleware.Config.OperationTimeout": func() durationRow {
 		long, short := hour(func(*world) {})
 		return given(func(w *world, d time.Duration) {
 			w.client.Chain.OperationTimeout, w.client.Chain.Timeout.Disabled = d, true
 		}, long, short)
 	}(),
-	"core.Op.Timeout": func() duration {
+	"core.Op.Timeout": func() durationRow {
 		long, short := hour(func(w *world) { w.client.Chain.Timeout.Disabled = false })
 		return given(func(w *world, d time.Duration) { w.op.Timeout = d; w.client.Chain.Ops = []core.Op{w.op} }, long, short)
 	}(),
@@ -200,7 +200,7 @@ var durations = map[string]duration{
 		hopeless(t, w)
 	}},
 
-	"timeout.Config.Attempt": func() duration {
+	"timeout.Config.Attempt": func() durationRow {
 		long, short := hour(func(w *world) { w.client.Chain.Timeout.Disabled = false })
 		return given(func(w *world, d time.Duration) { w.client.Chain.Timeout.Attempt = d }, long, short)
 	}(),
@@ -209,7 +209,7 @@ var durations = map[string]duration{
 	}, long: hopeless},
 	"retry.Config.MaxInterval": {set: func(w *world, d time.Duration) { w.client.Chain.Retry.MaxInterval = d }},
 
-	"breaker.Config.RecoveryTimeout": func() duration {
+	"breaker.Config.RecoveryTimeout": func() durationRow {
 		failed := func(w *world) { w.client.Chain.Breaker.FailureThreshold, w.fails = 1, 1 }
 		after := func(t *testing.T, w *world) {
 			once(t, w)
@@ -220,7 +220,7 @@ var durations = map[string]duration{
 			w.client.Chain.Breaker.RecoveryTimeout, w.client.Chain.Breaker.HalfOpenSuccesses = d, 1
 		}, state(failed, after, breaker.Open), state(failed, after, breaker.Closed))
 	}(),
-	"breaker.Config.FairRun": func() duration {
+	"breaker.Config.FairRun": func() durationRow {
 		slow := func(w *world) { w.client.Chain.Breaker.FailureThreshold, w.work = 1, time.Hour }
 		deadline := func(t *testing.T, w *world) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -230,7 +230,7 @@ var durations = map[string]duration{
 		return given(func(w *world, d time.Duration) { w.client.Chain.Breaker.FairRun = d },
 			state(slow, deadline, breaker.Closed), state(slow, deadline, breaker.Open))
 	}(),
-	"breaker.Config.SlowCallThreshold": func() duration {
+	"breaker.Config.SlowCallThreshold": func() durationRow {
 		return given(func(w *world, d time.Duration) {
 			w.client.Chain.Breaker.SlowCallThreshold, w.client.Chain.Breaker.SlowCallRate = d, 1
 		}, state(func(w *world) { w.client.Chain.Breaker.SlowCallWindow = 1 }, once, breaker.Closed),
@@ -255,7 +255,7 @@ var durations = map[string]duration{
 			t.Errorf("%d probes in a day, want one at most", n)
 		}
 	}, nil),
-	"health.Config.Timeout": func() duration {
+	"health.Config.Timeout": func() durationRow {
 		check := func(works bool) func(*testing.T, *world) {
 			return func(t *testing.T, w *world) {
 				w.ping = time.Hour
@@ -270,13 +270,13 @@ var durations = map[string]duration{
 		return given(func(w *world, d time.Duration) { settings(w).Timeout = d }, check(true), check(false))
 	}(),
 
-	"bulkhead.Config.MaxWait": func() duration {
+	"bulkhead.Config.MaxWait": func() durationRow {
 		long, short := queue()
 		return given(func(w *world, d time.Duration) {
 			w.client.Chain.Bulkhead = &bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1, MaxWait: d}
 		}, long, short)
 	}(),
-	"ratelimit.Config.MaxWait": func() duration {
+	"ratelimit.Config.MaxWait": func() durationRow {
 		look := func(then func(*testing.T, *world)) func(*testing.T, *world) {
 			return func(t *testing.T, w *world) {
 				w.client.Chain.RateLimit.Rate, w.client.Chain.RateLimit.Burst = 1.0/3600, 1
@@ -293,7 +293,7 @@ var durations = map[string]duration{
 			}
 		}), look(func(t *testing.T, w *world) { ends(t, w) }))
 	}(),
-	"hedge.Config.Delay": func() duration {
+	"hedge.Config.Delay": func() durationRow {
 		runs := func(delay time.Duration, want int) func(*testing.T, *world) {
 			return func(t *testing.T, w *world) {
 				w.client.Chain.Timeout.Disabled = true
@@ -316,7 +316,7 @@ var durations = map[string]duration{
 				}
 			}
 		}
-		return duration{set: func(*world, time.Duration) {}, unchecked: true, long: runs(longest, 1), short: runs(1, 2)}
+		return durationRow{set: func(*world, time.Duration) {}, unchecked: true, long: runs(longest, 1), short: runs(1, 2)}
 	}(),
 	"chaos.Fault.From":  struck(func(f *chaos.Fault, d time.Duration) { f.From, f.Err = d, errFailed }, false, true),
 	"chaos.Fault.Until": struck(func(f *chaos.Fault, d time.Duration) { f.Until, f.Err = d, errFailed }, true, false),
@@ -333,7 +333,7 @@ var durations = map[string]duration{
 }
 
 // struck is a row of a fault, which strikes an operation after an hour, or does not.
-func struck(set func(*chaos.Fault, time.Duration), long, short bool) duration {
+func struck(set func(*chaos.Fault, time.Duration), long, short bool) durationRow {
 	look := func(want bool) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {
 			w.client.Chain.Retry.MaxRetries = retry.None

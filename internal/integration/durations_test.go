@@ -108,8 +108,8 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// duration is a field of a configuration.
-type duration struct {
+// durationRow is a field of a configuration.
+type durationRow struct {
 	// set sets the field to d, and what the field needs.
 	set func(w *world, d time.Duration)
 	// long and short look at what only the longest and the shortest duration does,

@@ -25,6 +25,7 @@ var errUnsafe = errors.New("the operation is unsafe to repeat, and the backend m
 // The outcomes of an operation in which an attempt failed, as telemetry names them.
 const (
 	OutcomeRecovered    = "recovered"     // a later attempt succeeded
+	OutcomeAnswered     = "answered"      // a later attempt got an answer that is no result
 	OutcomeExhausted    = "exhausted"     // no retries left
 	OutcomeNotRetryable = "not_retryable" // another attempt would not end better
 	OutcomeUnsafe       = "unsafe"        // the backend may have applied the attempt

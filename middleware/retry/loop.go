@@ -71,6 +71,8 @@ func (r *run) end() {
 // step decides whether another attempt follows the last one, which failed.
 func (r *run) step(ctx context.Context, retries int) error {
 	switch {
+	case answered(r.last, r.call.Op.Safety):
+		return r.stop(OutcomeAnswered, nil)
 	case ctx.Err() != nil:
 		r.interrupted(ctx)
 		return errStop
@@ -147,11 +149,17 @@ func (r *run) attempt(ctx context.Context) error {
 	if observer == nil {
 		return r.next(ctx, r.call)
 	}
-	scope := core.Scope{Kind: core.ScopeAttempt, Op: r.call.Op, Attempt: n, Start: time.Now(), Delay: r.delay}
+	scope := core.Scope{
+		Kind: core.ScopeAttempt, Op: r.call.Op, Attempt: n, Start: time.Now(), Delay: r.delay,
+		Cause: r.result.Attempts[len(r.result.Attempts)-1],
+	}
 	ctx = observer.Begin(ctx, scope)
 	err := core.ErrPanic // used if next panics or calls Goexit
 	defer func() { observer.End(ctx, scope, err) }()
-	err = r.next(ctx, r.call)
+	mark := r.call.Mark()
+	if err = r.next(ctx, r.call); err != nil {
+		scope.Answered = r.call.LastSince(mark, err).Answered()
+	}
 	return err
 }
 

@@ -55,13 +55,17 @@ func afterFailure(ctx context.Context, cfg *Config, call *core.Call, next core.H
 		return err // the operation cost the backend nothing, so it pays nothing in
 	}
 	cfg.deposit(call)
-	if cfg.MaxRetries == None {
+	if cfg.MaxRetries == None || answered(last, call.Op.Safety) {
 		return err
 	}
 	r := run{cfg: cfg, call: call, next: next, last: last}
 	r.failed(err)
 	return r.loop(ctx, loop)
 }
+
+// answered reports whether an attempt ended with an answer of the backend that is not
+// worth another attempt. Such an attempt did not fail.
+func answered(o core.Outcome, s core.Safety) bool { return o.Answered() && !o.Retry.Allows(s) }
 
 // classifier passes on to the loop what [run.step] and [run.again] decided.
 type classifier struct{}

@@ -57,10 +57,12 @@ func traced(ctx context.Context, call *core.Call, next core.Handler, observer co
 	scope := core.Scope{Kind: core.ScopeOperation, Op: call.Op, Attempt: 1, Start: time.Now()}
 	ctx = observer.Begin(ctx, scope)
 	call.Observe(ctx)
+	mark := call.Mark()
 	err := core.ErrPanic // used if next panics or calls Goexit; the panic is not recovered
 	defer func() { observer.End(ctx, scope, err) }()
 	if err = next(ctx, call); err != nil {
 		tellTimeout(call, err)
+		scope.Answered = call.Since(mark, err).Answered()
 	}
 	return err
 }

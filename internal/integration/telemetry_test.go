@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/pool"
+)
+
+var (
+	lookUp      = core.Op{Name: "Get", Target: "docs", Safety: core.ReadOnly}
+	errNotFound = errors.New("no such document")
+	errDown     = errors.New("down")
+)
+
+// watched is a client with the OpenTelemetry SDK in memory behind it.
+type watched struct {
+	*penstock.Client[int]
+	t      *testing.T
+	spans  *tracetest.SpanRecorder
+	reader *sdkmetric.ManualReader
+}
+
+func watch(t *testing.T, cfg penstock.Config, poolConfig pool.Config) *watched {
+	t.Helper()
+	w := &watched{t: t, spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
+	cfg.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans))
+	cfg.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader))
+	client, err := penstock.Open(t.Context(), penstock.Backend[int]{
+		Factory: struct{ pool.Factory[int] }{&coretest.Factory[int]{}},
+		Classifier: func(err error) core.Class {
+			if errors.Is(err, errNotFound) {
+				return core.Answered("not_found")
+			}
+			return core.DeadConn("down")
+		},
+		Pool: poolConfig,
+	}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Client = client
+	return w
+}
+
+// do runs an operation whose attempts end with the given errors, one after the
+// other.
+func (w *watched) do(ctx context.Context, ends ...error) error {
+	_, err := core.Do(ctx, w.Client, lookUp, func(context.Context, int) (int, error) {
+		end := ends[0]
+		ends = ends[1:]
+		return 0, end
+	})
+	return err
+}
+
+// metrics returns what was measured, by name.
+func (w *watched) metrics() map[string]metricdata.Metrics {
+	w.t.Helper()
+	var rm metricdata.ResourceMetrics
+	if err := w.reader.Collect(w.t.Context(), &rm); err != nil {
+		w.t.Fatal(err)
+	}
+	byName := map[string]metricdata.Metrics{}
+	for _, scope := range rm.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			byName[m.Name] = m
+		}
+	}
+	return byName
+}
+
+// count returns how much was measured in the series of a metric that have all of
+// the attributes; an empty value stands for no such attribute.
+func (w *watched) count(name string, attributes ...attribute.KeyValue) int64 {
+	w.t.Helper()
+	var n int64
+	has := func(set attribute.Set) bool {
+		for _, want := range attributes {
+			if got, _ := set.Value(want.Key); got.AsString() != want.Value.AsString() {
+				return false
+			}
+		}
+		return true
+	}
+	switch data := w.metrics()[name].Data.(type) {
+	case metricdata.Histogram[float64]:
+		for _, p := range data.DataPoints {
+			if has(p.Attributes) {
+				n += int64(p.Count)
+			}
+		}
+	case metricdata.Sum[int64]:
+		for _, p := range data.DataPoints {
+			if has(p.Attributes) {
+				n += p.Value
+			}
+		}
+	}
+	return n
+}
+
+// ended returns the spans of operations and attempts that have ended.
+func (w *watched) ended() []sdktrace.ReadOnlySpan {
+	return slices.DeleteFunc(w.spans.Ended(), func(s sdktrace.ReadOnlySpan) bool { return strings.HasPrefix(s.Name(), "pool.") })
+}
+
+func (w *watched) close() {
+	w.t.Helper()
+	if err := w.Close(w.t.Context()); err != nil {
+		w.t.Errorf("Close = %v", err)
+	}
+}
+
+const duration = "db.client.operation.duration"
+
+func errorType(s string) attribute.KeyValue { return attribute.String("error.type", s) }
+
+func TestARetryIsCountedWhenItIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, penstock.Config{Chain: middleware.Config{
+			Retry: retry.Config{Interval: time.Hour, MaxInterval: time.Hour, Jitter: retry.NoJitter},
+		}}, pool.Config{})
+		defer w.close()
+		for range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Minute, cancel)
+			if err := w.do(ctx, errDown); !errors.Is(err, errDown) {
+				t.Errorf("Do = %v, want %v", err, errDown)
+			}
+		}
+		if n := w.count("penstock.retries"); n != 0 {
+			t.Errorf("%d retries after three operations that were given up in the backoff, want 0", n)
+		}
+		if err := w.do(t.Context(), errDown, errDown, nil); err != nil {
+			t.Errorf("Do = %v", err)
+		}
+		if n := w.count("penstock.retries", errorType("down")); n != 2 {
+			t.Errorf("%d retries after an operation of three attempts, want 2", n)
+		}
+	})
+}
+
+func TestAnAnswerOfTheBackendIsNotRed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, penstock.Config{}, pool.Config{})
+		defer w.close()
+		for _, ends := range [][]error{{errNotFound}, {errDown, errNotFound}} {
+			if err := w.do(t.Context(), ends...); !errors.Is(err, errNotFound) {
+				t.Errorf("Do = %v, want %v", err, errNotFound)
+			}
+		}
+		spans := w.ended()
+		if len(spans) != 3 {
+			t.Fatalf("%d spans, want two operations and one attempt", len(spans))
+		}
+		for _, span := range spans {
+			set := attribute.NewSet(span.Attributes()...)
+			answer, _ := set.Value("penstock.answer")
+			if _, failed := set.Value("error.type"); failed || answer.AsString() != "not_found" || span.Status().Code != codes.Unset {
+				t.Errorf("span %s has status %v and %v, want the answer alone", span.Name(), span.Status(), span.Attributes())
+			}
+		}
+		if got := w.count(duration, attribute.String("penstock.answer", "not_found"), errorType("")); got != 2 {
+			t.Errorf("%d answers, want 2", got)
+		}
+		if got := w.count("penstock.retry.outcomes", attribute.String("penstock.retry.outcome", "answered")); got != 1 {
+			t.Errorf("%d operations with an answer after a failure, want 1", got)
+		}
+		if got := w.count("penstock.retry.outcomes"); got != 1 {
+			t.Errorf("%d operations with a failed attempt, want 1", got)
+		}
+	})
+}
