@@ -141,6 +141,7 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 		Classifier:       b.Classifier,
 		OperationTimeout: max(cfg.Chain.OperationTimeout, 0), // Build refuses a negative one
 		MaxAsync:         cfg.MaxAsync,
+		Traced:           !cfg.Chain.Trace.Disabled,
 		WaitsTold:        len(cfg.Chain.Stages) == 0, // by the pool and by Penstock's stages
 		Closers:          c.closers(cfg.MeterProvider),
 	})

@@ -37,6 +37,9 @@ type ClientConfig[C any] struct {
 	// [Lease.WithWait]. Then the clock is read once for each attempt instead of
 	// twice. If it is not so, [Outcome.Ran] counts waits as work.
 	WaitsTold bool
+	// Traced says that the chain opens the scope of each operation, as the trace
+	// stage does. Then [Go] opens the scope of an operation that it refuses.
+	Traced bool
 	// Closers close what the client was built with: [Client.Close] calls them,
 	// the last first; nil entries are skipped. A pool's Close belongs here, if the
 	// client owns the pool.
@@ -65,6 +68,7 @@ type base struct {
 	timeout    time.Duration
 	timedOut   *TimeoutError // cause of contexts that the timeout ends
 	waitsTold  bool
+	traced     bool
 	closing    chan struct{} // closed before the closers are called; nil means never
 	calls      sync.Pool     // of *Call
 }
@@ -98,6 +102,7 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 	c.timeout = cfg.OperationTimeout
 	c.waitsTold = cfg.WaitsTold
 	c.closing = make(chan struct{})
+	c.traced = cfg.Traced
 	c.past = &Client[C]{base: base{handle: work, classifier: cfg.Classifier}, source: cfg.Source}
 	c.timedOut = &TimeoutError{Operation: true, Limit: cfg.OperationTimeout}
 	return c, nil

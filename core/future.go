@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/penstock-go/penstock/internal/errtype"
 )
@@ -29,13 +30,11 @@ type Future[R any] struct {
 func Go[C, R any](ctx context.Context, r Runner[C], op Op, fn func(context.Context, C) (R, error)) *Future[R] {
 	c := r.runner()
 	f := &Future[R]{done: make(chan struct{})}
-	ctx, cancel := context.WithCancelCause(ctx)
+	running, cancel := context.WithCancelCause(ctx)
 	own := &flight{cancel}
 	if err := c.flights.begin(own); err != nil {
 		cancel(nil)
-		if c.observer != nil {
-			c.observer.Event(ctx, Event{Kind: EventReject, Name: "async", Op: op, Err: err})
-		}
+		c.tellRefusal(ctx, op, err)
 		f.err = &Error{Op: op.Name, Target: op.Target, Outcome: Outcome{Class: classify(err, nil), Rejected: true}, Err: err}
 		close(f.done)
 		return f
@@ -43,9 +42,26 @@ func Go[C, R any](ctx context.Context, r Runner[C], op Op, fn func(context.Conte
 	go func() {
 		defer c.flights.end(own, f.done)
 		defer cancel(nil)
-		f.run(ctx, op, func() (R, error) { return Do(ctx, c, op, fn) })
+		f.run(running, op, func() (R, error) { return Do(running, c, op, fn) })
 	}()
 	return f
+}
+
+// tellRefusal tells the observer of an operation that Go refuses. It never comes to
+// the chain, so the chain opens no scope for it.
+func (b *base) tellRefusal(ctx context.Context, op Op, err error) {
+	if b.observer == nil {
+		return
+	}
+	e := Event{Kind: EventReject, Name: "async", Op: op, Err: err}
+	if !b.traced {
+		b.observer.Event(ctx, e)
+		return
+	}
+	s := Scope{Kind: ScopeOperation, Op: op, Attempt: 1, Start: time.Now()}
+	ctx = b.observer.Begin(ctx, s)
+	b.observer.Event(ctx, e)
+	b.observer.End(ctx, s, err)
 }
 
 // run keeps the result of do, which panics or calls Goexit if the function does.

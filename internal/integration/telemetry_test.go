@@ -23,6 +23,7 @@ import (
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/middleware/trace"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -158,6 +159,51 @@ func TestARetryIsCountedWhenItIsMade(t *testing.T) {
 			t.Errorf("%d retries after an operation of three attempts, want 2", n)
 		}
 	})
+}
+
+func TestWhatGoRefusesIsMeasured(t *testing.T) {
+	for name, traced := range map[string]bool{"traced": true, "not traced": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := watch(t, penstock.Config{MaxAsync: 1, Chain: middleware.Config{Trace: trace.Config{Disabled: !traced}}}, pool.Config{})
+				submit := func() *core.Future[int] {
+					return core.Go(t.Context(), w.Client, lookUp, func(context.Context, int) (int, error) {
+						time.Sleep(time.Second)
+						return 1, nil
+					})
+				}
+				first := submit()
+				for range 100 {
+					if _, err := submit().Await(t.Context()); !errors.Is(err, core.ErrAsyncLimit) {
+						t.Fatalf("Go = %v, want %v", err, core.ErrAsyncLimit)
+					}
+				}
+				if _, err := first.Await(t.Context()); err != nil {
+					t.Errorf("Go = %v", err)
+				}
+				w.close()
+				if _, err := submit().Await(t.Context()); !errors.Is(err, core.ErrClientClosed) {
+					t.Errorf("Go = %v, want %v", err, core.ErrClientClosed)
+				}
+
+				for _, row := range []struct {
+					errorType string
+					want      int64
+				}{{"", 1}, {"bulkhead_full", 100}, {"pool_closed", 1}} {
+					want := row.want
+					if !traced {
+						want = 0 // no operation is measured, so a refused one is not either
+					}
+					if got := w.count(duration, errorType(row.errorType)); got != want {
+						t.Errorf("%d operations with error.type %q, want %d", got, row.errorType, want)
+					}
+				}
+				if n := len(w.ended()); traced && n != 102 {
+					t.Errorf("%d spans, want 102", n)
+				}
+			})
+		})
+	}
 }
 
 func TestAnAnswerOfTheBackendIsNotRed(t *testing.T) {
