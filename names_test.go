@@ -39,8 +39,6 @@ func TestPackagesExportFewNames(t *testing.T) {
 // key is the folder of the package, a dot, and the name; a star in it stands for
 // any part of names.
 var unused = map[string]string{
-	"core.EventPanic":           "An observer is told it.",
-	"core.EventWait":            "An observer is told it.",
 	"core/coretest.TestBreaker": "An author of another breaker runs this suite.",
 	"core/coretest.TestObserver": "An author of another observer runs this suite; " +
 		"only an author can tell how the observer is read.",

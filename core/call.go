@@ -165,7 +165,8 @@ func (c *Call) BeforeAttempt() error {
 	return nil
 }
 
-// AfterWait is for a stage that made the call wait before next. The time of the
+// AfterWait is for a stage that made the call wait before next, and told the
+// observer how long, see [EventWait]. The time of the
 // attempt begins anew, so the wait does not count against the backend. AfterWait
 // then asks the guards whether the attempt may still be made, and returns their
 // objection. It does not ask them if the call has no further attempt: a probe of a

@@ -119,8 +119,9 @@ const (
 	EventTimeout
 	// EventHealth: a health gate went from one state to another.
 	EventHealth
-	// EventWait: a stage made the operation wait, in vain or not. A wait for a
-	// connection is a [ScopeAcquire].
+	// EventWait: a stage made the operation wait, in vain or not; Name is the name
+	// of the stage. It is told after the wait, and before what the wait came to. A
+	// wait for a connection is a [ScopeAcquire].
 	EventWait
 	// EventPanic: a function of the user, other than the work, panicked or called
 	// runtime.Goexit. The panic was recovered.

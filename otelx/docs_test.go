@@ -240,6 +240,8 @@ func emitEverything(t *testing.T, h *harness) {
 			{Kind: core.EventTransition, Name: "breaker", From: "closed", To: "open", Err: errBackend},
 			{Kind: core.EventHealth, Name: "health", From: "down", To: "up"},
 			{Kind: core.EventTimeout, Outcome: "attempt", Limit: time.Second},
+			{Kind: core.EventWait, Name: "bulkhead", Op: search, Delay: time.Second},
+			{Kind: core.EventPanic, Name: "OnUse", Err: core.ErrPanic},
 		} {
 			h.Event(ctx, e)
 		}

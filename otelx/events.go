@@ -108,3 +108,18 @@ func (o *Observer) timeout(ctx context.Context, e core.Event) {
 		)
 	}
 }
+
+// wait shows that a stage made the operation wait: that time is no work of the
+// backend.
+func (o *Observer) wait(ctx context.Context, e core.Event) {
+	seconds := e.Delay.Seconds()
+	if o.inst.wait.Enabled(ctx) {
+		o.inst.wait.Record(ctx, seconds, o.inst.waitLabels.of(e.Name, o.ops.of(e.Op).series.operation))
+	}
+	if op := o.operation(ctx); op != nil {
+		op.span.AddEvent(eventWait, trace.WithAttributes(
+			attrStage.String(text.Clean(e.Name)),
+			attrWaitDuration.Float64(seconds),
+		))
+	}
+}

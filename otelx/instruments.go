@@ -23,12 +23,14 @@ type instruments struct {
 	createTime metric.Float64Histogram
 	waitTime   metric.Float64Histogram
 	useTime    metric.Float64Histogram
+	wait       metric.Float64Histogram
 
 	retries     metric.Int64Counter
 	outcomes    metric.Int64Counter
 	transitions metric.Int64Counter
 	health      metric.Int64Counter
 	timeouts    metric.Int64Counter
+	panics      metric.Int64Counter
 
 	connLabels       *labels // pool name, error type
 	retryLabels      *labels // operation, error type
@@ -36,6 +38,8 @@ type instruments struct {
 	transitionLabels *labels // name, from, to
 	healthLabels     *labels // from, to
 	timeoutLabels    *labels // scope
+	waitLabels       *labels // stage, operation
+	panicLabels      *labels // function
 
 	pool poolInstruments
 }
@@ -73,6 +77,9 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	fault(err)
 	waitTime, err := dbconv.NewClientConnectionWaitTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
 	fault(err)
+	wait, err := m.Float64Histogram(metricWait, metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(connectionBuckets...),
+		metric.WithDescription("How long stages made operations wait."))
+	fault(err)
 	count, err := dbconv.NewClientConnectionCountObservable(m)
 	fault(err)
 	idleMax, err := dbconv.NewClientConnectionIdleMaxObservable(m)
@@ -98,12 +105,14 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		createTime: createTime.Inst(),
 		waitTime:   waitTime.Inst(),
 		useTime:    useTime.Inst(),
+		wait:       wait,
 
 		retries:     counter(metricRetries, "{retry}", "The number of attempts made after a failed one."),
 		outcomes:    counter(metricRetryOutcomes, "{operation}", "The number of operations in which an attempt failed, by how they ended."),
 		transitions: counter(metricTransitions, "{transition}", "The number of transitions of a circuit breaker from one state to another."),
 		health:      counter(metricHealth, "{transition}", "The number of transitions of a health gate from one state to another."),
 		timeouts:    counter(metricTimeouts, "{timeout}", "The number of attempts and operations ended by a limit of the client's own."),
+		panics:      counter(metricPanics, "{panic}", "The number of panics in functions of the user other than the work, which were recovered."),
 
 		connLabels:       newLabels(nil, attrPoolName, attrErrorType),
 		retryLabels:      newLabels(pool, attrOperation, attrErrorType),
@@ -111,6 +120,8 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		transitionLabels: newLabels(pool, attrBreakerName, attrBreakerFrom, attrBreakerTo),
 		healthLabels:     newLabels(pool, attrHealthFrom, attrHealthTo),
 		timeoutLabels:    newLabels(pool, attrTimeoutScope),
+		waitLabels:       newLabels(pool, attrStage, attrOperation),
+		panicLabels:      newLabels(pool, attrFunction),
 
 		pool: poolInstruments{
 			count: count.Inst(), idleMax: idleMax.Inst(), idleMin: idleMin.Inst(), max: limit.Inst(), pending: pending.Inst(),

@@ -21,6 +21,7 @@ const (
 	eventRetry      = "penstock.retry"
 	eventTransition = "penstock.circuit_breaker.transition"
 	eventHealth     = "penstock.health.transition"
+	eventWait       = "penstock.wait"
 )
 
 // Attributes of the semantic conventions.
@@ -58,6 +59,9 @@ const (
 	attrTimeoutScope    attribute.Key = "penstock.timeout.scope"
 	attrCloseReason     attribute.Key = "penstock.close.reason"
 	attrLink            attribute.Key = "penstock.link"
+	attrStage           attribute.Key = "penstock.stage"
+	attrWaitDuration    attribute.Key = "penstock.wait.duration"
+	attrFunction        attribute.Key = "penstock.function"
 )
 
 // Values of attrLink. They say what the linked span did.
@@ -75,4 +79,6 @@ const (
 	metricHealth        = "penstock.health.transitions"
 	metricTimeouts      = "penstock.timeouts"
 	metricConnClosed    = "penstock.pool.connections.closed"
+	metricWait          = "penstock.wait.duration"
+	metricPanics        = "penstock.panics"
 )

@@ -126,6 +126,12 @@ func (o *Observer) Event(ctx context.Context, e core.Event) {
 		o.timeout(ctx, e)
 	case core.EventHealth:
 		o.health(ctx, e)
+	case core.EventWait:
+		o.wait(ctx, e)
+	case core.EventPanic:
+		if o.inst.panics.Enabled(ctx) {
+			o.inst.panics.Add(ctx, 1, o.inst.panicLabels.of(e.Name))
+		}
 	}
 }
 

@@ -44,8 +44,10 @@ var observerChecks = []struct {
 
 var (
 	scopeKinds = []core.ScopeKind{core.ScopeOperation, core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe}
-	eventKinds = []core.EventKind{core.EventRetry, core.EventRetryEnd, core.EventReject, core.EventTransition, core.EventTimeout, core.EventHealth}
-	outcomes   = []error{
+	eventKinds = []core.EventKind{
+		core.EventRetry, core.EventRetryEnd, core.EventReject, core.EventTransition, core.EventTimeout, core.EventHealth, core.EventWait, core.EventPanic,
+	}
+	outcomes = []error{
 		nil, errors.New("unknown"), core.ErrPanic, core.ErrUnavailable, context.Canceled,
 		&core.TimeoutError{Limit: time.Second}, &core.Error{Op: "Search", Attempts: 2, Err: core.ErrRejected},
 	}

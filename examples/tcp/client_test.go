@@ -69,6 +69,7 @@ func TestABusyServerIsAskedAgainWhenItSays(t *testing.T) {
 			"begin connect", "end connect",
 			"begin operation Set",
 			"retry #1 rate_limited",
+			"wait",
 			"begin attempt Set #2", "end attempt Set #2",
 			"retry_end #2 recovered rate_limited",
 			"end operation Set",

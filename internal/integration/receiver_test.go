@@ -271,7 +271,7 @@ var otelxMetrics = []string{
 	"db.client.operation.duration", "db.client.connection.count", "db.client.connection.use_time",
 	"db.client.connection.wait_time", "db.client.connection.create_time", "penstock.retries",
 	"penstock.retry.outcomes", "penstock.circuit_breaker.transitions", "penstock.health.transitions",
-	"penstock.timeouts", "penstock.pool.connections.closed",
+	"penstock.timeouts", "penstock.pool.connections.closed", "penstock.wait.duration", "penstock.panics",
 }
 
 // expect fails the test unless every span that ended and all the metrics arrived.

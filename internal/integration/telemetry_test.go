@@ -22,6 +22,8 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/trace"
 	"github.com/penstock-go/penstock/pool"
@@ -236,4 +238,120 @@ func TestAnAnswerOfTheBackendIsNotRed(t *testing.T) {
 			t.Errorf("%d operations with a failed attempt, want 1", got)
 		}
 	})
+}
+
+func TestEachWaitIsToldAndThePartsAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, penstock.Config{Chain: middleware.Config{
+			Bulkhead:  &bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1},
+			RateLimit: &ratelimit.Config{Rate: 1, Burst: 1, MaxWait: time.Minute},
+			Retry:     retry.Config{Interval: 3 * time.Second, Jitter: retry.NoJitter},
+		}}, pool.Config{MaxSize: 1})
+		defer w.close()
+		run := func(name string, took time.Duration, ends ...error) {
+			_, err := core.Do(t.Context(), w.Client, core.Op{Name: name, Safety: core.ReadOnly}, func(context.Context, int) (int, error) {
+				time.Sleep(took)
+				end := ends[0]
+				ends = ends[1:]
+				return 0, end
+			})
+			if err != nil {
+				t.Errorf("%s: Do = %v", name, err)
+			}
+		}
+		// It takes the only token of the first second, and the only slot. Then a lease
+		// beside the chain takes the only connection.
+		go run("First", 700*time.Millisecond, nil)
+		synctest.Wait()
+		begin := time.Now()
+		go func() {
+			time.Sleep(3 * time.Second) // in the backoff
+			lease, err := w.Pool().Acquire(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			time.Sleep(5 * time.Second)
+			lease.Release()
+		}()
+		run("Second", time.Second, errDown, nil)
+		took := time.Since(begin)
+
+		waits := map[string]time.Duration{}
+		for _, span := range w.ended() {
+			if !strings.HasPrefix(span.Name(), "Second") {
+				continue
+			}
+			for _, e := range span.Events() {
+				if set := attribute.NewSet(e.Attributes...); e.Name == "penstock.wait" {
+					stage, _ := set.Value("penstock.stage")
+					d, _ := set.Value("penstock.wait.duration")
+					waits[stage.AsString()] += time.Duration(d.AsFloat64() * float64(time.Second))
+				}
+			}
+		}
+		for _, span := range w.spans.Ended() {
+			if span.Name() == "pool.acquire" {
+				waits["pool"] += span.EndTime().Sub(span.StartTime())
+			}
+		}
+		want := map[string]time.Duration{}
+		for _, p := range w.metrics()["penstock.wait.duration"].Data.(metricdata.Histogram[float64]).DataPoints {
+			stage, _ := p.Attributes.Value("penstock.stage")
+			want[stage.AsString()] += time.Duration(p.Sum * float64(time.Second))
+		}
+		for _, stage := range []string{"bulkhead", "ratelimit", "retry", "pool"} {
+			if waits[stage] <= 0 || stage != "pool" && waits[stage] != want[stage] {
+				t.Errorf("%s made the operation wait %v; measured: %v", stage, waits[stage], want[stage])
+			}
+		}
+		parts := 2 * time.Second // of work
+		for _, d := range waits {
+			parts += d
+		}
+		if parts != took {
+			t.Errorf("waits %v and 2s of work are %v, the operation took %v", waits, parts, took)
+		}
+	})
+}
+
+func TestAWaitThatIsGivenUpIsToldToo(t *testing.T) {
+	for _, row := range []struct {
+		stage string
+		cfg   middleware.Config
+	}{
+		{"bulkhead", middleware.Config{Bulkhead: &bulkhead.Config{MaxConcurrent: 1, MaxWaiting: 1}}},
+		{"ratelimit", middleware.Config{RateLimit: &ratelimit.Config{Rate: 0.001, Burst: 1, MaxWait: time.Hour}}},
+		{"retry", middleware.Config{Retry: retry.Config{Interval: time.Hour, MaxInterval: time.Hour, Jitter: retry.NoJitter}}},
+	} {
+		t.Run(row.stage, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := watch(t, penstock.Config{Chain: row.cfg}, pool.Config{})
+				defer w.close()
+				switch row.stage {
+				case "bulkhead": // takes the only slot
+					release := make(chan struct{})
+					defer close(release)
+					go core.Do(t.Context(), w.Client, lookUp, func(context.Context, int) (int, error) {
+						<-release
+						return 0, nil
+					})
+					synctest.Wait()
+				case "ratelimit": // takes the only token
+					if err := w.do(t.Context(), nil); err != nil {
+						t.Errorf("Do = %v", err)
+					}
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Minute, cancel)
+				if err := w.do(ctx, errDown); !errors.Is(err, context.Canceled) {
+					t.Errorf("Do = %v, want %v", err, context.Canceled)
+				}
+				data, _ := w.metrics()["penstock.wait.duration"].Data.(metricdata.Histogram[float64])
+				if len(data.DataPoints) != 1 || data.DataPoints[0].Count != 1 || data.DataPoints[0].Sum != 60 {
+					t.Errorf("penstock.wait.duration = %v, want one wait of 60 s", data.DataPoints)
+				}
+			})
+		})
+	}
 }

@@ -88,18 +88,20 @@ func (b *Bulkhead) enter(ctx context.Context, call *core.Call) (waited bool, err
 	w := &waiter{admitted: make(chan struct{})}
 	b.queue.PushBack(&w.place, w)
 	b.mu.Unlock()
-	return true, b.wait(ctx, call, w)
+	began := time.Now()
+	err = b.wait(ctx, call, w, began)
+	call.Event(core.Event{Kind: core.EventWait, Name: Name, Delay: time.Since(began), Err: err})
+	return true, err
 }
 
-// wait waits until w has a slot.
-func (b *Bulkhead) wait(ctx context.Context, call *core.Call, w *waiter) error {
+// wait waits until w has a slot. The wait began at the given time.
+func (b *Bulkhead) wait(ctx context.Context, call *core.Call, w *waiter, began time.Time) error {
 	var timeout <-chan time.Time // nil, and so never ready, without MaxWait
 	if b.cfg.MaxWait > 0 {
 		timer := time.NewTimer(b.cfg.MaxWait)
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	began := time.Now()
 	var closing error
 	select {
 	case <-w.admitted:

@@ -99,6 +99,18 @@ func (l *Limiter) wait(ctx context.Context, call *core.Call) *LimitedError {
 	if w == nil {
 		return err
 	}
+	began := time.Now()
+	err = l.await(ctx, call, w)
+	e := core.Event{Kind: core.EventWait, Name: Name, Delay: time.Since(began)}
+	if err != nil {
+		e.Err = err
+	}
+	call.Event(e)
+	return err
+}
+
+// await waits until w has its token.
+func (l *Limiter) await(ctx context.Context, call *core.Call, w *waiter) *LimitedError {
 	var closing error
 	select {
 	case <-w.turn:

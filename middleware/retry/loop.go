@@ -109,16 +109,12 @@ func (r *run) step(ctx context.Context, retries int) error {
 // again waits and makes the next attempt. It returns errAgain if the attempt
 // failed.
 func (r *run) again(ctx context.Context) error {
-	timer := time.NewTimer(r.delay)
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-		timer.Stop()
+	switch err := r.wait(ctx); {
+	case err == core.ErrClientClosed:
+		return r.stop(OutcomeClosed, err)
+	case err != nil:
 		r.interrupted(ctx)
 		return errStop
-	case <-r.call.Closing():
-		timer.Stop()
-		return r.stop(OutcomeClosed, core.ErrClientClosed)
 	}
 	// Asked again: the breaker may have opened during the wait.
 	if err := r.allowed(); err != nil {
@@ -140,6 +136,24 @@ func (r *run) again(ctx context.Context) error {
 	}
 	r.failed(err)
 	return errAgain
+}
+
+// wait waits before the next attempt. The error is ctx's, or core.ErrClientClosed.
+func (r *run) wait(ctx context.Context) error {
+	began := time.Now()
+	timer := time.NewTimer(r.delay)
+	defer timer.Stop()
+	e := core.Event{Kind: core.EventWait, Name: Name}
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		e.Err = ctx.Err()
+	case <-r.call.Closing():
+		e.Err = core.ErrClientClosed
+	}
+	e.Delay = time.Since(began)
+	r.call.Event(e)
+	return e.Err
 }
 
 // attempt makes the next attempt in a scope of its own.

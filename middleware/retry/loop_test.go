@@ -97,8 +97,8 @@ func TestTheObserverIsToldOfEachFurtherAttempt(t *testing.T) {
 		r := newRig(t, steady(t))
 		_ = r.do(t.Context(), core.ReadOnly, errDown, &limited{5 * time.Second}, nil)
 		want := []string{
-			"retry #1 _OTHER", "begin attempt op #2", "end attempt op #2 _OTHER",
-			"retry #2 _OTHER", "begin attempt op #3", "end attempt op #3",
+			"retry #1 _OTHER", "wait", "begin attempt op #2", "end attempt op #2 _OTHER",
+			"retry #2 _OTHER", "wait", "begin attempt op #3", "end attempt op #3",
 			"retry_end #3 recovered _OTHER",
 		}
 		if got := r.recorder.Lines(); !slices.Equal(got, want) {
