@@ -133,6 +133,7 @@ func defaults(t *testing.T) map[string]string {
 		"milvus.Config.APIKey":   map[string]string{"": "none"}[milvus.Config{}.APIKey],
 
 		"penstock.Config.MaxAsync":           short(asyncLimit(t)),
+		"penstock.Config.UseTime":            short(penstock.Config{}.UseTime),
 		"middleware.Config.OperationTimeout": map[time.Duration]string{0: "none"}[middleware.Config{}.OperationTimeout],
 		"middleware.Config.Order":            map[bool]string{true: "the order below"}[middleware.Config{}.Order == nil],
 

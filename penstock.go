@@ -66,11 +66,18 @@ type Config struct {
 	MeterProvider  metric.MeterProvider
 	// Telemetry has further options for spans and metrics. Optional.
 	Telemetry []otelx.Option
+	// UseTime measures for how long each connection is lent
+	// (db.client.connection.use_time). That costs each lease two readings of the clock
+	// and one measurement.
+	UseTime bool
 	// Observer replaces OpenTelemetry, for example by a coretest.Recorder in a test.
-	// With an Observer, the providers and Telemetry must be empty. Nil makes an
-	// observer of the providers and of Telemetry.
+	// With an Observer, the providers, Telemetry and UseTime must be empty. Nil makes
+	// an observer of the providers and of Telemetry.
 	Observer core.Observer
-	// Logger is told what an operator should know. Nil discards it.
+	// Logger is told what an operator should know: doubtful settings, a circuit breaker
+	// that opens or closes, a health gate that shuts or opens, a panic in a function of
+	// the user. There is no record for an operation, and there are at most 20 records in
+	// ten seconds. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -82,7 +89,8 @@ type Client[C any] struct {
 	*core.Client[C]
 	pool     *pool.Pool[C]
 	chain    *middleware.Chain
-	observer core.Observer
+	observer core.Observer   // nil if nothing listens
+	told     core.Observer   // observer and the log; nil if there is neither
 	otel     *otelx.Observer // nil if nothing listens
 	logger   *slog.Logger
 
@@ -119,8 +127,12 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	cfg.Chain.Name = cmp.Or(cfg.Chain.Name, b.Pool.Name)
 
 	observerErr := c.observe(b, cfg)
+	c.told = withLog(c.observer, cfg.Logger, b.Pool.Name)
 	if b.Pool.Observer == nil {
-		b.Pool.Observer = c.observer
+		b.Pool.Observer = c.told
+	}
+	if cfg.UseTime && c.otel != nil {
+		b.Pool.OnUse = c.useTime(b.Pool)
 	}
 	var poolErr, chainErr, clientErr error
 	if b.Factory == nil {
@@ -137,7 +149,7 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	c.Client, clientErr = core.NewClient(core.ClientConfig[C]{
 		Source:           c.pool,
 		Middleware:       c.chain.Middleware,
-		Observer:         c.observer,
+		Observer:         c.told,
 		Classifier:       b.Classifier,
 		OperationTimeout: max(cfg.Chain.OperationTimeout, 0), // Build refuses a negative one
 		MaxAsync:         cfg.MaxAsync,
@@ -156,8 +168,8 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 func (c *Client[C]) observe(b Backend[C], cfg Config) error {
 	if cfg.Observer != nil {
 		c.observer = cfg.Observer
-		if cfg.TracerProvider != nil || cfg.MeterProvider != nil || len(cfg.Telemetry) > 0 {
-			return errors.New("Observer is set beside TracerProvider, MeterProvider or Telemetry, which it takes the place of: leave out one or the other")
+		if cfg.TracerProvider != nil || cfg.MeterProvider != nil || len(cfg.Telemetry) > 0 || cfg.UseTime {
+			return errors.New("Observer is set beside TracerProvider, MeterProvider, Telemetry or UseTime, which it takes the place of: leave out one or the other")
 		}
 		return nil
 	}
@@ -179,6 +191,16 @@ func (c *Client[C]) observe(b Backend[C], cfg Config) error {
 	return nil
 }
 
+// useTime returns an OnUse that measures, and calls the one of cfg.
+func (c *Client[C]) useTime(cfg pool.Config) func(time.Duration) {
+	return func(d time.Duration) {
+		c.otel.RecordUse(cfg.Name, d)
+		if cfg.OnUse != nil {
+			cfg.OnUse(d)
+		}
+	}
+}
+
 // health returns the configuration of the health stage, with a probe made of the
 // factory's Ping unless it has one.
 func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.Config {
@@ -191,7 +213,7 @@ func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.
 	}
 	own := *cfg
 	if own.Observer == nil {
-		own.Observer = c.observer
+		own.Observer = c.told
 	}
 	if own.Probe == nil && pings {
 		own.Probe = func(ctx context.Context) error { return c.Probe(ctx, pinger.Ping) }

@@ -174,7 +174,7 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 				Observer: &coretest.Recorder{}, TracerProvider: sdktrace.NewTracerProvider(), Chain: middleware.Config{Name: "docs"},
 			},
 			[]string{
-				`penstock: client "docs": Observer is set beside TracerProvider, MeterProvider or Telemetry, which it takes the place of: leave out one or the other`,
+				`penstock: client "docs": Observer is set beside TracerProvider, MeterProvider, Telemetry or UseTime, which it takes the place of: leave out one or the other`,
 			},
 		},
 		{
@@ -224,6 +224,7 @@ func TestEachWayToTelemetryExcludesAnObserver(t *testing.T) {
 		"spans":   {TracerProvider: sdktrace.NewTracerProvider()},
 		"metrics": {MeterProvider: sdkmetric.NewMeterProvider()},
 		"options": {Telemetry: []otelx.Option{otelx.WithPeerService("shop")}},
+		"use":     {UseTime: true},
 	} {
 		cfg.Observer = &coretest.Recorder{}
 		if _, err := penstock.New(backend{Factory: &wires{}}, cfg); err == nil {

@@ -127,3 +127,33 @@ func TestTwoPoolsOfOneNameAreRefused(t *testing.T) {
 		t.Errorf("Stop = %v", err)
 	}
 }
+
+func TestUseTimeIsASwitch(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	var c client
+	app := fxtest.New(t,
+		fxmodule.Client[*conn](fxmodule.Config(penstock.Config{UseTime: true})), provide(&factory{}),
+		fx.Supply(fx.Annotate(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), fx.As(new(metric.MeterProvider)))),
+		fx.Populate(&c),
+	)
+	app.RequireStart()
+	if _, err := get(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	var rm metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &rm); err != nil {
+		t.Fatal(err)
+	}
+	var leases uint64
+	for _, scope := range rm.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if data, ok := m.Data.(metricdata.Histogram[float64]); ok && m.Name == "db.client.connection.use_time" {
+				leases += data.DataPoints[0].Count
+			}
+		}
+	}
+	if leases != 1 {
+		t.Errorf("use_time of %d leases, want 1", leases)
+	}
+	app.RequireStop()
+}

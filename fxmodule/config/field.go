@@ -68,6 +68,7 @@ func (t *target) fields(wanted func(section string) bool) []field {
 		{"tls.server_name", &t.tls.serverName, "server_name"},
 
 		{"max_async", &t.client.MaxAsync, "MaxAsync"},
+		{"use_time", &t.client.UseTime, "UseTime"},
 		{"operation_timeout", &chain.OperationTimeout, "OperationTimeout"},
 		{"order", &chain.Order, "Order"},
 	}

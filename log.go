@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package penstock
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/health"
+)
+
+// logged is an observer that logs what an operator acts on: a circuit breaker that
+// opens or closes, a health gate that shuts or opens, and a panic that was
+// recovered. It logs nothing for an operation.
+type logged struct {
+	core.Observer // what else is told
+	logger        *slog.Logger
+	pool          string
+	allowance     allowance
+}
+
+// withLog returns an observer that tells observer, and logs to logger. It returns
+// observer itself if there is no logger.
+func withLog(observer core.Observer, logger *slog.Logger, pool string) core.Observer {
+	if logger == nil {
+		return observer
+	}
+	if observer == nil {
+		observer = deaf{}
+	}
+	return &logged{Observer: observer, logger: logger, pool: pool}
+}
+
+// Event tells the observer of e, and logs it where an operator should know.
+func (l *logged) Event(ctx context.Context, e core.Event) {
+	l.Observer.Event(ctx, e)
+	switch e.Kind {
+	case core.EventTransition:
+		level, message := transitionOf(e)
+		l.log(ctx, level, message, e, slog.String("breaker", e.Name), slog.String("from", e.From), slog.String("to", e.To))
+	case core.EventHealth:
+		if e.To == health.Down {
+			l.log(ctx, slog.LevelWarn, "penstock: health gate shut", e, slog.String("monitor", e.Name))
+		} else {
+			l.log(ctx, slog.LevelInfo, "penstock: health gate opened", e, slog.String("monitor", e.Name))
+		}
+	case core.EventPanic:
+		stack := slog.Attr{} // slog leaves an empty one out
+		if p, ok := e.Err.(interface{ Stack() []byte }); ok {
+			stack = slog.String("stack", string(p.Stack()))
+		}
+		l.log(ctx, slog.LevelError, "penstock: recovered a panic", e, slog.String("function", e.Name), stack)
+	}
+}
+
+// transitionOf returns how a transition of a breaker is logged. A breaker that probes
+// an outage goes to and fro between open and half-open, which is no news.
+func transitionOf(e core.Event) (slog.Level, string) {
+	switch closed := breaker.Closed.String(); {
+	case e.To == breaker.HalfOpen.String(), e.From == breaker.HalfOpen.String() && e.To == breaker.Open.String():
+		return slog.LevelDebug, "penstock: circuit breaker probes"
+	case e.To == breaker.Open.String(), e.To == breaker.ForcedOpen.String():
+		return slog.LevelWarn, "penstock: circuit breaker opened"
+	case e.To == closed:
+		return slog.LevelInfo, "penstock: circuit breaker closed"
+	default:
+		return slog.LevelInfo, "penstock: circuit breaker was set by hand"
+	}
+}
+
+// log writes one record, unless there were too many just before.
+func (l *logged) log(ctx context.Context, level slog.Level, message string, e core.Event, attrs ...slog.Attr) {
+	if !l.logger.Enabled(ctx, level) {
+		return
+	}
+	left, ok := l.allowance.take(time.Now())
+	if !ok {
+		return
+	}
+	attrs = append(attrs, slog.String("pool", l.pool))
+	if e.Err != nil {
+		attrs = append(attrs, slog.Any("error", e.Err))
+	}
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		attrs = append(attrs, slog.String("trace_id", sc.TraceID().String()), slog.String("span_id", sc.SpanID().String()))
+	}
+	if left > 0 {
+		attrs = append(attrs, slog.Int("left_out", left))
+	}
+	l.logger.LogAttrs(ctx, level, message, attrs...)
+}
+
+// A client logs at most logMost records in each logInterval: the breakers of many
+// keys may open at once.
+const (
+	logMost     = 20
+	logInterval = 10 * time.Second
+)
+
+// allowance bounds the records of one client. The zero value is ready to use.
+type allowance struct {
+	mu    sync.Mutex // guards the fields below
+	since time.Time  // begin of the interval
+	taken int        // records in the interval
+	left  int        // records left out since the last one
+}
+
+// take reports whether there may be a record now, and how many were left out before.
+func (a *allowance) take(now time.Time) (left int, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now.Sub(a.since) >= logInterval {
+		a.since, a.taken = now, 0
+	}
+	if a.taken == logMost {
+		a.left++
+		return 0, false
+	}
+	a.taken++
+	left, a.left = a.left, 0
+	return left, true
+}
+
+// deaf is an observer that does nothing.
+type deaf struct{}
+
+func (deaf) Begin(ctx context.Context, _ core.Scope) context.Context { return ctx }
+func (deaf) End(context.Context, core.Scope, error)                  {}
+func (deaf) Event(context.Context, core.Event)                       {}
+func (deaf) Ref(context.Context) any                                 { return nil }
