@@ -41,7 +41,6 @@ const (
 	errtype    = "internal/errtype"
 	enum       = "internal/enum"
 	fault      = "internal/fault"
-	flush      = "internal/flush"
 	fxgraph    = "internal/fxgraph"
 	list       = "internal/list"
 	once       = "internal/once"
@@ -65,7 +64,7 @@ var otelAPI = []string{
 }
 
 // frontDoor is the root package and everything that it imports.
-var frontDoor = slices.Concat([]string{root, flush, "core", "pool", "middleware/...", "otelx"}, otelAPI)
+var frontDoor = slices.Concat([]string{root, "core", "pool", "middleware/...", "otelx"}, otelAPI)
 
 // rules are the arrows between the packages: what is not here is forbidden, and
 // so is a package that is not here.
@@ -134,7 +133,6 @@ var rules = []rule{
 	{folder: errtype},
 	{folder: enum},
 	{folder: fault},
-	{folder: flush},
 	{folder: fxgraph, may: []string{"go.uber.org/fx/..."}},
 	{folder: list},
 	{folder: once},

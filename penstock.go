@@ -18,7 +18,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/internal/flush"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/otelx"
@@ -155,7 +154,7 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 		MaxAsync:         cfg.MaxAsync,
 		Traced:           !cfg.Chain.Trace.Disabled,
 		WaitsTold:        len(cfg.Chain.Stages) == 0, // by the pool and by Penstock's stages
-		Closers:          c.closers(cfg.MeterProvider),
+		Closers:          c.closers(),
 	})
 	if err := errors.Join(observerErr, poolErr, chainErr, clientErr); err != nil {
 		return nil, fmt.Errorf("penstock: client %q: %w", cfg.Chain.Name, err)
@@ -222,12 +221,12 @@ func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.
 }
 
 // closers returns what the client closes, the last first: the monitor stops
-// probing, the pool drains, and the observer lets go of the pool when the last
-// figures of the pool are flushed.
-func (c *Client[C]) closers(meters metric.MeterProvider) []func(context.Context) error {
+// probing, the pool drains, and the observer takes the pool off the meter with its
+// last figures.
+func (c *Client[C]) closers() []func(context.Context) error {
 	var closers []func(context.Context) error
 	if c.otel != nil {
-		closers = append(closers, func(ctx context.Context) error { return flush.Close(ctx, meters, c.otel.Close) })
+		closers = append(closers, c.otel.Close)
 	}
 	closers = append(closers, c.pool.Close)
 	if monitor := c.chain.Monitor; monitor != nil {

@@ -116,7 +116,7 @@ func build[C any](d deps, s settings, f pool.Factory[C], b penstock.Backend[C], 
 	if err := errors.Join(err, clientErr); err != nil {
 		return nil, err
 	}
-	l := &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger, last: lastOf(d.in)}
+	l := &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger}
 	d.in.Lifecycle.Append(fx.StartStopHook(l.start, l.stop))
 	return client, nil
 }

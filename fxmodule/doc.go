@@ -23,9 +23,9 @@
 // interface or as the type of the SDK), [Telemetry], and OpenTelemetry's globals.
 //
 // [StartMode] says whether a client dials when the application starts. When the
-// application stops, each client drains within half of the remaining time. Then
-// telemetry is flushed, once for all clients and within 2 s; [Telemetry] flushes as it
-// shuts down.
+// application stops, each client drains within half of the remaining time. A client
+// flushes no telemetry: [Telemetry] flushes once, as it shuts down after all clients,
+// and a provider of the application's own is shut down by the application.
 //
 // Wiring that fx would ignore is an error: a stage [For] a client that does not exist,
 // a penstock.Backend or a configuration that no client takes, a pointer to either.

@@ -15,7 +15,6 @@ type lifecycle[C any] struct {
 	mode   StartMode
 	client *penstock.Client[C]
 	logger *slog.Logger
-	last   *lastFlush // of all clients
 
 	cancel  context.CancelFunc // ends the start in the background
 	started chan struct{}      // closed at the end of the start in the background
@@ -64,7 +63,7 @@ func (l *lifecycle[C]) stop(ctx context.Context) error {
 func (l *lifecycle[C]) close(ctx context.Context) error {
 	ctx, cancel := half(ctx)
 	defer cancel()
-	return l.client.Close(l.last.later.With(ctx))
+	return l.client.Close(ctx)
 }
 
 // half returns a context with half of the remaining time of ctx. The other half is for

@@ -5,9 +5,14 @@ package fxmodule_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	htmltemplate "html/template"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	texttemplate "text/template"
 
@@ -156,4 +161,50 @@ func TestUseTimeIsASwitch(t *testing.T) {
 		t.Errorf("use_time of %d leases, want 1", leases)
 	}
 	app.RequireStop()
+}
+
+func TestTheStopExportsOnceForAllClients(t *testing.T) {
+	var mu sync.Mutex
+	var exports []string
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			t.Error(err)
+		}
+		exports = append(exports, string(body))
+	}))
+	defer collector.Close()
+	for name, value := range map[string]string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL,
+		"OTEL_TRACES_EXPORTER":        "none",
+		"OTEL_METRICS_EXPORTER":       "",
+		"OTEL_SERVICE_NAME":           "three",
+	} {
+		t.Setenv(name, value)
+	}
+	options := []fx.Option{fxmodule.Telemetry()}
+	names := []string{"first", "second", "third"}
+	for _, name := range names {
+		tag := fmt.Sprintf("name:%q", name)
+		options = append(options,
+			fxmodule.Client[*conn](fxmodule.Named(name)),
+			fx.Provide(fx.Annotate(func() pool.Factory[*conn] { return &factory{} }, fx.ResultTags(tag))),
+			fx.Invoke(fx.Annotate(func(client) {}, fx.ParamTags(tag))),
+		)
+	}
+	app := fxtest.New(t, options...)
+	app.RequireStart()
+	app.RequireStop()
+	mu.Lock()
+	defer mu.Unlock()
+	if len(exports) != 1 {
+		t.Fatalf("%d exports of metrics, want 1", len(exports))
+	}
+	for _, part := range append(names, "penstock.pool.connections.closed", "shutdown") {
+		if !strings.Contains(exports[0], part) {
+			t.Errorf("the export does not tell of %q", part)
+		}
+	}
 }

@@ -32,24 +32,6 @@ func Telemetry() fx.Option {
 type telemetry struct {
 	setUpOnce func() (*sdk.SDK, error)
 	used      atomic.Bool
-	after     []func(context.Context) error // called after the shutdown
-}
-
-// meters returns the provider of metrics, nil if nothing has asked for it.
-func (t *telemetry) meters() any {
-	if !t.used.Load() {
-		return nil
-	}
-	s, err := t.setUp()
-	if err != nil {
-		return nil
-	}
-	return s.MeterProvider()
-}
-
-// afterShutdown makes the shutdown, which flushes, call closers at its end.
-func (t *telemetry) afterShutdown(closers []func(context.Context) error) {
-	t.after = append(t.after, closers...)
 }
 
 func (t *telemetry) setUp() (*sdk.SDK, error) {
@@ -83,9 +65,6 @@ func newTelemetry(in telemetryParams) (*telemetry, error) {
 		s, err := t.setUp()
 		if err == nil {
 			err = s.Shutdown(ctx)
-		}
-		for _, closer := range t.after {
-			err = errors.Join(err, closer(ctx))
 		}
 		// Lost telemetry is no reason for a graceful stop to fail.
 		if err != nil {

@@ -24,7 +24,6 @@ type member struct {
 	conn    string // type of the connections
 	backend string // type of the penstock.Backend
 	opts    []Option
-	last    lastFlush // of all clients, in the member with the smallest number
 }
 
 var memberCount atomic.Int64

@@ -120,7 +120,7 @@ func TestOtherLabelsAreBoundedToo(t *testing.T) {
 	}
 }
 
-func TestPoolIsReadWhenCollectedUntilClose(t *testing.T) {
+func TestPoolIsReadWhenCollectedUntilOnceAfterClose(t *testing.T) {
 	h := newHarness(t, standard()...)
 	stats := pool.Stats{
 		Max: 10, Min: 2, Idle: 3, InUse: 4, Waiters: 5, Timeouts: 6,
@@ -129,7 +129,6 @@ func TestPoolIsReadWhenCollectedUntilClose(t *testing.T) {
 	if err := h.RegisterPool("pool-1", func() pool.Stats { return stats }); err != nil {
 		t.Fatal(err)
 	}
-	got := h.metrics()
 
 	name := attribute.String("db.client.connection.pool.name", "pool-1")
 	point := func(v int64, kvs ...attribute.KeyValue) metricdata.DataPoint[int64] {
@@ -145,21 +144,53 @@ func TestPoolIsReadWhenCollectedUntilClose(t *testing.T) {
 		"penstock.pool.connections.closed": {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{
 			point(7, attribute.String("penstock.close.reason", "dead")), point(8, attribute.String("penstock.close.reason", "shutdown"))}},
 	}
-	if len(got) != len(want) {
-		t.Errorf("%d metrics, want %d", len(got), len(want))
+	expect := func() {
+		t.Helper()
+		got := h.metrics()
+		if len(got) != len(want) {
+			t.Errorf("%d metrics, want %d", len(got), len(want))
+		}
+		for metric, sum := range want {
+			sum.Temporality = metricdata.CumulativeTemporality
+			metricdatatest.AssertAggregationsEqual(t, sum, got[metric].Data, metricdatatest.IgnoreTimestamp())
+		}
 	}
-	for metric, sum := range want {
-		sum.Temporality = metricdata.CumulativeTemporality
-		metricdatatest.AssertAggregationsEqual(t, sum, got[metric].Data, metricdatatest.IgnoreTimestamp())
-	}
+	expect()
 
 	for range 2 {
 		if err := h.Close(t.Context()); err != nil {
 			t.Fatalf("Close = %v", err)
 		}
 	}
+	stats = pool.Stats{} // not read any more
+	for _, room := range []string{"idle.max", "idle.min", "max"} {
+		want["db.client.connection."+room] = metricdata.Sum[int64]{DataPoints: []metricdata.DataPoint[int64]{point(0)}}
+	}
+	expect()
 	if got := h.metrics(); len(got) != 0 {
-		t.Errorf("after Close there are still %d metrics", len(got))
+		t.Errorf("after the last figures there are still %d metrics", len(got))
+	}
+}
+
+func TestAClosedPoolGivesWayToOneOfTheSameName(t *testing.T) {
+	h := newHarness(t)
+	if err := h.RegisterPool("p", func() pool.Stats { return pool.Stats{Max: 1} }); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next, err := otelx.NewObserver(otelx.WithMeterProvider(h.mp))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.RegisterPool("p", func() pool.Stats { return pool.Stats{Max: 2} }); err != nil {
+		t.Fatalf("RegisterPool = %v", err)
+	}
+	for range 2 {
+		if points := h.sum("db.client.connection.max"); len(points) != 1 || points[0].Value != 2 {
+			t.Errorf("db.client.connection.max = %v, want that of the new pool", points)
+		}
 	}
 }
 

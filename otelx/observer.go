@@ -4,7 +4,6 @@ package otelx
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -27,7 +26,7 @@ type Observer struct {
 	inst     *instruments
 
 	mu     sync.Mutex // guards the fields below
-	pools  map[string]metric.Registration
+	pools  []*registeredPool
 	closed bool
 }
 
@@ -45,7 +44,7 @@ func NewObserver(opts ...Option) (*Observer, error) {
 	if err := s.resolve(); err != nil {
 		return nil, err
 	}
-	o := &Observer{settings: s, ops: newDescriptions(s), pools: map[string]metric.Registration{}}
+	o := &Observer{settings: s, ops: newDescriptions(s)}
 	if s.tracers != nil {
 		o.tracer = s.tracers.Tracer(ScopeName, trace.WithInstrumentationVersion(version()), trace.WithSchemaURL(semconv.SchemaURL))
 	}
@@ -66,19 +65,22 @@ func NewObserver(opts ...Option) (*Observer, error) {
 // without one should get no Observer at all: that costs less.
 func (o *Observer) Enabled() bool { return o.settings.tracers != nil || o.settings.meters != nil }
 
-// Close unregisters the pools from the meter: their metrics are not reported any
-// more. It does not use its context, and calls after the first do nothing.
+// Close takes the pools off the meter. The next collection, which may be that of the
+// provider's Shutdown, still reports their last figures, and no later one does. Close
+// exports nothing and does not use its context; it returns nil, and calls after the
+// first do nothing.
 func (o *Observer) Close(context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
-	var errs []error
-	for name, r := range o.pools {
-		errs = append(errs, r.Unregister())
-		registry.remove(o.registered(name))
+	for _, p := range o.pools {
+		p.close()
+		if o.settings.meters == nil {
+			p.drop() // nothing collects
+		}
 	}
-	clear(o.pools)
-	return errors.Join(errs...)
+	o.pools = nil
+	return nil
 }
 
 // Begin starts the span of s, if s has one, and counts s, if s is an attempt.

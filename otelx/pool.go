@@ -33,7 +33,7 @@ func (o *Observer) RecordUse(name string, d time.Duration) {
 
 // RegisterPool makes the metrics of the pool called name read stats each time
 // they are collected, until [Observer.Close]. stats must be safe for concurrent
-// use. An empty name, a nil stats, a name that is registered already with the same
+// use, and must not collect metrics. An empty name, a nil stats, a name that is registered already with the same
 // meter provider, by this Observer or by another, and a closed Observer are errors.
 func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	switch {
@@ -48,8 +48,8 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	if o.closed {
 		return fmt.Errorf("otelx: pool %q registered after Close", name)
 	}
-	key := o.registered(name)
-	if !registry.add(key) {
+	p := &registeredPool{key: o.poolKey(name), stats: stats}
+	if !registry.add(p) {
 		return fmt.Errorf("otelx: pool %q is registered already with this meter provider: give each client's pool a name of its own (pool.Config.Name), or close the other client first", name)
 	}
 
@@ -63,7 +63,10 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 		used    = states.of(stateUsed)
 	)
 	registration, err := o.meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
-		now := stats()
+		now, ok := p.read()
+		if !ok {
+			return nil
+		}
 		to.ObserveInt64(i.count, int64(now.Idle), idle)
 		to.ObserveInt64(i.count, int64(now.InUse), used)
 		// A pool has no separate limit for idle connections.
@@ -78,9 +81,10 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 		return nil
 	}, i.all()...)
 	if err != nil {
-		registry.remove(key)
+		registry.remove(p)
 		return fmt.Errorf("otelx: cannot register pool %q: %w", name, err)
 	}
-	o.pools[name] = registration
+	p.registration = registration
+	o.pools = append(o.pools, p)
 	return nil
 }
