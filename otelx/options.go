@@ -73,9 +73,8 @@ func WithAttributes(kv ...attribute.KeyValue) Option {
 	return func(s *settings) { s.attributes = append(s.attributes, kv...) }
 }
 
-// WithPeerService sets peer.service and service.peer.name. From them Jaeger draws
-// an arrow to a backend that sends no spans. The default is the name of the
-// system; "-" leaves both attributes out.
+// WithPeerService sets peer.service and service.peer.name, which name the backend as a
+// service. The default is the name of the system; "-" leaves both attributes out.
 func WithPeerService(name string) Option { return func(s *settings) { s.peer = name } }
 
 // WithStartUnsampled says whether an operation asks the sampler although its
