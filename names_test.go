@@ -58,7 +58,6 @@ var unused = map[string]string{
 	"pool.NoJitter": "It is a value of Config.LifetimeJitter.",
 
 	"pool/milvus.Err*":                   "A caller tests for them.",
-	"pool/milvus.Classify":               "An application that makes a client by hand passes it on.",
 	"pool/milvus.DefaultPort":            "An application that makes its observer by hand passes it on.",
 	"pool/milvus.Prober":                 "It is the parameter of ReadyCheck.",
 	"pool/milvus.Ready*":                 "An application serves the check beside its own.",

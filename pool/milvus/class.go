@@ -84,13 +84,10 @@ func (e *Error) classByCode() core.Class {
 		return unrelated
 	case refused:
 		return core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep}
-	case failed:
-		return core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep}
 	default:
-		if e.Retriable {
-			return core.Class{Verdict: core.Neutral, Retry: core.RetryIfIdempotent, Conn: core.Keep}
-		}
-		return unrelated
+		// An unknown error is read like a failure. The connection is kept all the
+		// same, because the server answered on it.
+		return core.Class{Verdict: core.Failure, Retry: core.RetryIfIdempotent, Conn: core.Keep}
 	}
 }
 
@@ -132,7 +129,13 @@ func (e *Error) foreignEnd() bool {
 // meaning returns what the code of Milvus means, or else the gRPC status.
 func (e *Error) meaning() meaning {
 	if e.Code != 0 {
-		return meanings[e.Code]
+		if m, ok := meanings[e.Code]; ok {
+			return m
+		}
+		if e.inputError {
+			return statement
+		}
+		return meaningOf(e.Reason)
 	}
 	switch e.GRPC {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied,

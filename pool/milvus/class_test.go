@@ -50,14 +50,13 @@ func TestClassOfMilvusCodes(t *testing.T) {
 		503:   down,
 		902:   down,
 		1400:  with(answered, func(c *core.Class) { c.ErrorType = core.TypeUnauthenticated }),
-		2000:  useless,
-		65535: with(useless, func(c *core.Class) { c.ErrorType = "65535" }),
-		4711:  useless,
+		2000:  down,
+		65535: with(down, func(c *core.Class) { c.ErrorType = "65535" }),
+		4711:  down,
 	} {
 		wantClass(t, &milvus.Error{Method: "Insert", Code: code}, want)
 	}
-	wantClass(t, &milvus.Error{Method: "Insert", Code: 4711, Retriable: true},
-		core.Class{Verdict: core.Neutral, Retry: core.RetryIfIdempotent, Conn: core.Keep})
+	wantClass(t, &milvus.Error{Method: "Insert", Code: 4711, Retriable: true}, down)
 }
 
 func TestClassOfStatusCodes(t *testing.T) {

@@ -8,26 +8,28 @@ import "github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 type meaning uint8
 
 const (
-	unknown   meaning = iota
-	statement         // the request is wrong, or it names something that does not exist
-	notReady          // the server or the collection will be ready later
-	limited           // refused by a limit on rate or concurrency
-	overQuota         // refused until memory or disk is freed, or a ban is lifted
-	refused           // the server does not work now
-	failed            // the server tried and failed
+	unknown   meaning = iota // a code that says nothing, and a reason that no pattern matches
+	statement                // the request is wrong, or it names something that does not exist
+	notReady                 // the server or the collection will be ready later
+	limited                  // refused by a limit on rate or concurrency
+	overQuota                // refused until memory or disk is freed, or a ban is lifted
+	refused                  // the server does not work now
+	failed                   // the server tried and failed
 )
 
 // Codes that the package uses outside of the table of meanings.
 const (
 	codeUnavailable      = 2
 	codeRateLimit        = 8
+	codeSchemaMismatch   = 109
 	codeNotAuthenticated = 1400
 	codeNeedAuthenticate = 1800
 	codeUnexpected       = 65535
 )
 
-// meanings has the codes of Milvus 2.4. Left out are 2000 (segcore) and 65535
-// (unexpected): their cause may be the request as well as the server.
+// meanings has the codes of Milvus up to 2.6. Left out are 2000 (segcore) and 65535
+// (unexpected): only the reason says whether the request is wrong or the server
+// failed (see meaningOf).
 var meanings = map[int32]meaning{
 	1:               notReady,
 	codeUnavailable: refused,
@@ -39,26 +41,40 @@ var meanings = map[int32]meaning{
 	codeRateLimit:   limited,
 	9:               overQuota, // force deny
 	10:              statement, // unimplemented
+	11:              overQuota, // time tick delayed
+	12:              overQuota, // resources insufficient
 
 	100: statement, // collection: not found
 	101: notReady,  // not loaded
 	102: statement, // too many
 	103: notReady,  // not fully loaded
+	104: statement, // loaded already
+	105: statement, // illegal schema
+	106: notReady,  // recovering
+	107: statement, // clustering key not allowed
 	200: statement, // partition: not found
 	201: notReady,  // not loaded
 	202: notReady,  // not fully loaded
+	250: statement, // capacity of the cluster exceeded
 
-	300: statement, // resource group not found
+	codeSchemaMismatch: statement,
+
+	300: statement, // resource group: not found
+	301: statement, // exists with another configuration
+	302: statement, // too many
+	303: statement, // illegal configuration
 	400: failed,    // replica: not found
 	401: failed,    // not available
 	500: failed,    // channel: not found
 	501: failed,    // lacks
 	502: failed,    // reduplicates
 	503: failed,    // not available
+	504: failed,    // checkpoint lags too much
 	600: failed,    // segment: not found
 	601: notReady,  // not loaded
 	602: failed,    // lacks
 	603: failed,    // reduplicates
+	604: failed,    // load failed
 
 	700: statement, // index: not found
 	701: statement, // not supported
@@ -72,10 +88,14 @@ var meanings = map[int32]meaning{
 	903: failed, // lacks
 	904: failed, // another node than expected
 	905: failed, // not available
+	906: failed, // in an unexpected state
 
 	1000: failed,    // IO: key not found
 	1001: failed,    // IO failed
-	1100: statement, // bad parameter
+	1002: failed,    // unexpected EOF
+	1100: statement, // parameter: bad
+	1101: statement, // missing
+	1102: statement, // too large
 	1200: statement, // metric not found
 	1300: failed,    // message queue: topic not found
 	1301: failed,    // topic not empty
@@ -87,6 +107,7 @@ var meanings = map[int32]meaning{
 	1600:                 statement, // alias: not found
 	1601:                 statement, // is a collection's name
 	1602:                 statement, // exists
+	1603:                 statement, // is of no collection
 	1700:                 statement, // field: not found
 	1701:                 statement, // bad name
 
@@ -97,11 +118,18 @@ var meanings = map[int32]meaning{
 	1804:                 statement,
 	1805:                 statement,
 	1806:                 statement,
+	1807:                 limited,
 	1900:                 statement, // replication messages: not supported
 	1901:                 statement, // bad messages, up to 1903
 	1902:                 statement,
 	1903:                 statement,
+	2001:                 statement, // not supported by segcore
 	2100:                 statement, // import failed
+	2200:                 failed,    // segcore: other exception
+	2201:                 failed,    // canceled
+	3000:                 statement, // operation not supported
+	10000:                failed,    // the server canceled its own work
+	10001:                failed,    // the server's own deadline
 }
 
 // codeOf returns the present code that means the same as a legacy code.

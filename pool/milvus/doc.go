@@ -21,7 +21,8 @@
 //
 // Errors keep their codes: an error of the server or of the transport is an
 // [*Error], also where the SDK would return only a text, or no error at all.
-// [Classify] says what the error means to the stages of a chain.
+// [Classify] says what the error means to the stages of a chain. Where the code says
+// nothing, as 65535 of Milvus 2.3, it goes by the reason.
 //
 // The SDK's two hidden retry layers are off. The chain retries instead, because it
 // knows which operations may be repeated. The package marks every attempt whose

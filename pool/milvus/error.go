@@ -47,9 +47,14 @@ type Error struct {
 	// Address is the address of the server, in errors of a dial.
 	Address string
 
-	err   error // the cause, nil if the server answered with a Code
-	ended error // error of the context that ended the request, nil if none did
+	err        error // the cause, nil if the server answered with a Code
+	ended      error // error of the context that ended the request, nil if none did
+	inputError bool  // whether the server says that the request is wrong
 }
+
+// inputErrorFlag is the key by which Milvus 2.4 and later mark an error that is
+// the fault of the request.
+const inputErrorFlag = "is_input_error"
 
 // newError returns the error of an RPC: the gRPC error err, or the error in the
 // status of the reply. It returns nil if there is neither.
@@ -71,6 +76,7 @@ func newError(method string, err error, reply *commonpb.Status, ended error) *Er
 		Method: method, Code: reply.GetCode(), Legacy: int32(legacy),
 		Reason: reply.GetReason(), Retriable: reply.GetRetriable(),
 	}
+	_, e.inputError = reply.GetExtraInfo()[inputErrorFlag]
 	if e.Code == 0 {
 		e.Code = codeOf(legacy)
 	}
