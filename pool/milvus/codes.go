@@ -19,9 +19,14 @@ const (
 
 // Codes that the package uses outside of the table of meanings.
 const (
-	codeUnavailable      = 2
-	codeRateLimit        = 8
-	codeSchemaMismatch   = 109
+	codeUnavailable = 2
+	codeRateLimit   = 8
+
+	codeCollectionNotFound = 100
+	codeSchemaMismatch     = 109
+	codeParameterInvalid   = 1100
+	codeFieldNotFound      = 1700
+
 	codeNotAuthenticated = 1400
 	codeNeedAuthenticate = 1800
 	codeUnexpected       = 65535
@@ -44,8 +49,9 @@ var meanings = map[int32]meaning{
 	11:              overQuota, // time tick delayed
 	12:              overQuota, // resources insufficient
 
-	100: statement, // collection: not found
-	101: notReady,  // not loaded
+	codeCollectionNotFound: statement,
+
+	101: notReady,  // collection: not loaded
 	102: statement, // too many
 	103: notReady,  // not fully loaded
 	104: statement, // loaded already
@@ -57,7 +63,8 @@ var meanings = map[int32]meaning{
 	202: notReady,  // not fully loaded
 	250: statement, // capacity of the cluster exceeded
 
-	codeSchemaMismatch: statement,
+	codeSchemaMismatch:   statement,
+	codeParameterInvalid: statement,
 
 	300: statement, // resource group: not found
 	301: statement, // exists with another configuration
@@ -93,8 +100,7 @@ var meanings = map[int32]meaning{
 	1000: failed,    // IO: key not found
 	1001: failed,    // IO failed
 	1002: failed,    // unexpected EOF
-	1100: statement, // parameter: bad
-	1101: statement, // missing
+	1101: statement, // parameter missing
 	1102: statement, // too large
 	1200: statement, // metric not found
 	1300: failed,    // message queue: topic not found
@@ -108,8 +114,8 @@ var meanings = map[int32]meaning{
 	1601:                 statement, // is a collection's name
 	1602:                 statement, // exists
 	1603:                 statement, // is of no collection
-	1700:                 statement, // field: not found
-	1701:                 statement, // bad name
+	codeFieldNotFound:    statement,
+	1701:                 statement, // bad name of a field
 
 	codeNeedAuthenticate: statement,
 	1801:                 statement, // bad requests to the REST proxy, up to 1805

@@ -5,12 +5,10 @@ package milvus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
-	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	"google.golang.org/grpc"
 )
 
@@ -26,6 +24,7 @@ type sdk = client.Client
 type Conn struct {
 	sdk
 	cc     *grpc.ClientConn
+	hook   *hook
 	closed atomic.Bool
 }
 
@@ -41,24 +40,6 @@ func (c *Conn) close() error {
 		return nil
 	}
 	return c.cc.Close()
-}
-
-// Search calls the SDK's Search, and fails if the number of results is not the
-// number of vectors. The SDK leaves out a result that it cannot read, and every
-// later result would then have the place of another vector.
-func (c *Conn) Search(
-	ctx context.Context, collection string, partitions []string, expr string, outputFields []string,
-	vectors []entity.Vector, vectorField string, metricType entity.MetricType, topK int,
-	param entity.SearchParam, opts ...client.SearchQueryOptionFunc,
-) ([]client.SearchResult, error) {
-	results, err := c.sdk.Search(ctx, collection, partitions, expr, outputFields, vectors, vectorField, metricType, topK, param, opts...)
-	if err != nil {
-		return nil, err
-	}
-	if len(results) != len(vectors) {
-		return nil, fmt.Errorf("milvus: Search: %d results for %d vectors", len(results), len(vectors))
-	}
-	return results, nil
 }
 
 // Flush calls the SDK's Flush, with the changes of [Conn.FlushV2].

@@ -34,8 +34,13 @@
 // The connections of one [Factory] share what they learn: after one of them has
 // dropped, created, renamed or altered a collection, none of them uses the schema
 // that it had cached, and a read with session consistency sees the writes of all
-// of them. A change of a schema by another process is noticed only when
-// DescribeCollection is called, as with the bare SDK.
+// of them.
+//
+// If another process has changed a schema, an insert or an upsert that does not match
+// the cached one is made again with the present one, and so is a read whose reply the
+// SDK could not read. A read that works with the cached schema is not noticed: its
+// default consistency level stays the old one until a connection calls
+// DescribeCollection.
 //
 // # What it does not do
 //

@@ -121,7 +121,8 @@ func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
 		}
 		return nil, f.dialError(ctx, dialing, err)
 	}
-	c := &Conn{sdk: sdk, cc: h.cc}
+	c := &Conn{sdk: sdk, cc: h.cc, hook: h}
+	h.conn = c
 	f.family.join(c)
 	return c, nil
 }

@@ -4,37 +4,65 @@ package milvus
 
 import (
 	"context"
+	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 )
 
-// family keeps the caches of a factory's connections in step. Each SDK client has
-// two caches of its own: the schema of each collection, and the timestamp of its
-// last write to each collection, which a read with session consistency waits for.
+// family keeps the caches of a factory's connections in step. Each SDK client caches
+// the schema of each collection that it has used, and the timestamp of its last write
+// to each collection, which a read with session consistency waits for.
 //
-// The SDK has no method to change these caches. But it clears a schema after
-// DropCollection, and sets a timestamp after Delete. So the family makes such
-// calls on each connection, and the interceptor answers them without sending them
-// (see answerLocally).
+// The SDK has no method to change these caches. But it forgets a schema after
+// DropCollection, and sets a timestamp after Delete. So the family makes such calls
+// on a connection, and the interceptor answers them without sending them (see
+// answerLocally).
 type family struct {
-	mu      sync.Mutex // guards all
-	conns   map[*Conn]struct{}
-	written map[string]uint64 // timestamp of the last write to each collection
+	seed  maphash.Seed
+	slots [slots]slot
+
+	mu    sync.Mutex // guards conns, and the writes to each slot except to written
+	conns map[*Conn]struct{}
+}
+
+// slots is how many slots a family has. The number of collections is not bounded, so
+// collections share slots. A collection that shares a slot is described once more than
+// needed after the other one changed, and a session read of it may wait for a write to
+// the other one.
+const slots = 1024
+
+// slot has what a family knows of the collections that share it.
+type slot struct {
+	written    atomic.Uint64 // greatest timestamp of a write
+	generation atomic.Uint64 // how often a schema was forgotten
+
+	name   uint64 // hash of the collection that was described last, zero if none
+	schema uint64 // hash of its id and its schema
 }
 
 func newFamily() *family {
-	return &family{conns: make(map[*Conn]struct{}), written: make(map[string]uint64)}
+	return &family{seed: maphash.MakeSeed(), conns: make(map[*Conn]struct{})}
+}
+
+// slotOf returns the hash of a collection's name and the index of its slot.
+func (f *family) slotOf(collection string) (name uint64, index int) {
+	name = maphash.String(f.seed, collection) | 1 // never zero
+	return name, int(name >> 1 % slots)
+}
+
+// generation returns how often the schema of a collection was forgotten.
+func (f *family) generation(collection string) uint64 {
+	_, i := f.slotOf(collection)
+	return f.slots[i].generation.Load()
 }
 
 func (f *family) join(c *Conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.conns[c] = struct{}{}
-	for collection, ts := range f.written {
-		setWritten(c, collection, ts)
-	}
 }
 
 func (f *family) leave(c *Conn) {
@@ -51,9 +79,6 @@ func (f *family) heard(req, reply any) {
 		f.forget(r.GetCollectionName())
 	case *milvuspb.DropCollectionRequest:
 		f.forget(r.GetCollectionName())
-		f.mu.Lock()
-		delete(f.written, r.GetCollectionName())
-		f.mu.Unlock()
 	case *milvuspb.AlterCollectionRequest:
 		f.forget(r.GetCollectionName())
 	case *milvuspb.RenameCollectionRequest:
@@ -67,35 +92,100 @@ func (f *family) heard(req, reply any) {
 	case interface{ GetCollectionName() string }:
 		if result, ok := reply.(*milvuspb.MutationResult); ok && result.GetTimestamp() > 0 {
 			f.wrote(r.GetCollectionName(), result.GetTimestamp())
+			result.Timestamp = sessionMark // so that the SDK never has a timestamp of its own
 		}
 	}
 }
 
+// forget makes every connection forget the schemas of collections. A schema that is
+// being fetched is not used: it has an older generation.
 func (f *family) forget(collections ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, collection := range collections {
-		for c := range f.conns {
-			// It has no error: the interceptor answers it with success.
-			_ = c.sdk.DropCollection(local(0), collection)
-		}
+		f.forgetLocked(collection)
 	}
 }
 
-func (f *family) wrote(collection string, ts uint64) {
+func (f *family) forgetLocked(collection string) {
+	name, i := f.slotOf(collection)
+	s := &f.slots[i]
+	// The generation changes first: a connection that stores an old schema after it
+	// was cleared is found out by the generation.
+	s.generation.Add(1)
+	if s.name == name {
+		s.name, s.schema = 0, 0
+	}
+	for c := range f.conns {
+		c.forget(collection)
+	}
+}
+
+// learn is called with the answer to a DescribeCollection that was asked in the given
+// generation. It reports false if the answer is not to be used, because the schema has
+// been forgotten since. If the schema is not the one that the family knew, another
+// process has changed it, and every connection forgets it. news says that it may have
+// changed: it did, or the family did not know it.
+func (f *family) learn(collection string, reply *milvuspb.DescribeCollectionResponse, asked uint64) (generation uint64, news, ok bool) {
+	schema := f.fingerprint(reply)
+	name, i := f.slotOf(collection)
+	s := &f.slots[i]
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if ts <= f.written[collection] {
-		return // every connection knows of a later write already
+	if s.generation.Load() != asked {
+		return asked, false, false
 	}
-	f.written[collection] = ts
-	for c := range f.conns {
-		setWritten(c, collection, ts)
+	known := s.name == name
+	news = !known || s.schema != schema
+	if known && news {
+		f.forgetLocked(collection)
+	}
+	s.name, s.schema = name, schema
+	return s.generation.Load(), news, true
+}
+
+// gone is called when the server says that a collection does not exist.
+func (f *family) gone(collection string) {
+	name, i := f.slotOf(collection)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.slots[i].name == name { // else no connection has cached it
+		f.forgetLocked(collection)
 	}
 }
 
-func setWritten(c *Conn, collection string, ts uint64) {
-	_ = c.sdk.Delete(local(ts), collection, "", "")
+// fingerprint returns a hash of what identifies a collection and its schema.
+func (f *family) fingerprint(reply *milvuspb.DescribeCollectionResponse) uint64 {
+	var h maphash.Hash
+	h.SetSeed(f.seed)
+	maphash.WriteComparable(&h, reply.GetCollectionID())
+	maphash.WriteComparable(&h, reply.GetConsistencyLevel())
+	h.WriteString(reply.GetSchema().String()) // the same in all of this process
+	return h.Sum64()
+}
+
+// wrote takes note of a write to a collection.
+func (f *family) wrote(collection string, ts uint64) {
+	_, i := f.slotOf(collection)
+	written := &f.slots[i].written
+	for old := written.Load(); ts > old && !written.CompareAndSwap(old, ts); old = written.Load() {
+	}
+}
+
+const (
+	// eventually is the SDK's timestamp for a read that waits for no write.
+	eventually uint64 = 1
+	// sessionMark is the timestamp that the SDK has for each collection, and that it
+	// puts into a read with session consistency. It is neither a timestamp of the
+	// server nor one of the SDK's special values, 0 to 2. The interceptor replaces it.
+	sessionMark uint64 = 3
+)
+
+// session returns the timestamp that a read of a collection with session consistency
+// waits for: no earlier than the last write to it through the family.
+func (f *family) session(collection string) uint64 {
+	_, i := f.slotOf(collection)
+	return max(f.slots[i].written.Load(), eventually)
 }
 
 // localKey is the key of the context value that marks a local call, one that must

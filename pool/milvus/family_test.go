@@ -135,6 +135,68 @@ func TestSessionReadsSeeTheWritesOfAllConnections(t *testing.T) {
 	}
 }
 
+// Applications name collections after tenants and days, and other processes drop
+// them. The work is counted: the SDK's calls in a dial, and what a write allocates.
+func TestAFamilyDoesNotGrowWithTheNamesOfCollections(t *testing.T) {
+	srv := start(t, milvustest.Config{})
+	var calls int
+	count := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		calls++ // also for calls that do not leave the process
+		return invoke(ctx, method, req, reply, cc, opts...)
+	}
+	f := newFactory(t, milvus.Config{Address: srv.Addr(), DialOptions: []grpc.DialOption{grpc.WithUnaryInterceptor(count)}})
+	dial(t, f)
+	few := calls
+
+	names := make([]string, 200_000)
+	for i := range names {
+		names[i] = fmt.Sprint("docs_", i)
+	}
+	i := 0
+	if n := testing.AllocsPerRun(len(names)-1, func() {
+		f.Wrote(names[i], uint64(1000+i))
+		i++
+	}); n != 0 {
+		t.Errorf("a write to a new collection leaves %v allocations behind, want none", n)
+	}
+	calls = 0
+	dial(t, f)
+	if calls != few {
+		t.Errorf("a dial makes %d calls after writes to %d collections, want %d", calls, len(names), few)
+	}
+	for i, name := range names {
+		if ts := f.Session(name); ts < uint64(1000+i) {
+			t.Fatalf("a session read of %s waits for %d, want no less than its last write, %d", name, ts, 1000+i)
+		}
+	}
+}
+
+func TestASessionReadWithoutAWriteWaitsForNothing(t *testing.T) {
+	srv := start(t, milvustest.Config{})
+	s := new(spy)
+	c := dial(t, s.inner(t, srv))
+	createWith(t, connect(t, srv), "v", entity.ClSession)
+	var waits uint64
+	s.look(func(req, _ any) {
+		if r, ok := req.(*milvuspb.QueryRequest); ok {
+			waits = r.GetGuaranteeTimestamp()
+		}
+	})
+	if err := query(t, c, "id"); err != nil {
+		t.Fatal(err)
+	}
+	if waits != 1 {
+		t.Errorf("the read waits for %d, want 1: eventually", waits)
+	}
+	at := client.WithGuaranteeTimestamp(77)
+	if _, err := c.Query(t.Context(), "docs", nil, "id > 0", []string{"id"}, client.WithSearchQueryConsistencyLevel(entity.ClCustomized), at); err != nil {
+		t.Fatal(err)
+	}
+	if waits != 77 {
+		t.Errorf("the read waits for %d, want 77, as the caller says", waits)
+	}
+}
+
 func TestConnectionsOfAFamilyMayBeUsedAtTheSameTime(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	p, err := milvus.NewPool(milvus.Config{Address: srv.Addr()})

@@ -6,9 +6,11 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
@@ -21,7 +23,11 @@ import (
 // server, which the SDK's methods partly drop.
 type hook struct {
 	cc     *grpc.ClientConn // set by the Connect RPC, while dialing
+	conn   *Conn            // set at the end of the dial
 	family *family
+	// described has, for each slot of the family, the generation of the schema that
+	// the SDK was given last.
+	described [slots]atomic.Uint64
 }
 
 // ahead is how much earlier than this process the server may notice that the
@@ -39,15 +45,27 @@ func (h *hook) intercept(
 	if method == methodConnect {
 		h.cc = cc
 	}
-
-	var to peer.Peer // stays empty if no transport was found for the request
-	err := invoke(ctx, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&to))...)
-	if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < ahead {
-		<-ctx.Done() // so that ctx.Err says whose deadline it was
+	if err := h.checkSchema(ctx, req); err != nil {
+		return err
 	}
-	e := newError(method, err, statusOf(reply), ctx.Err())
-	if e != nil {
-		e.NotSent = err != nil && to.Addr == nil
+	h.setSession(req)
+	send := func() *Error {
+		var to peer.Peer // stays empty if no transport was found for the request
+		err := invoke(ctx, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&to))...)
+		if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < ahead {
+			<-ctx.Done() // so that ctx.Err says whose deadline it was
+		}
+		e := newError(method, err, statusOf(reply), ctx.Err())
+		if e != nil {
+			e.NotSent = err != nil && to.Addr == nil
+		}
+		return e
+	}
+	var e *Error
+	if describe, ok := req.(*milvuspb.DescribeCollectionRequest); ok {
+		e = h.describe(ctx, describe.GetCollectionName(), reply.(*milvuspb.DescribeCollectionResponse), send)
+	} else {
+		e = send()
 	}
 
 	if !readOnly[method] && (e == nil || e.mayHaveApplied()) {
@@ -55,7 +73,13 @@ func (h *hook) intercept(
 		h.family.heard(req, reply)
 	}
 	if e == nil {
+		if use := useOf(ctx); use != nil && method != methodDescribe {
+			use.answered = true
+		}
 		return nil
+	}
+	if r, ok := req.(interface{ GetCollectionName() string }); ok && e.Code == codeCollectionNotFound {
+		h.family.gone(r.GetCollectionName())
 	}
 	if method == methodGetFlushState {
 		endPolling(ctx, e)
@@ -79,6 +103,8 @@ const (
 	methodConnect       = "Connect"
 	methodGetFlushState = "GetFlushState"
 	methodDescribe      = "DescribeCollection"
+	methodInsert        = "Insert"
+	methodUpsert        = "Upsert"
 )
 
 // readOnly has the RPCs that change nothing at the server. Any other RPC may have

@@ -132,7 +132,7 @@ func loadDocs(t *testing.T, c *milvus.Conn, vector string) {
 	if err := c.CreateIndex(t.Context(), "docs", vector, index, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.LoadCollection(t.Context(), "docs", false); err != nil {
+	if err := c.LoadCollection(t.Context(), "docs", true); err != nil {
 		t.Fatal(err)
 	}
 }

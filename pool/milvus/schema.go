@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvus
+
+import (
+	"context"
+	"errors"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-sdk-go/v2/client"
+	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+)
+
+// mostDescribes is how often one DescribeCollection is asked at most, because a
+// schema was forgotten while the answer was under way.
+const mostDescribes = 3
+
+// describe sends a DescribeCollection, and sends it again if the schema was forgotten
+// meanwhile: the SDK would cache the old one.
+func (h *hook) describe(ctx context.Context, collection string, reply *milvuspb.DescribeCollectionResponse, send func() *Error) *Error {
+	_, i := h.family.slotOf(collection)
+	for asked := 1; ; asked++ {
+		generation := h.family.slots[i].generation.Load()
+		if e := send(); e != nil {
+			return e
+		}
+		generation, news, ok := h.family.learn(collection, reply, generation)
+		if !ok && asked < mostDescribes {
+			reply.Reset()
+			continue
+		}
+		h.described[i].Store(generation) // an old one, if !ok: checkSchema finds out
+		if use := useOf(ctx); use != nil {
+			use.news = news
+		}
+		if h.conn != nil {
+			h.conn.markSession(collection)
+		}
+		return nil
+	}
+}
+
+// errOutdated is what checkSchema returns. No caller of a Conn sees it.
+var errOutdated = errors.New("milvus: the schema was forgotten while the request was made")
+
+// checkSchema is called with each request before it is sent. If the SDK made the
+// request with a schema that has been forgotten, the connection forgets the schema
+// once more: the SDK may have stored it after it was forgotten. A request that
+// freshly makes is not sent, because freshly makes it again.
+func (h *hook) checkSchema(ctx context.Context, req any) error {
+	var collection string
+	switch r := req.(type) {
+	case *milvuspb.InsertRequest:
+		collection = r.GetCollectionName()
+	case *milvuspb.UpsertRequest:
+		collection = r.GetCollectionName()
+	case *milvuspb.SearchRequest:
+		collection = r.GetCollectionName()
+	case *milvuspb.HybridSearchRequest:
+		collection = r.GetCollectionName()
+	case *milvuspb.QueryRequest:
+		collection = r.GetCollectionName()
+	default:
+		return nil
+	}
+	_, i := h.family.slotOf(collection)
+	if h.described[i].Load() == h.family.slots[i].generation.Load() || h.conn == nil {
+		return nil
+	}
+	h.conn.forget(collection)
+	if useOf(ctx) == nil {
+		return nil
+	}
+	return errOutdated
+}
+
+// setSession sets the timestamp of a read with session consistency.
+func (h *hook) setSession(req any) {
+	switch r := req.(type) {
+	case *milvuspb.SearchRequest:
+		if r.GetGuaranteeTimestamp() == sessionMark {
+			r.GuaranteeTimestamp = h.family.session(r.GetCollectionName())
+		}
+	case *milvuspb.QueryRequest:
+		if r.GetGuaranteeTimestamp() == sessionMark {
+			r.GuaranteeTimestamp = h.family.session(r.GetCollectionName())
+		}
+	}
+}
+
+// forget makes the SDK forget the schema of a collection.
+func (c *Conn) forget(collection string) {
+	// It has no error: the interceptor answers it with success.
+	_ = c.sdk.DropCollection(local(0), collection)
+}
+
+// markSession makes the SDK put sessionMark into each read of a collection with
+// session consistency.
+func (c *Conn) markSession(collection string) {
+	_ = c.sdk.Delete(local(sessionMark), collection, "", "")
+}
+
+// use is one call of an SDK method that uses the cached schema of a collection.
+type use struct {
+	write    bool
+	answered bool // whether the server answered a request, DescribeCollection apart, with success
+	news     bool // whether a DescribeCollection showed a schema that may be new
+}
+
+// useKey is the key of the context value that holds a *use.
+type useKey struct{}
+
+func useOf(ctx context.Context) *use {
+	u, _ := ctx.Value(useKey{}).(*use)
+	return u
+}
+
+// freshly calls the SDK, and once more if the first call used the schema of a
+// collection that was not there any more.
+func freshly[R any](ctx context.Context, c *Conn, collection string, u *use, call func(context.Context) (R, error)) (R, error) {
+	generation := c.hook.family.generation(collection)
+	result, err := call(context.WithValue(ctx, useKey{}, u))
+	if err == nil || !c.outdated(ctx, collection, u, generation, err) {
+		return result, err
+	}
+	return call(ctx)
+}
+
+// outdated reports whether a call that failed used an outdated schema, and may be
+// made again. It asks for the schema if only the server can tell: another process may
+// have dropped and created the collection. Afterwards no connection has the old one.
+func (c *Conn) outdated(ctx context.Context, collection string, u *use, generation uint64, err error) bool {
+	if errors.Is(err, errOutdated) {
+		return true
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		if !e.ofSchema() {
+			return false
+		}
+	} else if u.answered == u.write {
+		// The SDK itself refused to make the request of a read, without a look at the
+		// schema, or could not read the reply to a write, which has been applied.
+		return false
+	}
+	f := c.hook.family
+	if f.generation(collection) != generation {
+		return true // another call has found out
+	}
+	again := new(use)
+	_, _ = c.sdk.DescribeCollection(context.WithValue(ctx, useKey{}, again), collection)
+	return again.news || f.generation(collection) != generation
+}
+
+// ofSchema reports whether the server refused a write perhaps because it does not
+// match the schema of the collection.
+func (e *Error) ofSchema() bool {
+	if e.Method != methodInsert && e.Method != methodUpsert {
+		return false
+	}
+	switch e.Code {
+	case codeSchemaMismatch, codeParameterInvalid, codeFieldNotFound, codeUnexpected:
+		return e.meaning() == statement
+	}
+	return false
+}
+
+// Insert calls the SDK's Insert. If it fails because another process has changed the
+// schema of the collection, Insert calls it once more with the present schema.
+func (c *Conn) Insert(ctx context.Context, collection, partition string, columns ...entity.Column) (entity.Column, error) {
+	return freshly(ctx, c, collection, &use{write: true}, func(ctx context.Context) (entity.Column, error) {
+		return c.sdk.Insert(ctx, collection, partition, columns...)
+	})
+}
+
+// Upsert calls the SDK's Upsert, with the change of [Conn.Insert].
+func (c *Conn) Upsert(ctx context.Context, collection, partition string, columns ...entity.Column) (entity.Column, error) {
+	return freshly(ctx, c, collection, &use{write: true}, func(ctx context.Context) (entity.Column, error) {
+		return c.sdk.Upsert(ctx, collection, partition, columns...)
+	})
+}
+
+// Query calls the SDK's Query, with the change of [Conn.Insert].
+func (c *Conn) Query(
+	ctx context.Context, collection string, partitions []string, expr string, outputFields []string, opts ...client.SearchQueryOptionFunc,
+) (client.ResultSet, error) {
+	return freshly(ctx, c, collection, new(use), func(ctx context.Context) (client.ResultSet, error) {
+		return c.sdk.Query(ctx, collection, partitions, expr, outputFields, opts...)
+	})
+}
+
+// QueryByPks calls the SDK's QueryByPks, with the change of [Conn.Insert].
+func (c *Conn) QueryByPks(
+	ctx context.Context, collection string, partitions []string, ids entity.Column, outputFields []string, opts ...client.SearchQueryOptionFunc,
+) (client.ResultSet, error) {
+	return freshly(ctx, c, collection, new(use), func(ctx context.Context) (client.ResultSet, error) {
+		return c.sdk.QueryByPks(ctx, collection, partitions, ids, outputFields, opts...)
+	})
+}
+
+// Get calls the SDK's Get, with the change of [Conn.Insert].
+func (c *Conn) Get(ctx context.Context, collection string, ids entity.Column, opts ...client.GetOption) (client.ResultSet, error) {
+	return freshly(ctx, c, collection, new(use), func(ctx context.Context) (client.ResultSet, error) {
+		return c.sdk.Get(ctx, collection, ids, opts...)
+	})
+}
