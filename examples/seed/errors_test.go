@@ -146,12 +146,12 @@ func Example_timeouts() {
 // ConnectionAuthenticationError
 func Example_closedInitializationAuthentication() {
 	srv := startMilvus(milvustest.Config{Username: "root", Password: "Milvus"})
-	cfg := milvus.Config{Address: srv.Addr(), Username: "root", Password: "wrong"}
+	cfg := milvus.Config{Address: srv.Addr(), Username: "root", Password: milvus.NewSecret("wrong")}
 
 	_, err := milvus.Open(ctx, cfg, penstock.Config{})
 	fmt.Println("authentication:", is(err, milvus.ErrUnauthenticated, pool.ErrStart, core.ErrConnection))
 
-	cfg.Password = "Milvus"
+	cfg.Password = milvus.NewSecret("Milvus")
 	client, err := milvus.Open(ctx, cfg, penstock.Config{})
 	if err != nil {
 		log.Fatal(err)

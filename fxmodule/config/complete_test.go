@@ -11,12 +11,14 @@ import (
 	"testing"
 
 	"github.com/penstock-go/penstock/fxmodule/config"
+	"github.com/penstock-go/penstock/pool/milvus"
 )
 
 // inCode are the fields that only code sets: functions, interfaces and
 // providers, and names that follow from the name of the pool.
 var inCode = []string{
 	"milvus.Config.TLS", // the tls settings make one of files
+	"milvus.Config.Credentials",
 	"milvus.Config.DialOptions",
 	"pool.Config.Mode", // always shared
 	"pool.Config.Observer",
@@ -60,7 +62,7 @@ func settable(t *testing.T, v reflect.Value, used map[string]bool) map[uintptr]s
 			}
 			field = field.Elem()
 		}
-		if field.Kind() != reflect.Struct {
+		if field.Kind() != reflect.Struct || field.Type() == reflect.TypeFor[milvus.Secret]() {
 			fields[field.Addr().Pointer()] = name
 			continue
 		}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/knadh/koanf/parsers/yaml"
+
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule/config"
 	"github.com/penstock-go/penstock/middleware"
@@ -76,7 +78,7 @@ ratelimit: {rate: 250, burst: 20, max_wait: 2s}
 
 func whole() (milvus.Config, penstock.Config) {
 	cfg := milvus.Config{
-		Address: "milvus.internal:19530", Database: "books", Username: "reader", Password: "hunter2",
+		Address: "milvus.internal:19530", Database: "books", Username: "reader", Password: milvus.NewSecret("hunter2"),
 		Pool: pool.Config{
 			Name: "main", MaxSize: 8, MinSize: 2, TargetSharing: 16, MaxSharing: 64, MaxWaiters: 100,
 			AcquireTimeout: time.Second, DialTimeout: 2 * time.Second, LeakAfter: time.Minute,
@@ -171,7 +173,7 @@ retry: {disabled: true}
 timeout: {disabled: true}
 health: {disabled: true}
 bulkhead: {disabled: true}
-`), milvus.Config{APIKey: "hunter2"}, penstock.Config{Chain: middleware.Config{
+`), milvus.Config{APIKey: milvus.NewSecret("hunter2")}, penstock.Config{Chain: middleware.Config{
 		Trace:    trace.Config{Disabled: true},
 		Breaker:  breaker.Config{Disabled: true},
 		Retry:    retry.Config{Disabled: true},
@@ -233,5 +235,20 @@ func TestKeysHaveVariablesOfTheirOwn(t *testing.T) {
 	}
 	if !slices.Contains(keys, "pool.max_size") {
 		t.Errorf("Keys = %q", keys)
+	}
+}
+
+func TestSettingsWrittenAsYAMLShowNoSecret(t *testing.T) {
+	t.Setenv("PENSTOCK_USERNAME", "root")
+	t.Setenv("PENSTOCK_PASSWORD", "hunter2")
+	cfg, _, err := config.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml.Parser().Marshal(map[string]any{"user": cfg.Username, "password": cfg.Password, "all": milvus.Credentials{
+		Username: cfg.Username, Password: cfg.Password,
+	}})
+	if err != nil || strings.Contains(string(text), "hunter2") || !strings.Contains(string(text), "redacted") {
+		t.Errorf("Marshal = %q, %v, want a redacted password", text, err)
 	}
 }

@@ -43,9 +43,6 @@ func (f field) named(line string) bool {
 	return regexp.MustCompile(`\b` + f.name + `\b`).MatchString(line)
 }
 
-// secret is text that no error shows.
-type secret string
-
 // fields returns all settings except those of stages that are not wanted. It
 // adds each wanted stage to the chain, because a stage whose configuration is a
 // pointer has no fields before.
@@ -58,8 +55,8 @@ func (t *target) fields(wanted func(section string) bool) []field {
 		{"address", &c.Address, "Address"},
 		{"database", &c.Database, "Database"},
 		{"username", &c.Username, "Username"},
-		{"password", (*secret)(&c.Password), "Password"},
-		{"api_key", (*secret)(&c.APIKey), "APIKey"},
+		{"password", &c.Password, "Password"},
+		{"api_key", &c.APIKey, "APIKey"},
 
 		{"tls.enabled", &t.tls.enabled, "enabled"},
 		{"tls.ca_file", &t.tls.ca, "ca_file"},
@@ -128,9 +125,9 @@ func (l *loader) set(f field) {
 	}
 	wants := ""
 	switch to := f.to.(type) {
-	case *secret:
+	case *milvus.Secret:
 		text, ok := value.(string)
-		if *to = secret(text); !ok {
+		if *to = milvus.NewSecret(text); !ok {
 			l.fault("%s is not text; put it in quotes", where) // without the value
 		}
 	case *string:

@@ -141,7 +141,7 @@ func TestAnUnreachableAddressFailsTheStartWithAddressAndCause(t *testing.T) {
 
 func TestAWrongConfigurationIsRefused(t *testing.T) {
 	app := fx.New(fx.NopLogger, milvusfx.Module(),
-		fx.Supply(milvus.Config{Address: "http://localhost", Password: "secret"}), fx.Invoke(func(client) {}))
+		fx.Supply(milvus.Config{Address: "http://localhost", Password: milvus.NewSecret("secret")}), fx.Invoke(func(client) {}))
 	err := app.Err()
 	if err == nil {
 		t.Fatal("the configuration was accepted")

@@ -48,6 +48,10 @@ func (e *Error) class() core.Class {
 	switch {
 	case e.certificate():
 		c = unrelated
+	case e.rotated:
+		// The server refused the request, and the next dial asks for the present
+		// credentials. If those are bad too, the dial says so.
+		c = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Broken}
 	case e.Code != 0:
 		c = e.classByCode()
 	default:

@@ -4,6 +4,7 @@ package milvus
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -25,9 +26,12 @@ const defaultDatabase = "default"
 
 // Config says which Milvus to connect to, with which credentials, and how. The
 // zero value connects to localhost:19530. A printed or logged Config shows neither
-// Password nor APIKey.
+// Password nor APIKey, wherever it is held. A type that embeds a Config is printed as
+// the Config alone, because it inherits the methods; give the field a name instead.
 type Config struct {
-	// Address is host:port, without a scheme. Empty means localhost:19530.
+	// Address is host:port, or dns:///host:port, for which gRPC resolves the host, tries
+	// all its addresses, and resolves it again after a connection was lost. Without
+	// the scheme the host is resolved for each dial. Empty means localhost:19530.
 	Address string
 	// Database is the database that every connection uses. Empty means the server's
 	// default database.
@@ -35,10 +39,18 @@ type Config struct {
 
 	// Username and Password are for a server that authenticates users by password.
 	Username string
-	Password string `json:"-"`
+	Password Secret
 	// APIKey is for a server that authenticates by API key. It excludes Username and
 	// Password.
-	APIKey string `json:"-"`
+	APIKey Secret
+	// Credentials returns the present credentials, for credentials that change while
+	// the process runs. It is called for each dial, with the context of the dial, by
+	// several goroutines at once. It excludes Username, Password and APIKey.
+	//
+	// A connection keeps the credentials that it was dialed with. If the server does
+	// not accept them any more, the connection is replaced, and the operation is
+	// worth another attempt. pool.Pool.Reset replaces all connections at once.
+	Credentials func(context.Context) (Credentials, error) `json:"-"`
 
 	// TLS is the configuration of an encrypted connection. The package does not
 	// change it. A certificate in it makes mutual TLS. Nil means plain text: then
@@ -60,7 +72,7 @@ func (c Config) withDefaults() Config {
 	c.Address = cmp.Or(c.Address, "localhost:"+strconv.Itoa(DefaultPort))
 	c.Pool.Mode = pool.Shared
 	c.Pool.MinSize = cmp.Or(c.Pool.MinSize, 1)
-	c.Pool.Name = cmp.Or(c.Pool.Name, c.Address+"/"+c.Namespace())
+	c.Pool.Name = cmp.Or(c.Pool.Name, c.hostPort()+"/"+c.Namespace())
 	return c
 }
 
@@ -73,14 +85,10 @@ func (c Config) faults() fault.List {
 	if !sendable(c.Database) {
 		faults.Add("Database %q has characters other than printable ASCII: correct the name", c.Database)
 	}
-	if c.Password != "" && c.Username == "" {
-		faults.Add("Password is set without Username: set both, or APIKey")
-	}
-	if strings.Contains(c.Username, ":") {
-		faults.Add("Username has a colon, which Milvus takes for the end of it: use a user without a colon")
-	}
-	if c.APIKey != "" && c.Username != "" {
-		faults.Add("both APIKey and Username are set: leave one of the two out")
+	static := Credentials{c.Username, c.Password, c.APIKey}
+	faults = append(faults, static.faults()...)
+	if c.Credentials != nil && static != (Credentials{}) {
+		faults.Add("Credentials is set beside Username, Password or APIKey: leave one or the other out")
 	}
 	if slices.Contains(c.DialOptions, nil) {
 		faults.Add("DialOptions has a nil option: leave it out")
@@ -94,10 +102,11 @@ func addressProblem(address string) string {
 	if strings.Contains(address, "@") {
 		return "has user information in it: use Username and Password"
 	}
-	if strings.Contains(address, "://") {
-		return fmt.Sprintf("%q has a scheme: give host:port, and TLS for encryption", address)
+	rest := strings.TrimPrefix(address, dnsScheme)
+	if strings.Contains(rest, "://") {
+		return fmt.Sprintf("%q has a scheme: give host:port or dns:///host:port, and TLS for encryption", address)
 	}
-	host, port, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(rest)
 	if err != nil || host == "" || strings.ContainsAny(host, "/?#% ") {
 		return fmt.Sprintf("%q is not host:port: give both, such as localhost:19530", address)
 	}
@@ -144,20 +153,11 @@ func (c Config) describe() []slog.Attr {
 		slog.String("Address", address),
 		slog.String("Database", c.Database),
 		slog.String("Username", c.Username),
-		slog.String("Password", redact(c.Password)),
-		slog.String("APIKey", redact(c.APIKey)),
+		slog.String("Password", c.Password.String()),
+		slog.String("APIKey", c.APIKey.String()),
+		slog.Bool("Credentials", c.Credentials != nil),
 		slog.Bool("TLS", c.TLS != nil),
 		slog.Int("DialOptions", len(c.DialOptions)),
 		slog.String("Pool", c.Pool.Name),
 	}
-}
-
-const redacted = "[redacted]"
-
-// redact returns a text that shows whether there is a secret, and not its length.
-func redact(secret string) string {
-	if secret == "" {
-		return ""
-	}
-	return redacted
 }

@@ -37,6 +37,7 @@ func TestThePoolIsNamedAfterAddressAndDatabaseUnlessItHasAName(t *testing.T) {
 		want string
 	}{
 		{milvus.Config{Address: "[::1]:1", Database: "shop"}, "[::1]:1/shop"},
+		{milvus.Config{Address: "dns:///milvus:1", Database: "shop"}, "milvus:1/shop"},
 		{milvus.Config{Database: "shop", Pool: pool.Config{Name: "bulk"}}, "bulk"},
 	} {
 		p, err := milvus.NewPool(c.cfg)
@@ -59,6 +60,7 @@ func TestTheEndpointHasTheDefaults(t *testing.T) {
 	}{
 		{milvus.Config{}, "localhost", milvus.DefaultPort, "default"},
 		{milvus.Config{Address: "[::1]:1", Database: "shop"}, "::1", 1, "shop"},
+		{milvus.Config{Address: "dns:///milvus:1"}, "milvus", 1, "default"},
 		{milvus.Config{Address: "nowhere"}, "", 0, "default"},
 		{milvus.Config{Address: "nowhere:http"}, "", 0, "default"},
 	} {
@@ -74,7 +76,7 @@ func TestTheEndpointHasTheDefaults(t *testing.T) {
 
 func TestAllFaultsOfAConfigurationAreNamedAtOnce(t *testing.T) {
 	_, err := milvus.NewPool(milvus.Config{
-		Address: "http://host:1", Database: "a\nb", Password: "hunter2", APIKey: "k3y",
+		Address: "http://host:1", Database: "a\nb", Password: milvus.NewSecret("hunter2"), APIKey: milvus.NewSecret("k3y"),
 		DialOptions: []grpc.DialOption{nil},
 		Pool:        pool.Config{MaxSize: -1},
 	})
@@ -97,11 +99,17 @@ func TestNewFactoryRefuses(t *testing.T) {
 		"port 0":                     {Address: "host:0"},
 		"a port beyond 65535":        {Address: "host:65536"},
 		"a path":                     {Address: "host:1/db"},
+		"another scheme":             {Address: "unix:///host:1"},
+		"two schemes":                {Address: "dns:///dns:///host:1"},
+		"no host behind the scheme":  {Address: "dns:///:1"},
+		"no port behind the scheme":  {Address: "dns:///host"},
+		"a DNS server":               {Address: "dns://8.8.8.8/host:1"},
+		"credentials twice":          {Username: "a", Credentials: func(context.Context) (milvus.Credentials, error) { return milvus.Credentials{}, nil }},
 		"credentials in the address": {Address: "root:hunter2@host:1"},
 		"credentials in a URL":       {Address: "https://root:hunter2@host:1"},
-		"a password without a user":  {Password: "hunter2"},
-		"a colon in the user's name": {Username: "a:b", Password: "hunter2"},
-		"two ways to authenticate":   {Username: "a", Password: "hunter2", APIKey: "k3y"},
+		"a password without a user":  {Password: milvus.NewSecret("hunter2")},
+		"a colon in the user's name": {Username: "a:b", Password: milvus.NewSecret("hunter2")},
+		"two ways to authenticate":   {Username: "a", Password: milvus.NewSecret("hunter2"), APIKey: milvus.NewSecret("k3y")},
 	} {
 		f, err := milvus.NewFactory(cfg)
 		if err == nil || f != nil {
@@ -113,7 +121,7 @@ func TestNewFactoryRefuses(t *testing.T) {
 }
 
 func TestNothingThatPrintsAConfigShowsItsSecrets(t *testing.T) {
-	cfg := milvus.Config{Address: "root:hunter2@host:1", Username: "root", Password: "hunter2", APIKey: "k3y"}
+	cfg := milvus.Config{Address: "root:hunter2@host:1", Username: "root", Password: milvus.NewSecret("hunter2"), APIKey: milvus.NewSecret("k3y")}
 	type application struct{ Milvus milvus.Config }
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		wantNoSecret(t, fmt.Sprintf(verb, cfg))
@@ -128,13 +136,13 @@ func TestNothingThatPrintsAConfigShowsItsSecrets(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&logs, nil)).Info("json", "cfg", cfg)
 	wantNoSecret(t, logs.String())
 
-	dump, err := json.Marshal(milvus.Config{Password: "hunter2", APIKey: "k3y"})
+	dump, err := json.Marshal(milvus.Config{Password: milvus.NewSecret("hunter2"), APIKey: milvus.NewSecret("k3y")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantNoSecret(t, string(dump))
 
-	cfg.Address, cfg.APIKey = "host:1", ""
+	cfg.Address, cfg.APIKey = "host:1", milvus.Secret{}
 	f := newFactory(t, cfg)
 	p, err := milvus.NewPool(cfg)
 	if err != nil {
@@ -146,8 +154,8 @@ func TestNothingThatPrintsAConfigShowsItsSecrets(t *testing.T) {
 }
 
 func TestAConfigSaysThatItHasSecrets(t *testing.T) {
-	cfg := milvus.Config{Address: "host:1", Username: "root", Password: "hunter2"}
-	want := "milvus.Config{Address: host:1, Database: , Username: root, Password: [redacted], APIKey: , TLS: false, DialOptions: 0, Pool: }"
+	cfg := milvus.Config{Address: "host:1", Username: "root", Password: milvus.NewSecret("hunter2")}
+	want := "milvus.Config{Address: host:1, Database: , Username: root, Password: [redacted], APIKey: , Credentials: false, TLS: false, DialOptions: 0, Pool: }"
 	if got := cfg.String(); got != want {
 		t.Errorf("String = %q, want %q", got, want)
 	}

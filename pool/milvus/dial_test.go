@@ -121,8 +121,8 @@ func TestBadCredentialsAreTold(t *testing.T) {
 	srv := start(t, milvustest.Config{Username: "root", Password: "right", APIKey: "key"})
 	for _, cfg := range []milvus.Config{
 		{},
-		{Username: "root", Password: "hunter2"},
-		{APIKey: "hunter2"},
+		{Username: "root", Password: milvus.NewSecret("hunter2")},
+		{APIKey: milvus.NewSecret("hunter2")},
 	} {
 		cfg.Address = srv.Addr()
 		e := dialError(t, cfg)
@@ -134,8 +134,8 @@ func TestBadCredentialsAreTold(t *testing.T) {
 		wantClass(t, e, useless)
 	}
 	for _, cfg := range []milvus.Config{
-		{Username: "root", Password: "right"},
-		{APIKey: "key"},
+		{Username: "root", Password: milvus.NewSecret("right")},
+		{APIKey: milvus.NewSecret("key")},
 	} {
 		cfg.Address = srv.Addr()
 		dial(t, newFactory(t, cfg))
@@ -151,7 +151,7 @@ func TestAnUnknownDatabaseIsTold(t *testing.T) {
 
 func TestAPoolTellsWhyItCannotDial(t *testing.T) {
 	srv := start(t, milvustest.Config{Username: "root", Password: "right"})
-	p, err := milvus.NewPool(milvus.Config{Address: srv.Addr(), Username: "root", Password: "hunter2"})
+	p, err := milvus.NewPool(milvus.Config{Address: srv.Addr(), Username: "root", Password: milvus.NewSecret("hunter2")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestDialOptionsOfTheUserAreUsedWithinOurs(t *testing.T) {
 		return err
 	}
 	c := dial(t, newFactory(t, milvus.Config{
-		Address: srv.Addr(), Username: "root", Password: "right",
+		Address: srv.Addr(), Username: "root", Password: milvus.NewSecret("right"),
 		DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(spy)},
 	}))
 	createDocs(t, c, "v") // also tells the other connections, but not over the wire

@@ -23,7 +23,7 @@ const (
 // Endpoint returns the host and the port of the server, with the defaults. Both
 // are zero if Address is malformed.
 func (c Config) Endpoint() (host string, port int) {
-	host, text, err := net.SplitHostPort(c.withDefaults().Address)
+	host, text, err := net.SplitHostPort(c.withDefaults().hostPort())
 	if err != nil {
 		return "", 0
 	}

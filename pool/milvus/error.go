@@ -18,7 +18,8 @@ import (
 )
 
 // ErrUnauthenticated is matched by an error of a server that did not accept the
-// credentials. It is a core.ErrConnection.
+// credentials, and of a dial that had none because Config.Credentials failed. It is a
+// core.ErrConnection.
 var ErrUnauthenticated = core.Sentinel("milvus: not authenticated", core.TypeUnauthenticated, core.ErrConnection)
 
 // Error is an error answer of the server, or a failure of the transport. It
@@ -50,6 +51,7 @@ type Error struct {
 	err        error // the cause, nil if the server answered with a Code
 	ended      error // error of the context that ended the request, nil if none did
 	inputError bool  // whether the server says that the request is wrong
+	rotated    bool  // whether a connection with other credentials may be accepted
 }
 
 // inputErrorFlag is the key by which Milvus 2.4 and later mark an error that is
@@ -84,18 +86,21 @@ func newError(method string, err error, reply *commonpb.Status, ended error) *Er
 }
 
 // newDialError returns the error of a dial of address. ended is the error of the
-// context if the context ended the dial. cause is the cause of that, or the error
-// of a handshake that failed for good.
+// context if the context ended the dial. cause is the cause of that, or a
+// *finalError.
 func newDialError(address string, err, ended, cause error) *Error {
 	e := &Error{Method: methodDial, Address: address, GRPC: codes.Unavailable, NotSent: true, err: err, ended: ended}
 	inner := errors.Unwrap(err) // without gRPC's "connection error: desc = ..."
+	final, isFinal := errors.AsType[*finalError](cause)
 	switch {
-	case errors.Is(cause, ErrCertificate):
-		e.err, e.ended = cause, nil
+	case isFinal:
+		e.err, e.ended = final.err, nil
 	case ended == context.Canceled:
 		e.GRPC = codes.Canceled
 	case ended != nil:
 		e.GRPC = codes.DeadlineExceeded
+	case isCredentials(err):
+		e.GRPC = codes.Unauthenticated
 	case inner != nil:
 		e.err = inner
 	}

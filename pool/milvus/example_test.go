@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
@@ -64,4 +65,20 @@ func ExampleError() {
 	// Output:
 	// 100 DescribeCollection success
 	// milvus: DescribeCollection: collection not found[database=default][collection=docs] (100)
+}
+
+// fromFile returns the credentials that are valid at the time of a dial.
+func fromFile(context.Context) (milvus.Credentials, error) {
+	password, err := os.ReadFile("/run/secrets/milvus")
+	return milvus.Credentials{Username: "books", Password: milvus.NewSecret(string(password))}, err
+}
+
+func ExampleCredentials() {
+	cfg := milvus.Config{Address: "milvus.internal:19530", Credentials: fromFile}
+	p, err := milvus.NewPool(cfg) // it dials nothing, so the file is not read yet
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(p.Name())
+	// Output: milvus.internal:19530/default
 }

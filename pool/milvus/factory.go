@@ -32,6 +32,8 @@ type Factory struct {
 	// that a printed Factory shows no secret.
 	connect func(ctx context.Context, mine []grpc.DialOption) (client.Client, error)
 	tls     credentials.TransportCredentials // nil for plain text
+	resolve bool                             // whether gRPC resolves the host
+	rotates bool                             // whether each dial asks for the credentials
 	family  *family
 }
 
@@ -69,18 +71,22 @@ func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
 }
 
 func newFactory(cfg Config) *Factory {
-	f := &Factory{address: cfg.Address, family: newFamily()}
+	f := &Factory{address: cfg.hostPort(), resolve: cfg.hostPort() != cfg.Address, rotates: cfg.Credentials != nil, family: newFamily()}
 	if cfg.TLS != nil {
 		f.tls = credentials.NewTLS(cfg.TLS) // clones it
 	}
 	theirs := slices.Clone(cfg.DialOptions)
 	f.connect = func(ctx context.Context, mine []grpc.DialOption) (client.Client, error) {
+		present, err := cfg.credentials(ctx)
+		if err != nil {
+			return nil, err
+		}
 		return client.NewClient(ctx, client.Config{
-			Address:  cfg.Address,
+			Address:  cfg.hostPort(),
 			DBName:   cfg.Database,
-			Username: cfg.Username,
-			Password: cfg.Password,
-			APIKey:   cfg.APIKey,
+			Username: present.Username,
+			Password: present.Password.text(),
+			APIKey:   present.APIKey.text(),
 			// The SDK uses these options instead of its defaults, not in addition.
 			DialOptions: slices.Concat(client.DefaultGrpcOpts, mine, theirs),
 			// Zero means one call and no retry, where nil means 75 retries.
@@ -94,7 +100,7 @@ func newFactory(cfg Config) *Factory {
 // takes no longer than ctx lasts. Its errors are [*Error], with the address and the
 // cause.
 func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
-	h := &hook{family: f.family}
+	h := &hook{family: f.family, rotates: f.rotates}
 	dialing, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 
@@ -110,6 +116,9 @@ func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
 		grpc.FailOnNonTempDialError(true),
 		//lint:ignore SA1019 the SDK dials with grpc.DialContext, to which it applies
 		grpc.WithReturnConnectionError(),
+	}
+	if f.resolve {
+		mine = append(mine, grpc.WithResolvers(&resolving{giveUp}))
 	}
 	if f.tls != nil {
 		mine = append(mine, grpc.WithTransportCredentials(&handshaker{f.tls, giveUp}))

@@ -25,6 +25,8 @@ type hook struct {
 	cc     *grpc.ClientConn // set by the Connect RPC, while dialing
 	conn   *Conn            // set at the end of the dial
 	family *family
+	// rotates says that a further dial may have other credentials.
+	rotates bool
 	// described has, for each slot of the family, the generation of the schema that
 	// the SDK was given last.
 	described [slots]atomic.Uint64
@@ -58,6 +60,7 @@ func (h *hook) intercept(
 		e := newError(method, err, statusOf(reply), ctx.Err())
 		if e != nil {
 			e.NotSent = err != nil && to.Addr == nil
+			e.rotated = h.rotates && h.conn != nil && e.unauthenticated()
 		}
 		return e
 	}

@@ -5,7 +5,6 @@ package milvus
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -39,7 +38,8 @@ var _ core.Source[*Conn] = (*Handle)(nil)
 // database and the credentials of cfg. The first call makes the pool, and the
 // Close of its last handle closes it. While the pool lives, everything else in cfg
 // must be the same in each call, or the error matches [ErrDiffers] and names the
-// fields that differ.
+// fields that differ. Two functions are never the same, so a cfg with Credentials
+// has one handle at a time.
 //
 // As with [NewPool], the pool does not connect before it is used or started.
 func Shared(cfg Config) (*Handle, error) {
@@ -55,7 +55,7 @@ func Shared(cfg Config) (*Handle, error) {
 		}
 		s = &sharedPool{key: key, cfg: cfg, pool: p}
 		// The key has a hash of the credentials, and the factory has the rest.
-		s.cfg.Username, s.cfg.Password, s.cfg.APIKey = "", "", ""
+		s.cfg.Username, s.cfg.Password, s.cfg.APIKey = "", Secret{}, Secret{}
 		sharedPools.byKey[key] = s
 	} else if differs := s.cfg.differences(cfg); len(differs) > 0 {
 		return nil, fmt.Errorf("%w for %s: other %s", ErrDiffers, cfg.Address, strings.Join(differs, ", "))
@@ -86,8 +86,8 @@ type sharedKey struct {
 func sharedKeyOf(cfg Config) sharedKey {
 	// The hash is keyed with a random value of this process: without the value a
 	// hash is no help in guessing the password.
-	hash := hmac.New(sha256.New, hashKey())
-	for _, s := range []string{cfg.Username, cfg.Password, cfg.APIKey} {
+	hash := hmac.New(sha256.New, processKey())
+	for _, s := range []string{cfg.Username, cfg.Password.text(), cfg.APIKey.text()} {
 		_ = binary.Write(hash, binary.BigEndian, uint64(len(s))) // a hash returns no error
 		hash.Write([]byte(s))
 	}
@@ -96,15 +96,12 @@ func sharedKeyOf(cfg Config) sharedKey {
 	return key
 }
 
-var hashKey = sync.OnceValue(func() []byte {
-	key := make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // it returns no error
-	return key
-})
-
 // differences returns the names of the fields in which two configurations with
 // defaults differ. It leaves out the fields of the key.
 func (c Config) differences(other Config) (names []string) {
+	if !same(c.Credentials, other.Credentials) {
+		names = append(names, "Credentials")
+	}
 	if c.TLS != other.TLS {
 		names = append(names, "TLS")
 	}

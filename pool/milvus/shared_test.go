@@ -62,10 +62,10 @@ func TestAnotherServerDatabaseOrAccountHasItsOwnPool(t *testing.T) {
 		base,
 		{Address: "localhost:19531"},
 		{Database: "other"},
-		{Username: "root", Password: "a"},
-		{Username: "root", Password: "b"},
+		{Username: "root", Password: milvus.NewSecret("a")},
+		{Username: "root", Password: milvus.NewSecret("b")},
 		{Username: "roota"},
-		{APIKey: "roota"},
+		{APIKey: milvus.NewSecret("roota")},
 	} {
 		p := shared(t, cfg).Pool()
 		if same, ok := seen[p]; ok {
@@ -87,7 +87,7 @@ func TestAnotherConfigurationOfTheSamePoolIsRefused(t *testing.T) {
 	dialOption := grpc.WithUserAgent("a")
 	tlsConfig := &tls.Config{}
 	base := milvus.Config{
-		Address: "localhost:19530", Username: "root", Password: "hunter2", TLS: tlsConfig, DialOptions: []grpc.DialOption{dialOption},
+		Address: "localhost:19530", Username: "root", Password: milvus.NewSecret("hunter2"), TLS: tlsConfig, DialOptions: []grpc.DialOption{dialOption},
 		Pool: pool.Config{MaxSize: 3, Observer: deafObserver{}},
 	}
 	shared(t, base)

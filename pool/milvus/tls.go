@@ -42,7 +42,7 @@ func (h *handshaker) Clone() credentials.TransportCredentials {
 // judge ends the dial if err is the error of a handshake that failed for good.
 func (h *handshaker) judge(err error) {
 	if finalHandshakeError(err) {
-		h.giveUp(fmt.Errorf("%w: %w", ErrCertificate, err))
+		h.giveUp(&finalError{fmt.Errorf("%w: %w", ErrCertificate, err)})
 	}
 }
 

@@ -68,6 +68,7 @@ type Server struct {
 	calls  calls
 	faults faults
 
+	accepted  atomic.Pointer[account]
 	unhealthy atomic.Pointer[[]string]
 
 	life   sync.Mutex // serializes Stop, Restart, GoAway and Close, and guards the fields below
@@ -84,6 +85,7 @@ func Start(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, addr: lis.Addr().String(), store: newStore()}
+	s.SetCredentials(cfg.Username, cfg.Password, cfg.APIKey)
 	s.run = s.serve(lis)
 	return s, nil
 }
