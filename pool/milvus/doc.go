@@ -29,7 +29,10 @@
 // requests may have been applied (see [core.MarkApplied]).
 //
 // A dial takes no longer than its context. If it fails, the error has the cause,
-// and no connection is left open.
+// and no connection is left open. A dial that cannot come to a better end fails at
+// once: for bad credentials, an unknown host or database, a bad certificate, and where
+// one side speaks TLS and the other does not. For the last one, a dial whose first
+// connection is closed without a word uses the second connection for a probe.
 //
 // The connections of one [Factory] share what they learn: after one of them has
 // dropped, created, renamed or altered a collection, none of them uses the schema

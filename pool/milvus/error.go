@@ -25,7 +25,7 @@ var ErrUnauthenticated = core.Sentinel("milvus: not authenticated", core.TypeUna
 // Error is an error answer of the server, or a failure of the transport. It
 // matches core.ErrUnavailable if the server cannot be reached or says that it is
 // not available, [ErrUnauthenticated] if the server did not accept the
-// credentials, [ErrCertificate] if the TLS handshake failed for good, and
+// credentials, [ErrTLS] if both sides do not agree on TLS, and
 // pool.ErrBadConn if this process had closed the connection.
 type Error struct {
 	// Method is the RPC, such as "Search", or "Dial" if there was no connection for
@@ -173,7 +173,7 @@ func (e *Error) Is(target error) bool {
 	case e.unauthenticated():
 		return errors.Is(ErrUnauthenticated, target)
 	case e.certificate():
-		return false // Unwrap leads to ErrCertificate
+		return false // Unwrap leads to ErrTLS
 	case e.closing() && target == pool.ErrBadConn:
 		return true
 	case e.unavailable():
@@ -190,7 +190,7 @@ func (e *Error) unauthenticated() bool {
 func (e *Error) unavailable() bool { return e.GRPC == codes.Unavailable || e.Code == codeUnavailable }
 
 func (e *Error) certificate() bool {
-	return e.Method == methodDial && errors.Is(e.err, ErrCertificate)
+	return e.Method == methodDial && errors.Is(e.err, ErrTLS)
 }
 
 // closing reports whether this process had closed the connection.

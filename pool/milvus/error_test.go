@@ -43,7 +43,7 @@ func TestWhatErrorsMatch(t *testing.T) {
 	targets := map[string]error{
 		"connection": core.ErrConnection, "unavailable": core.ErrUnavailable,
 		"unauthenticated": milvus.ErrUnauthenticated, "bad conn": pool.ErrBadConn,
-		"certificate": milvus.ErrCertificate, "rejected": core.ErrRejected,
+		"certificate": milvus.ErrTLS, "rejected": core.ErrRejected,
 	}
 	for _, c := range []struct {
 		err  *milvus.Error

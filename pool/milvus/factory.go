@@ -3,6 +3,7 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/penstock-go/penstock/pool"
 )
@@ -120,9 +122,8 @@ func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
 	if f.resolve {
 		mine = append(mine, grpc.WithResolvers(&resolving{giveUp}))
 	}
-	if f.tls != nil {
-		mine = append(mine, grpc.WithTransportCredentials(&handshaker{f.tls, giveUp}))
-	}
+	creds := cmp.Or(f.tls, insecure.NewCredentials())
+	mine = append(mine, grpc.WithTransportCredentials(&handshaker{creds, &handshakes{dialing: dialing, giveUp: giveUp, tls: f.tls != nil}}))
 	sdk, err := f.connect(dialing, mine)
 	if err != nil {
 		if h.cc != nil {

@@ -85,8 +85,8 @@ func TestARefusedCertificateEndsTheDialAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := dialError(t, milvus.Config{Address: c.srv.Addr(), TLS: c.cfg})
-			if !errors.Is(e, milvus.ErrCertificate) || !errors.Is(e, core.ErrConnection) || errors.Is(e, core.ErrUnavailable) {
-				t.Errorf("Dial = %v, want ErrCertificate, and not core.ErrUnavailable", e)
+			if !errors.Is(e, milvus.ErrTLS) || !errors.Is(e, core.ErrConnection) || errors.Is(e, core.ErrUnavailable) {
+				t.Errorf("Dial = %v, want ErrTLS, and not core.ErrUnavailable", e)
 			}
 			if !strings.Contains(e.Error(), c.cause) || !strings.Contains(e.Error(), c.srv.Addr()) {
 				t.Errorf("Dial = %v, want it to say %q and the address", e, c.cause)
