@@ -161,13 +161,9 @@ func (b *Breaker) refuse(call *core.Call, state State) error {
 // operation that opened the breaker.
 func (b *Breaker) refusal(state State) (err *OpenError, openedBy any) {
 	b.mu.Lock()
-	openedAt, openedBy := b.openedAt, b.openedBy
+	p, openedBy := b.current.Load(), b.openedBy
 	b.mu.Unlock()
-	err = &OpenError{Name: b.name, State: state, by: b}
-	if state == Open {
-		err.RetryAfter = max(b.cfg.RecoveryTimeout-time.Since(openedAt), 0)
-	}
-	return err, openedBy
+	return &OpenError{Name: b.name, State: state, RetryAfter: p.retryAfter(state), by: b}, openedBy
 }
 
 // refused reports whether err is a refusal of this breaker, not of another one

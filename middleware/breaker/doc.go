@@ -15,11 +15,9 @@
 //
 // Package keyed makes a stage of many breakers, one for each collection, say.
 //
-// The state machine and its timer come from
-// github.com/eapache/go-resiliency/breaker. This package decides what counts as
-// a failure, which operations may pass, and who is told. The timer is a
-// goroutine that sleeps for RecoveryTimeout after each opening and cannot be
-// stopped earlier. The breaker itself uses at most one timer, only when
-// SlowCallRate is set: it runs while attempts are in flight, and for
+// The state machine comes from github.com/eapache/go-resiliency/breaker. This
+// package decides what counts as a failure, for how long the breaker is open, which
+// operations may pass, and who is told. The breaker uses at most one timer, only
+// when SlowCallRate is set: it runs while attempts are in flight, and for
 // SlowCallThreshold after the last of them.
 package breaker

@@ -22,9 +22,15 @@ var (
 // OpenError is the error of an operation that a breaker refused. errors.Is finds
 // [ErrOpen], and [ErrProbeLimit] if the probes were the reason.
 type OpenError struct {
-	Name       string        // name of the breaker
-	State      State         // Open, HalfOpen or ForcedOpen
-	RetryAfter time.Duration // time until the breaker lets probes through; zero unless Open
+	Name  string // name of the breaker
+	State State  // Open, HalfOpen or ForcedOpen
+	// RetryAfter is how long to wait before the next operation. It is never zero, so a
+	// caller may sleep for it and try again. While the breaker is open, RetryAfter is
+	// the time until the breaker lets probes through: after it, no operation is
+	// refused because the breaker is still open. In the other states nothing tells how
+	// long it takes, and RetryAfter is an estimate: a tenth of RecoveryTimeout up to a
+	// second if HalfOpen, RecoveryTimeout if ForcedOpen.
+	RetryAfter time.Duration
 
 	by *Breaker
 }
@@ -37,7 +43,8 @@ func (e *OpenError) Error() string {
 	case ForcedOpen:
 		return fmt.Sprintf("circuit breaker %q is forced open", e.Name)
 	}
-	return fmt.Sprintf("circuit breaker %q is open for another %v", e.Name, e.RetryAfter.Round(time.Millisecond))
+	left := max(e.RetryAfter.Round(time.Millisecond), time.Millisecond)
+	return fmt.Sprintf("circuit breaker %q is open for another %v", e.Name, left)
 }
 
 // ErrorType returns "circuit_open".

@@ -71,7 +71,7 @@ func TestARefusalPointsAtTheOperationThatOpenedTheBreaker(t *testing.T) {
 			_ = r.do(t.Context(), func(context.Context) error { return nil })
 			return errDown
 		})
-		if e := r.recorder.Events(core.EventReject)[1]; e.Ref != 5 || e.From != "half_open" || e.Delay != 0 || !errors.Is(e.Err, breaker.ErrProbeLimit) {
+		if e := r.recorder.Events(core.EventReject)[1]; e.Ref != 5 || e.From != "half_open" || e.Delay != time.Second || !errors.Is(e.Err, breaker.ErrProbeLimit) {
 			t.Errorf("observed %+v, want the probe limit, and operation 5 as the cause", e)
 		}
 		_ = r.do(t.Context(), func(context.Context) error { return nil })

@@ -23,13 +23,13 @@ func TestAForcedOpenBreakerRefusesUntilItIsReset(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		err := r.do(t.Context(), func(context.Context) error { t.Error("called"); return nil })
 		open, ok := errors.AsType[*breaker.OpenError](err)
-		if !ok || open.State != breaker.ForcedOpen || open.RetryAfter != 0 || !errors.Is(err, breaker.ErrOpen) || errors.Is(err, breaker.ErrProbeLimit) {
-			t.Errorf("Do = %#v, want a refusal without an end", err)
+		if !ok || open.State != breaker.ForcedOpen || open.RetryAfter != 30*time.Second || !errors.Is(err, breaker.ErrOpen) || errors.Is(err, breaker.ErrProbeLimit) {
+			t.Errorf("Do = %#v, want a refusal, and an estimate", err)
 		}
 		if want := `circuit breaker "milvus" is forced open`; open.Error() != want {
 			t.Errorf("the text is %q, want %q", open, want)
 		}
-		if e := r.recorder.Events(core.EventReject)[0]; e.From != "forced_open" || e.Delay != 0 || e.Ref != nil {
+		if e := r.recorder.Events(core.EventReject)[0]; e.From != "forced_open" || e.Delay != 30*time.Second || e.Ref != nil {
 			t.Errorf("observed %+v, want no operation as the cause", e)
 		}
 		s := r.Snapshot()

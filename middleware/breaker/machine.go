@@ -8,15 +8,19 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// machine goes from closed to open, after RecoveryTimeout by itself to
-// half-open, and from there to closed or back to open. It is safe for concurrent
-// use.
+// machine goes from closed to open, from there to half-open, and back to closed or
+// to open. It is safe for concurrent use.
+//
+// The machine turns half-open at once, on a goroutine of its own: the period, not
+// the machine, keeps the breaker open for RecoveryTimeout. So the time that a
+// refusal tells and the time at which the breaker lets probes through come from one
+// clock, and no timer can be late.
 type machine struct{ lib *breaker.Breaker }
 
 // newMachine returns a closed machine. One failure opens it: the policies decide
 // when to report one.
 func newMachine(cfg *Config) machine {
-	return machine{breaker.New(1, cfg.HalfOpenSuccesses, cfg.RecoveryTimeout)}
+	return machine{breaker.New(1, cfg.HalfOpenSuccesses, 0)}
 }
 
 // fail opens the machine, which is closed or half-open.

@@ -3,6 +3,7 @@
 package breaker
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +22,9 @@ type period struct {
 	core.NopGuard // the operation counts when it is over
 
 	breaker *Breaker
-	mode    State   // Open stands for half-open, too: the machine knows which
-	machine machine // shared with the periods before and after
+	mode    State         // Open stands for half-open, too, see state
+	until   time.Duration // end of the open state, since the breaker was made; of mode Open
+	machine machine       // shared with the periods before and after
 
 	row      atomic.Int64 // failures since the last success
 	failures *failureRate // nil if their rate does not count
@@ -45,6 +47,15 @@ func (b *Breaker) newPeriod(m machine, mode State) *period {
 	return p
 }
 
+// later returns the instant d after the instant at, or the last instant that there
+// is.
+func later(at, d time.Duration) time.Duration {
+	if at > math.MaxInt64-d {
+		return math.MaxInt64
+	}
+	return at + d
+}
+
 // replace begins the period p. The caller holds mu.
 func (b *Breaker) replace(p *period) {
 	if old := b.current.Swap(p); old.slow != nil {
@@ -58,11 +69,36 @@ func (p *period) passes() bool { return p.mode.passes() }
 // probing reports whether the operations of this period are probes.
 func (p *period) probing() bool { return p.mode == Open }
 
+// state returns the state of the breaker in this period. It reads the clock only if
+// the breaker is open or half-open.
 func (p *period) state() State {
-	if p.mode != Open {
+	switch {
+	case p.mode != Open:
 		return p.mode
+	case p.breaker.now() < p.until:
+		return Open
+	default: // the machine may be open a moment longer, if RecoveryTimeout is very short
+		return p.machine.state()
 	}
-	return p.machine.state()
+}
+
+// minRetryAfter is the shortest time that a refusal tells: a caller that waits for
+// it and comes back again and again must not keep a processor busy.
+const minRetryAfter = time.Millisecond
+
+// retryAfter returns how long a caller that is refused in the given state waits
+// before it comes back. The time is exact if the breaker is open. Nothing tells when
+// a probe ends, or when somebody resets a breaker that is forced open.
+func (p *period) retryAfter(state State) time.Duration {
+	recovery := p.breaker.cfg.RecoveryTimeout
+	switch state {
+	case Open:
+		return max(p.until-p.breaker.now(), minRetryAfter)
+	case HalfOpen:
+		return max(min(recovery/10, time.Second), minRetryAfter)
+	default:
+		return max(recovery, minRetryAfter)
+	}
 }
 
 // idle reports whether the breaker is closed, and nothing speaks for opening it.

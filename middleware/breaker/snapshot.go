@@ -95,7 +95,7 @@ func (b *Breaker) Snapshot() Snapshot {
 		s.Timing.OpenedBecause = b.cause.Error()
 	}
 	if state == Open {
-		s.Timing.RetryAfter = max(b.cfg.RecoveryTimeout-time.Since(b.openedAt), 0).Seconds()
+		s.Timing.RetryAfter = p.retryAfter(state).Seconds()
 	}
 	return s
 }

@@ -60,8 +60,9 @@ func (s State) passes() bool { return s == Closed || s == ForcedClosed || s == D
 func (b *Breaker) State() State { return b.current.Load().state() }
 
 // ForceOpen makes the breaker refuse every operation, until [Breaker.Reset] or
-// another method sets the state. Its refusals have no RetryAfter. Attempts that
-// have begun go on; no further attempt begins.
+// another method sets the state. The RetryAfter of its refusals is RecoveryTimeout,
+// since nothing tells when the state ends. Attempts that have begun go on; no
+// further attempt begins.
 func (b *Breaker) ForceOpen() { b.set(ForcedOpen) }
 
 // ForceClose makes the breaker let every operation through, until

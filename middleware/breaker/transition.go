@@ -37,7 +37,9 @@ func (b *Breaker) open(p *period, call *core.Call, cause error) (t transition) {
 	}
 	p.machine.fail()
 	b.openedAt, b.openedBy, b.cause = time.Now(), call.Ref(), cause
-	b.replace(b.newPeriod(p.machine, Open))
+	next := b.newPeriod(p.machine, Open)
+	next.until = later(b.now(), b.cfg.RecoveryTimeout)
+	b.replace(next)
 	return b.note(Open)
 }
 

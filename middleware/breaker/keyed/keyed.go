@@ -34,8 +34,7 @@ const Name = "keyed_breaker"
 // a breaker share.
 //
 // A key costs about 500 bytes with the default policy and 900 with a slow-call
-// rate, in addition to the text of the key, and the goroutine of the timer while
-// its breaker is open.
+// rate, in addition to the text of the key.
 type Keyed struct {
 	key      func(*core.Call) string
 	max      int
