@@ -74,73 +74,48 @@ func (b *Breaker) Middleware(next core.Handler) core.Handler {
 // It is what [Breaker.Middleware] does, for a stage that chooses a breaker for
 // each call.
 func (b *Breaker) Run(ctx context.Context, call *core.Call, next core.Handler) error {
-	p, err := b.admit(call)
+	p, probe, err := b.admit(ctx, call)
 	if err != nil {
 		return err
 	}
-	guard := p.attach(call)
+	if probe != nil {
+		ctx = probe.context(ctx)
+	}
+	guard := p.attach(call, probe)
 	mark := call.Mark()
 	returned := false
 	defer func() {
 		if !returned { // next panics or calls Goexit, which is not recovered
-			b.leave(p, guard, call, mark, core.ErrPanic)
+			b.leave(p, probe, guard, call, mark, core.ErrPanic)
 		}
 	}()
 	err = next(ctx, call)
 	returned = true
-	b.leave(p, guard, call, mark, err)
+	b.leave(p, probe, guard, call, mark, err)
 	return err
 }
 
 // now returns the time since the breaker was made.
 func (b *Breaker) now() time.Duration { return time.Since(b.born) }
 
-// admit returns the period that call belongs to, or why the call is refused.
-func (b *Breaker) admit(call *core.Call) (*period, error) {
+// admit returns the period that call belongs to, and the probe that call is, if the
+// breaker is half-open; or why the call is refused.
+func (b *Breaker) admit(ctx context.Context, call *core.Call) (*period, *probe, error) {
 	if o := call.Observer(); o != nil && b.observer.Load() == nil {
 		b.remember(o)
 	}
 	p := b.current.Load()
 	if p.passes() {
-		return p, nil
+		return p, nil, nil
 	}
 	if state := p.state(); state == Open || state == ForcedOpen {
-		return nil, b.reject(call, state)
+		return nil, nil, b.reject(call, state)
 	}
-	return b.admitProbe(call)
+	return b.admitProbe(ctx, call)
 }
 
 // remember keeps the observer of the first operation that has one.
 func (s *shared) remember(o core.Observer) { s.observer.CompareAndSwap(nil, &o) }
-
-// admitProbe admits a call that came while the breaker was half-open. One lock
-// covers all it does, so that never more probes run than may.
-func (b *Breaker) admitProbe(call *core.Call) (*period, error) {
-	var admitted *period
-	b.mu.Lock()
-	p := b.current.Load()
-	state := p.state()
-	t := b.note(state)
-	switch {
-	case p.passes():
-		admitted = p
-	case state == HalfOpen:
-		if p.full() && b.now()-p.entered >= b.cfg.RecoveryTimeout {
-			p = b.renew(p)
-		}
-		if !p.full() {
-			p.probes.Add(1)
-			p.entered = b.now()
-			admitted = p
-		}
-	}
-	b.mu.Unlock()
-	b.tell(t, call, nil)
-	if admitted == nil {
-		return nil, b.reject(call, state)
-	}
-	return admitted, nil
-}
 
 // reject counts a rejection and returns its error.
 func (b *Breaker) reject(call *core.Call, state State) error {
@@ -167,8 +142,11 @@ func (b *Breaker) refusal(state State) (err *OpenError, openedBy any) {
 }
 
 // refused reports whether err is a refusal of this breaker, not of another one
-// further in.
+// further in, or of an operation within the work.
 func (b *Breaker) refused(err error) bool {
+	if _, nested := errors.AsType[*core.Error](err); nested {
+		return false
+	}
 	open, ok := errors.AsType[*OpenError](err)
 	return ok && open.by == b
 }

@@ -5,40 +5,40 @@ package breaker
 import "github.com/penstock-go/penstock/core"
 
 // attach makes a guard follow the attempts of call, and returns it.
-func (p *period) attach(call *core.Call) core.Guard {
+func (p *period) attach(call *core.Call, pr *probe) core.Guard {
 	var guard core.Guard = p
 	switch {
 	case p.slow != nil:
 		call.Measure()
-		guard = newTicket(p)
+		guard = newTicket(p, pr)
 	case p.breaker.cfg.CountAttempts:
-		guard = newTicket(p)
+		guard = newTicket(p, pr)
 	}
 	call.Attach(guard)
-	if p.probing() {
+	if pr != nil {
 		call.LimitAttempts(1)
 	}
 	return guard
 }
 
 // leave ends what attach began, and counts a call that next returned err for.
-func (b *Breaker) leave(p *period, guard core.Guard, call *core.Call, mark core.Mark, err error) {
+func (b *Breaker) leave(p *period, pr *probe, guard core.Guard, call *core.Call, mark core.Mark, err error) {
 	call.Detach(guard)
 	if t, ok := guard.(*ticket); ok {
 		t.free()
 	}
-	if call.Succeeded(mark, err) && p.passes() && !b.cfg.CountAttempts {
-		b.count(p, call, core.Success, nil)
+	if call.Succeeded(mark, err) && pr == nil && !b.cfg.CountAttempts {
+		b.count(p, nil, call, core.Success, nil)
 		return
 	}
 	judged := err == nil
-	if !judged || p.probing() {
+	if !judged || pr != nil {
 		defer func() {
+			if pr != nil { // its place is free again, whatever happened
+				b.end(pr)
+			}
 			if !judged { // the classifier panics: what err means stays unknown
 				b.neutral.Add(1)
-			}
-			if p.probing() { // its place is free again, whatever happened
-				p.probes.Add(-1)
 			}
 		}()
 	}
@@ -52,7 +52,7 @@ func (b *Breaker) leave(p *period, guard core.Guard, call *core.Call, mark core.
 	case !o.Judged && b.refused(err):
 		b.rejected.Add(1)
 	default:
-		b.count(p, call, b.verdict(&o), err)
+		b.count(p, pr, call, b.verdict(&o), err)
 	}
 }
 
@@ -66,20 +66,26 @@ func (b *Breaker) verdict(o *core.Outcome) core.Verdict {
 	return o.Verdict
 }
 
-// count counts the verdict of a call, or of an attempt, that ended with err.
-func (b *Breaker) count(p *period, call *core.Call, v core.Verdict, err error) {
+// count counts the verdict of a call, or of an attempt, that ended with err. An
+// operation within the work of a probe counts in the totals alone.
+func (b *Breaker) count(p *period, pr *probe, call *core.Call, v core.Verdict, err error) {
 	if v == core.Failure && call.Op.Hedge {
 		v = core.Neutral // the failure of the operation is counted in its first run
 	}
+	total := &b.neutral
 	switch v {
 	case core.Success:
-		b.succeeded.Add(1)
-		b.succeed(p, call)
+		total = &b.succeeded
 	case core.Failure:
-		b.failed.Add(1)
+		total = &b.failed
+	}
+	total.Add(1)
+	switch {
+	case pr != nil && pr.inner:
+	case v == core.Success:
+		b.succeed(p, call)
+	case v == core.Failure:
 		b.fail(p, call, err)
-	default:
-		b.neutral.Add(1)
 	}
 }
 

@@ -31,9 +31,8 @@ type period struct {
 	slow     *slowCalls   // nil if slow attempts do not count
 
 	// Of a half-open breaker.
-	probes    atomic.Int64  // running now
-	entered   time.Duration // start of the newest probe, since the breaker was made; guarded by Breaker.mu
-	successes atomic.Int64  // of probes
+	places    places
+	successes atomic.Int64 // of probes
 }
 
 func (b *Breaker) newPeriod(m machine, mode State) *period {
@@ -111,21 +110,6 @@ func (p *period) idle() bool {
 		_, slow = p.slow.sums()
 	}
 	return p.mode == Closed && p.row.Load() == 0 && failures == 0 && slow == 0
-}
-
-// full reports whether as many probes run as may.
-func (p *period) full() bool {
-	return p.probes.Load() >= int64(p.breaker.cfg.MaxHalfOpenRequests)
-}
-
-// renew replaces the half-open period p by a period with free places. It is called
-// when probes have held all places of p for long: these probes may never end. The
-// caller holds mu.
-func (b *Breaker) renew(p *period) *period {
-	next := b.newPeriod(p.machine, Open)
-	next.successes.Store(p.successes.Load())
-	b.replace(next)
-	return next
 }
 
 // BeforeAttempt forbids further attempts unless every operation passes.

@@ -80,7 +80,7 @@ func (b *Breaker) Snapshot() Snapshot {
 		Configuration: b.cfg.shown(),
 		Counters:      b.counters(p),
 		Timing:        Timing{LastStateChange: b.transitionedAt, OpenedAt: b.openedAt},
-		Current:       Current{HalfOpenRequests: p.probes.Load(), SuccessRatePercent: 100},
+		Current:       Current{HalfOpenRequests: int64(p.places.taken), SuccessRatePercent: 100},
 	}
 	if answered := s.Counters.TotalSuccesses + s.Counters.TotalFailures; answered > 0 {
 		s.Current.SuccessRatePercent = 100 * float64(s.Counters.TotalSuccesses) / float64(answered)

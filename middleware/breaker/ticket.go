@@ -15,7 +15,8 @@ import (
 // of them counts, or may be slow. A ticket is used again for other calls.
 type ticket struct {
 	*period
-	refused bool // BeforeWork forbade the work, and AfterAttempt has not been called since
+	probe   *probe // the probe that the call is, nil if it is none
+	refused bool   // BeforeWork forbade the work, and AfterAttempt has not been called since
 
 	// Guarded by the mutex of the period's slowCalls, and zero between attempts.
 	call   *core.Call         // its attempt is at work
@@ -27,9 +28,9 @@ type ticket struct {
 
 var tickets = sync.Pool{New: func() any { return new(ticket) }}
 
-func newTicket(p *period) *ticket {
+func newTicket(p *period, pr *probe) *ticket {
 	t := tickets.Get().(*ticket)
-	t.period = p
+	t.period, t.probe = p, pr
 	return t
 }
 
@@ -42,11 +43,20 @@ func (t *ticket) free() {
 	tickets.Put(t)
 }
 
+// watcher returns what watches for slow attempts of the call; nil if nothing does.
+// The probe around an inner operation takes longer than it, and is watched itself.
+func (t *ticket) watcher() *slowCalls {
+	if t.probe != nil && t.probe.inner {
+		return nil
+	}
+	return t.period.slow
+}
+
 // BeforeWork forbids what the period forbids, and watches the attempt.
 func (t *ticket) BeforeWork(call *core.Call) error {
 	err := t.period.BeforeWork(call)
 	t.refused = err != nil
-	if slow := t.period.slow; err == nil && slow != nil {
+	if slow := t.watcher(); err == nil && slow != nil {
 		slow.begin(t, call)
 	}
 	return err
@@ -56,7 +66,7 @@ func (t *ticket) BeforeWork(call *core.Call) error {
 func (t *ticket) AfterAttempt(call *core.Call, o core.Outcome) {
 	b := t.breaker
 	verdict := b.verdict(&o)
-	if slow := t.period.slow; slow != nil {
+	if slow := t.watcher(); slow != nil {
 		late := o.Ran >= b.cfg.SlowCallThreshold
 		// A canceled attempt counts as slow only if it had already passed the
 		// threshold.
@@ -71,7 +81,7 @@ func (t *ticket) AfterAttempt(call *core.Call, o core.Outcome) {
 		t.refused = false
 		b.rejected.Add(1)
 	default:
-		b.count(t.period, call, verdict, attemptError(o.ErrorType))
+		b.count(t.period, t.probe, call, verdict, attemptError(o.ErrorType))
 	}
 }
 
