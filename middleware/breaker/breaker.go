@@ -53,7 +53,7 @@ func New(cfg Config) (*Breaker, error) {
 func newBreaker(s *shared, name string) *Breaker {
 	b := &Breaker{shared: s, name: name, born: time.Now()}
 	if s.cfg.OnTransition != nil {
-		b.listener = &listener{name: name, call: s.cfg.OnTransition}
+		b.listener = &listener{name: name, call: s.cfg.OnTransition, shared: s}
 	}
 	b.current.Store(b.newPeriod(newMachine(&s.cfg), Closed))
 	return b

@@ -55,11 +55,12 @@ type Config struct {
 	// judged before there were as many. Zero is 20.
 	SlowCallWindow int
 	// OnTransition is called with the breaker's name for each transition, in order
-	// and one at a time. No lock is held, so OnTransition may call the breaker. If
-	// OnTransition blocks, it delays at most one call: the call that made or first
-	// saw the transition. Transitions that come while it blocks are delivered when it
-	// returns. A panic in it is recovered, and counted in the snapshot. Nil disables
-	// it.
+	// and one at a time, on a goroutine of its own. No lock is held, so OnTransition may
+	// call the breaker. If OnTransition blocks, it delays at most one call: the call
+	// that made or first saw the transition. Transitions that come while it blocks are
+	// delivered when it returns. A panic or runtime.Goexit in OnTransition ends that call of it alone; it
+	// is counted in the snapshot, and told to the observer as a core.EventPanic. Nil
+	// disables OnTransition.
 	OnTransition func(name string, from, to State)
 	// Disabled leaves the stage out of a chain that is built of a configuration.
 	Disabled bool

@@ -2,18 +2,25 @@
 
 package breaker
 
-import "sync"
+import (
+	"context"
+	"sync"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contain"
+)
 
 // listener delivers transitions to Config.OnTransition, in order and one at a
 // time.
 type listener struct {
-	name string // of the breaker
-	call func(name string, from, to State)
+	name   string // of the breaker
+	call   func(name string, from, to State)
+	shared *shared // has the observer
 
 	mu         sync.Mutex   // guards all below; not held during a call
 	queue      []transition // not delivered yet
 	delivering bool         // a goroutine delivers
-	panics     uint64       // of call
+	panics     uint64       // of call, and how often it called Goexit
 }
 
 // maxQueue bounds the transitions that wait for a listener that does not return.
@@ -49,12 +56,6 @@ func (l *listener) deliver() {
 // empty empties the queue up to rounds times, then hands over to a goroutine. A
 // negative rounds means until the queue stays empty.
 func (l *listener) empty(rounds int) {
-	returned := true
-	defer func() {
-		if !returned { // the listener called Goexit
-			go l.empty(-1)
-		}
-	}()
 	for left := 0; ; left-- { // left in this round
 		l.mu.Lock()
 		if len(l.queue) == 0 {
@@ -74,29 +75,32 @@ func (l *listener) empty(rounds int) {
 		t := l.queue[0]
 		l.queue = l.queue[1:]
 		l.mu.Unlock()
-		returned = false
 		l.tell(t)
-		returned = true
 	}
 }
 
-// tell calls the listener. A panic is counted and recovered, because the
-// operation that runs on this goroutine did not cause it.
+// tell calls the listener, on a goroutine of its own: the operation that runs on
+// this goroutine did not cause a panic or Goexit of the listener, and may hold the
+// place of a probe.
 func (l *listener) tell(t transition) {
-	defer func() {
-		if recover() != nil {
-			l.mu.Lock()
-			l.panics++
-			l.mu.Unlock()
-		}
-	}()
-	if !t.none() { // several that were delivered as one may lead back
-		l.call(l.name, t.from, t.to)
+	if t.none() { // several that were delivered as one may lead back
+		return
+	}
+	contain.Apart("OnTransition", l.panicked, func() { l.call(l.name, t.from, t.to) })
+}
+
+// panicked counts a panic or Goexit of the listener, and tells the observer.
+func (l *listener) panicked(p *contain.Panic) {
+	l.mu.Lock()
+	l.panics++
+	l.mu.Unlock()
+	if o := l.shared.observer.Load(); o != nil {
+		(*o).Event(context.Background(), core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
 	}
 }
 
-// panicked returns how often the listener panicked.
-func (l *listener) panicked() uint64 {
+// failures returns how often the listener panicked or called Goexit.
+func (l *listener) failures() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.panics

@@ -221,27 +221,6 @@ func TestAListenerThatPanicsIsContained(t *testing.T) {
 	})
 }
 
-func TestAListenerThatEndsItsGoroutineDoesNotSilenceTheBreaker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var transitions []breaker.State
-		r := newRig(t, breaker.Config{FailureThreshold: 1, OnTransition: func(_ string, _, to breaker.State) {
-			transitions = append(transitions, to)
-			runtime.Goexit()
-		}})
-		var wg sync.WaitGroup
-		wg.Go(func() { r.end(t, 1, errDown) })
-		wg.Wait()
-		synctest.Wait()
-		wg.Go(r.ForceOpen)
-		wg.Wait()
-		synctest.Wait()
-		if want := []breaker.State{breaker.Open, breaker.ForcedOpen}; !slices.Equal(transitions, want) {
-			t.Errorf("transitions %v, want %v", transitions, want)
-		}
-		time.Sleep(r.timeout())
-	})
-}
-
 func TestAListenerThatNeverReturnsCostsLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wake := make(chan struct{})

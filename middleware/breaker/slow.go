@@ -164,13 +164,11 @@ func (s *slowCalls) sweep() (culprit *ticket) {
 // The call goes on before the listener is told, which may block.
 func (s *slowCalls) openFor(t *ticket) {
 	b := s.breaker
-	opened := func() transition {
-		defer s.unpin(t)
-		opened := b.open(t.period, t.call, errTooSlow)
-		b.observe(opened, t.call, errTooSlow)
-		return opened
-	}()
-	b.hear(opened)
+	var opened transition
+	defer func() { b.hear(opened) }() // also if the observer calls Goexit
+	defer s.unpin(t)
+	opened = b.open(t.period, t.call, errTooSlow)
+	b.observe(opened, t.call, errTooSlow)
 }
 
 // unpin lets the call of t go on.

@@ -43,7 +43,7 @@ type Counters struct {
 	TotalNeutral      uint64 `json:"total_neutral"`
 	TotalFastFailures uint64 `json:"total_fast_failures"` // refused
 	StateChangeCount  uint64 `json:"state_change_count"`
-	ListenerPanics    uint64 `json:"listener_panics,omitzero"` // panics of Config.OnTransition
+	ListenerPanics    uint64 `json:"listener_panics,omitzero"` // panics and Goexits of Config.OnTransition
 }
 
 // Timing says when the breaker had its last transitions. A time is zero if there
@@ -113,7 +113,7 @@ func (b *Breaker) counters(p *period) Counters {
 		StateChangeCount:  b.transitions,
 	}
 	if b.listener != nil {
-		c.ListenerPanics = b.listener.panicked()
+		c.ListenerPanics = b.listener.failures()
 	}
 	c.TotalRequests = c.TotalSuccesses + c.TotalFailures + c.TotalNeutral + c.TotalFastFailures
 	return c

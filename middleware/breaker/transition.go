@@ -99,8 +99,8 @@ func (b *Breaker) note(to State) transition {
 
 // tell tells the observer and the listener of t. The caller does not hold mu.
 func (b *Breaker) tell(t transition, call *core.Call, cause error) {
+	defer b.hear(t) // also if the observer calls Goexit
 	b.observe(t, call, cause)
-	b.hear(t)
 }
 
 // hear lets the listener hear of t. The caller does not hold mu.
