@@ -110,6 +110,7 @@ func (b *Breaker) fail(p *period, call *core.Call, err error) {
 	if p.mode == ForcedClosed {
 		return
 	}
+	p.trouble()
 	row := p.row.Add(1)
 	tooMany := b.cfg.FailureThreshold > 0 && row >= int64(b.cfg.FailureThreshold)
 	if p.failures != nil && p.failures.add(true) {

@@ -26,9 +26,10 @@ type period struct {
 	until   time.Duration // end of the open state, since the breaker was made; of mode Open
 	machine machine       // shared with the periods before and after
 
-	row      atomic.Int64 // failures since the last success
-	failures *failureRate // nil if their rate does not count
-	slow     *slowCalls   // nil if slow attempts do not count
+	row       atomic.Int64 // failures since the last success
+	failures  *failureRate // nil if their rate does not count
+	slow      *slowCalls   // nil if slow attempts do not count
+	troubleAt atomic.Int64 // time.Duration of the last failure or slow attempt, since the breaker was made
 
 	// Of a half-open breaker.
 	places    places
@@ -100,8 +101,27 @@ func (p *period) retryAfter(state State) time.Duration {
 	}
 }
 
-// idle reports whether the breaker is closed, and nothing speaks for opening it.
+// idle reports whether a new breaker may take the place of this one: nothing speaks
+// for opening it, or what does is so old that it is forgotten.
 func (p *period) idle() bool {
+	b := p.breaker
+	memory := max(b.cfg.RecoveryTimeout, b.cfg.FailureWindowTime)
+	switch p.mode {
+	case Closed:
+		return p.clean() || b.now()-time.Duration(p.troubleAt.Load()) >= memory
+	case Open: // half-open for long, and nothing has come to probe with
+		return b.now()-p.until >= memory
+	default: // by hand
+		return false
+	}
+}
+
+// trouble notes that an attempt of now failed, or is slow.
+func (p *period) trouble() { p.troubleAt.Store(int64(p.breaker.now())) }
+
+// clean reports whether there is no failure since the last success, and none and no
+// slow attempt in the windows.
+func (p *period) clean() bool {
 	failures, slow := 0, 0
 	if p.failures != nil {
 		_, failures = p.failures.sums()
@@ -109,7 +129,7 @@ func (p *period) idle() bool {
 	if p.slow != nil {
 		_, slow = p.slow.sums()
 	}
-	return p.mode == Closed && p.row.Load() == 0 && failures == 0 && slow == 0
+	return p.row.Load() == 0 && failures == 0 && slow == 0
 }
 
 // BeforeAttempt forbids further attempts unless every operation passes.

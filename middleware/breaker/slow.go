@@ -84,6 +84,9 @@ func (s *slowCalls) end(t *ticket, counts, slow bool) (tooMany bool) {
 	case t.probing():
 		return slow
 	}
+	if slow {
+		t.trouble()
+	}
 	s.ended.add(0, slow)
 	return s.tooMany()
 }

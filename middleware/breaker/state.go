@@ -83,8 +83,16 @@ func (b *Breaker) Reset() { b.set(Closed) }
 // Retire ends an idle breaker, and returns what b counted. If b is not idle, Retire
 // does nothing and returns false. An idle breaker is closed, has no failure since
 // the last success, and has no failure and no slow attempt in its windows: a new
-// breaker would do the same. No operation may run under b during Retire or later.
-// Retire is for breakers that are made for a time, such as one for each key.
+// breaker would do the same.
+//
+// Failures are forgotten after a while, so that they do not keep a breaker that
+// nobody uses. The while is RecoveryTimeout, or FailureWindowTime if that is longer.
+// A closed breaker is idle, too, if its last failure or slow attempt was that long
+// ago, and so is a breaker that has been half-open for that long. The latter closes,
+// and its transition is told soon after.
+//
+// No operation may run under b during Retire or later. Retire is for breakers that
+// are made for a time, such as one for each key.
 func (b *Breaker) Retire() (c Counters, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -94,6 +102,10 @@ func (b *Breaker) Retire() (c Counters, ok bool) {
 	}
 	if p.slow != nil {
 		p.slow.stop() // the timer would keep b in memory for a while
+	}
+	if p.mode != Closed {
+		b.replace(b.newPeriod(newMachine(&b.cfg), Closed))
+		go b.tell(b.note(Closed), nil, nil) // the caller may hold a lock
 	}
 	return b.counters(p), true
 }

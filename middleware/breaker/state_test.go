@@ -234,20 +234,3 @@ func TestASiblingHasItsOwnNameAndState(t *testing.T) {
 		r.recover(t)
 	})
 }
-
-func TestOnlyAnIdleBreakerRetires(t *testing.T) {
-	r := newRig(t, breaker.Config{})
-	r.end(t, 4, nil)
-	r.end(t, 1, errDown)
-	if c, ok := r.Retire(); ok || c != (breaker.Counters{}) {
-		t.Errorf("Retire = %+v, %v after a failure, want false", c, ok)
-	}
-	r.end(t, 1, nil)
-	if c, ok := r.Retire(); !ok || c.TotalSuccesses != 5 || c.TotalFailures != 1 || c.TotalRequests != 6 {
-		t.Errorf("Retire = %+v, %v, want what it counted", c, ok)
-	}
-	r.ForceOpen()
-	if _, ok := r.Retire(); ok {
-		t.Error("a breaker that is forced open retired")
-	}
-}

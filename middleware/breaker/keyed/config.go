@@ -18,8 +18,9 @@ import (
 // defaults: one breaker for each target of operations.
 type Config struct {
 	// Key returns the key of a call, which chooses its breaker. It is called
-	// concurrently, must not block, and must not allocate if the stage is not to.
-	// Nil is the operation's Target.
+	// concurrently, must not block, and must not allocate if the stage is not to. If
+	// Key panics, the call runs under the overflow breaker, see [Keyed], and the
+	// observer is told with a core.EventPanic. Nil is the operation's Target.
 	Key func(call *core.Call) string
 	// Max is how many keys may have a breaker of their own at once. Zero is 1000.
 	Max int

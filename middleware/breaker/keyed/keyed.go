@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/internal/list"
 	"github.com/penstock-go/penstock/middleware/breaker"
 )
@@ -26,24 +27,27 @@ const Name = "keyed_breaker"
 // Keyed is a stage of many breakers, one for each key. It is safe for concurrent
 // use.
 //
-// At most Max keys have a breaker. To make room for a further key, Keyed evicts the
-// idle breaker that was unused for longest. An idle breaker is closed, runs no call,
-// has no failure since the last success, and has no failure and no slow attempt in
-// its window. Keyed looks only at the few breakers that were unused for longest. If
-// none of these is idle, the key uses the overflow breaker, which all keys without
-// a breaker share.
+// At most Max keys have a breaker. To make room for a further key, Keyed evicts an
+// idle breaker, among those unused for longest. An idle breaker is closed, runs no
+// call, has no failure since the last success, and has no failure and no slow
+// attempt in its window. Failures and slow attempts are forgotten after
+// RecoveryTimeout, or FailureWindowTime if that is longer: then the breaker is idle,
+// too, and so is a breaker that has been half-open for that long. If Keyed finds no
+// idle breaker, the key uses the overflow breaker, which all keys without a breaker
+// share.
 //
 // A key costs about 500 bytes with the default policy and 900 with a slow-call
 // rate, in addition to the text of the key.
 type Keyed struct {
-	key      func(*core.Call) string
+	key      func(*core.Call) string // nil is the Target
 	max      int
 	name     string // name of the breakers for telemetry
 	overflow entry  // its breaker is the model of the others
 
 	mu         sync.Mutex        // guards all below
 	entries    map[string]*entry // by key
-	used       list.List[*entry] // the entries, from the one used last to the one unused for longest
+	used       list.List[*entry] // entries, from the one used last to the one unused for longest
+	parked     list.List[*entry] // entries not used since they were found not idle; the last is the next to look at
 	evicted    uint64            // number of breakers evicted
 	overflowed uint64            // number of calls on the overflow breaker
 	past       breaker.Counters  // of the breakers that were evicted
@@ -54,7 +58,8 @@ type entry struct {
 	breaker *breaker.Breaker
 	key     string
 	calls   atomic.Int64      // running now; incremented under the mutex of the Keyed
-	place   list.Elem[*entry] // in Keyed.used
+	place   list.Elem[*entry] // in Keyed.used or Keyed.parked
+	parked  bool              // it is in Keyed.parked; guarded by the mutex of the Keyed
 }
 
 // New returns a Keyed without keys, or an error that names everything that is
@@ -69,9 +74,6 @@ func New(cfg Config) (*Keyed, error) {
 		return nil, err
 	}
 	k := &Keyed{key: cfg.Key, max: cfg.Max, name: cfg.Each.Name, entries: map[string]*entry{}}
-	if k.key == nil {
-		k.key = func(call *core.Call) string { return call.Op.Target }
-	}
 	k.overflow.breaker = model.Sibling(k.name + " (overflow)")
 	return k, nil
 }
@@ -79,18 +81,37 @@ func New(cfg Config) (*Keyed, error) {
 // Middleware wraps next with these breakers. It is a core.Middleware.
 func (k *Keyed) Middleware(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
-		e := k.enter(k.key(call))
+		key, ok := k.keyOf(call)
+		e := k.enter(key, ok)
 		defer e.calls.Add(-1)
 		return e.breaker.Run(ctx, call, next)
 	}
 }
 
-// enter returns the entry for a call with key. The caller decrements its calls
-// when the call is over.
-func (k *Keyed) enter(key string) *entry {
+// keyOf returns the key of call; ok is false if Config.Key panics. A panic there is
+// no fault of the backend, which a breaker further out would blame for it.
+func (k *Keyed) keyOf(call *core.Call) (key string, ok bool) {
+	if k.key == nil {
+		return call.Op.Target, true
+	}
+	defer func() {
+		if !ok {
+			p := contain.Recovered("Key", recover())
+			call.Event(core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
+		}
+	}()
+	return k.key(call), true
+}
+
+// enter returns the entry for a call with key, the overflow entry if the key is not
+// known. The caller decrements its calls when the call is over.
+func (k *Keyed) enter(key string, known bool) *entry {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	e := k.find(key)
+	var e *entry
+	if known {
+		e = k.find(key)
+	}
 	if e == nil {
 		k.overflowed++
 		e = &k.overflow
@@ -104,7 +125,7 @@ func (k *Keyed) enter(key string) *entry {
 func (k *Keyed) find(key string) *entry {
 	if e := k.entries[key]; e != nil {
 		if e != k.used.First() {
-			k.used.Remove(&e.place)
+			k.take(e)
 			k.used.PushFront(&e.place, e)
 		}
 		return e
@@ -121,25 +142,53 @@ func (k *Keyed) find(key string) *entry {
 	return e
 }
 
-// maxLooks bounds how many entries are looked at to evict one.
-const maxLooks = 100
-
-// evict evicts a breaker, and reports whether there was one to evict. The caller
-// holds mu.
-func (k *Keyed) evict() bool {
-	for range min(maxLooks, len(k.entries)) {
-		e := k.used.Last()
+// take takes e out of the list that it is in. The caller holds mu.
+func (k *Keyed) take(e *entry) {
+	if e.parked {
+		k.parked.Remove(&e.place)
+	} else {
 		k.used.Remove(&e.place)
-		if e.calls.Load() == 0 {
-			if counters, ok := e.breaker.Retire(); ok {
-				delete(k.entries, e.key)
-				add(&k.past, counters)
-				k.evicted++
-				return true
-			}
-		}
-		k.used.PushFront(&e.place, e) // so that others are looked at next time
 	}
+	e.parked = false
+}
+
+// Bounds of how many entries are looked at to evict one.
+const (
+	maxLooks = 1000 // at entries that were used since they were last looked at
+	maxAgain = 100  // at entries that were not
+)
+
+// evict evicts a breaker, and reports whether there was one to evict. An entry that
+// is not idle is parked until it is used again: so each use costs one look, and
+// entries that stay as they are do not hide the others. The caller holds mu.
+func (k *Keyed) evict() bool {
+	for range min(maxLooks, k.used.Len()) {
+		if k.evicts(k.used.Last()) {
+			return true
+		}
+	}
+	// A parked entry becomes idle when its calls end, or with time.
+	for range min(maxAgain, k.parked.Len()) {
+		if k.evicts(k.parked.Last()) {
+			return true
+		}
+	}
+	return false
+}
+
+// evicts evicts e if e is idle, and parks e otherwise. The caller holds mu.
+func (k *Keyed) evicts(e *entry) bool {
+	k.take(e)
+	if e.calls.Load() == 0 {
+		if counters, ok := e.breaker.Retire(); ok {
+			delete(k.entries, e.key)
+			add(&k.past, counters)
+			k.evicted++
+			return true
+		}
+	}
+	k.parked.PushFront(&e.place, e)
+	e.parked = true
 	return false
 }
 
@@ -196,8 +245,10 @@ func (k *Keyed) Reset() {
 // holds mu.
 func (k *Keyed) present() []*entry {
 	all := make([]*entry, 0, len(k.entries)+1)
-	for e := k.used.First(); e != nil; e = e.place.Next() {
-		all = append(all, e)
+	for _, entries := range []*list.List[*entry]{&k.used, &k.parked} {
+		for e := entries.First(); e != nil; e = e.place.Next() {
+			all = append(all, e)
+		}
 	}
 	return append(all, &k.overflow)
 }

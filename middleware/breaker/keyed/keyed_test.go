@@ -235,29 +235,6 @@ func testTotals(t *testing.T, r *rig) {
 	}
 }
 
-func TestAKeyFunctionThatPanicsHoldsNothing(t *testing.T) {
-	panics := true
-	r := newRig(t, keyed.Config{Key: func(*core.Call) string {
-		if panics {
-			panic("key")
-		}
-		return ""
-	}})
-	func() {
-		defer func() {
-			if v := recover(); v != "key" {
-				t.Errorf("recovered %v, want the panic of the function", v)
-			}
-		}()
-		r.end(t, "", 1, nil)
-	}()
-	panics = false
-	r.end(t, "", 1, nil)
-	if c := r.Snapshot().Counters; c.TotalRequests != 1 {
-		t.Errorf("counters %+v, want one request", c)
-	}
-}
-
 func TestNewNamesAllThatIsWrong(t *testing.T) {
 	k, err := keyed.New(keyed.Config{Max: -1, Each: breaker.Config{FailureThreshold: -1, FailureRate: 2}})
 	if k != nil || err == nil {

@@ -13,7 +13,7 @@ type Snapshot struct {
 	Overflowed uint64           `json:"overflowed"` // operations on the overflow breaker so far
 	Counters   breaker.Counters `json:"counters"`   // of all breakers, including those evicted
 	Overflow   breaker.Snapshot `json:"overflow"`
-	Keys       []KeySnapshot    `json:"keys"` // from the key used last to the key unused for longest
+	Keys       []KeySnapshot    `json:"keys"` // from the key used last to the key unused for longest, as far as known
 }
 
 // KeySnapshot is the state of the breaker of one key.
