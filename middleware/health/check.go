@@ -4,10 +4,12 @@ package health
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contain"
 )
 
 // Check asks whether something that a service needs is ready.
@@ -40,7 +42,9 @@ const askTimeout = 5 * time.Second
 //
 // ask runs on a goroutine of its own, because a caller that leaves must not take
 // the answer from the others. Its context ends after 5 s. If ask panics, the answer
-// is core.ErrPanic.
+// is core.ErrPanic. If ask has not returned a second after its context ended, the
+// answer is an error; while more than three such calls have not returned, that
+// answer is repeated for a time, which doubles with each up to an hour.
 func Cached(interval time.Duration, ask func(context.Context) error) func(context.Context) error {
 	return (&cache{interval: interval, ask: ask}).get
 }
@@ -51,6 +55,7 @@ type cache struct {
 	ask      func(context.Context) error
 
 	mu     sync.Mutex // guards the fields below
+	hung   hung       // calls of ask that have not returned
 	answer *answer    // the last answer, or the one that is awaited
 	at     time.Time  // time when the answer came; zero while it is awaited
 }
@@ -65,8 +70,8 @@ type answer struct {
 func (c *cache) get(ctx context.Context) error {
 	c.mu.Lock()
 	a := c.answer
-	if a == nil || !c.at.IsZero() && time.Since(c.at) >= c.interval {
-		a = &answer{there: make(chan struct{}), err: core.ErrPanic} // used if ask panics or calls Goexit
+	if a == nil || !c.at.IsZero() && time.Since(c.at) >= c.interval && c.hung.pausing() == nil {
+		a = &answer{there: make(chan struct{})}
 		c.answer, c.at = a, time.Time{}
 		go c.fetch(context.WithoutCancel(ctx), a)
 	}
@@ -79,16 +84,27 @@ func (c *cache) get(ctx context.Context) error {
 	}
 }
 
+// freeAsks is how many calls of ask may hang without a pause before the next.
+const freeAsks = 3
+
 // fetch calls ask for the answer a.
 func (c *cache) fetch(ctx context.Context, a *answer) {
-	defer func() {
-		_ = recover() // the answer is ErrPanic, and the program goes on
-		c.mu.Lock()
-		c.at = time.Now()
-		c.mu.Unlock()
-		close(a.there)
-	}()
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	a.err = c.ask(ctx)
+	err := core.ErrPanic
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		contain.Call("Ask", nil, func() { err = c.ask(ctx) })
+	}()
+	if awaited(ctx, returned) {
+		a.err = err
+	} else {
+		a.err = fmt.Errorf("the check has not returned %v after the end of its context: it must heed the context: %w", grace, ctx.Err())
+		c.hung.giveUp(&c.mu, returned, askTimeout, freeAsks, a.err)
+	}
+	c.mu.Lock()
+	c.at = time.Now()
+	c.mu.Unlock()
+	close(a.there)
 }

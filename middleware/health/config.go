@@ -20,9 +20,15 @@ type Config struct {
 	// Name names the monitor in telemetry and errors. Empty is "health".
 	Name string
 	// Probe asks the backend for a sign of life. Required; package penstock makes a
-	// Probe of the factory's Ping. Probe must return soon after its context ends. It
-	// must not pass the chain, because a shut gate would hide a recovery;
-	// [core.Client.Probe] passes no chain. Some errors count neither as a success nor
+	// Probe of the factory's Ping. Probe runs on a goroutine of its own. It must not
+	// pass the chain, because a shut gate would hide a recovery; [core.Client.Probe]
+	// passes no chain, and gives back a connection as the backend's classifier says.
+	//
+	// A panic or runtime.Goexit in Probe is a failed probe, and is told to the observer
+	// as a core.EventPanic. A Probe that has not returned a second after its context
+	// ended is given up, and counts as failed; while more than DownThreshold of these
+	// have not returned, the pause before the next probe doubles with each, up to an
+	// hour. Some errors count neither as a success nor
 	// as a failure, because the backend was not asked: an error that wraps
 	// core.ErrRejected, and a *core.Error with a neutral Outcome.
 	Probe func(ctx context.Context) error

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/health"
 )
 
@@ -94,28 +93,5 @@ func TestAProbeThatItsCallerGaveUpIsMadeAgainForTheOthers(t *testing.T) {
 		if n := probes.Load(); n != 2 {
 			t.Errorf("%d probes, want 2", n)
 		}
-	})
-}
-
-func TestCallersThatWaitForAProbeThatPanicsAreTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMonitor(t, func(context.Context) error {
-			time.Sleep(time.Second)
-			panic("boom")
-		})
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			defer func() {
-				if v := recover(); v != "boom" {
-					t.Errorf("recovered %v, want boom", v)
-				}
-			}()
-			_ = m.Check(t.Context())
-		})
-		synctest.Wait()
-		if err := m.Check(t.Context()); !errors.Is(err, core.ErrPanic) {
-			t.Errorf("Check = %v, want %v", err, core.ErrPanic)
-		}
-		wg.Wait()
 	})
 }

@@ -37,6 +37,7 @@ type Monitor struct {
 	probing  *probing   // the probe under way, nil if there is none
 	failures int        // probes failed in a row
 	passes   int        // probes succeeded in a row
+	hung     hung       // probes that have not returned
 	last     error      // outcome of the last probe that counted
 	passedAt time.Time  // time when an attempt last passed the shut gate
 	stop     context.CancelFunc
@@ -99,9 +100,9 @@ func (m *Monitor) wake() {
 	}
 }
 
-// Close ends the probing in the background. It cancels the probe under way and
-// waits for the end of it, until ctx ends at the latest, which is an error. The gate
-// stays as it is. Close may be called again.
+// Close ends the probing in the background. It cancels the probe under way and waits
+// for the end of it: until ctx ends, and no longer than a second. It is an error if a
+// probe has not returned by then. The gate stays as it is. Close may be called again.
 func (m *Monitor) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.closed = true
@@ -113,10 +114,15 @@ func (m *Monitor) Close(ctx context.Context) error {
 	stop()
 	select {
 	case <-stopped:
-		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("health: a probe is still under way: %w", ctx.Err())
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if n := m.hung.calls; n > 0 {
+		return fmt.Errorf("health: probes that have not returned: %d; the last: %w", n, m.hung.err)
+	}
+	return nil
 }
 
 // loop probes until ctx ends.
@@ -125,7 +131,7 @@ func (m *Monitor) loop(ctx context.Context) {
 		timer := time.NewTimer(spread(m.cfg.Interval, rand.Float64()))
 		select {
 		case <-timer.C:
-			m.probeContained(ctx)
+			_ = m.check(ctx, true) // the monitor keeps the outcome
 		case <-ctx.Done():
 			timer.Stop()
 			return
@@ -140,19 +146,6 @@ func spread(d time.Duration, random float64) time.Duration {
 		return time.Duration(wide)
 	}
 	return math.MaxInt64
-}
-
-// probeContained makes a probe on a goroutine of its own: a panic or Goexit in the
-// probe must end neither the program nor the probing. The probe counts as failed,
-// and the observer is told.
-func (m *Monitor) probeContained(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() { _ = recover() }()
-		_ = m.Check(ctx) // the monitor keeps the outcome
-	}()
-	<-done
 }
 
 // The states of a backend.

@@ -6,15 +6,12 @@ import (
 	"context"
 	"errors"
 	"math"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/health"
 )
 
@@ -133,22 +130,6 @@ func TestCloseEndsTheProbeUnderWay(t *testing.T) {
 	})
 }
 
-func TestCloseWaitsNoLongerThanItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, health.Config{Probe: func(context.Context) error { time.Sleep(time.Hour); return nil }}) // deaf
-		r.Start()
-		time.Sleep(13 * time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := r.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Close = %v, want the context's error", err)
-		}
-		if err := r.Close(t.Context()); err != nil {
-			t.Errorf("Close = %v", err)
-		}
-	})
-}
-
 func TestAProbeIsLimited(t *testing.T) {
 	for _, row := range []struct {
 		cfg  health.Config
@@ -194,71 +175,5 @@ func TestAProbeIsAScope(t *testing.T) {
 	want := []string{"begin probe", "end probe", "begin probe", "end probe _OTHER"}
 	if got := r.recorder.Lines(); !slices.Equal(got, want) {
 		t.Errorf("observed %q, want %q", got, want)
-	}
-}
-
-func TestAProbeThatPanicsLeavesNothingBehind(t *testing.T) {
-	blow := true
-	r := newRig(t, health.Config{Probe: func(context.Context) error {
-		if blow {
-			panic("boom")
-		}
-		return nil
-	}})
-	func() {
-		defer func() {
-			if v := recover(); v != "boom" {
-				t.Errorf("recovered %v, want boom", v)
-			}
-		}()
-		_ = r.Check(t.Context())
-	}()
-	blow = false
-	if err := r.Check(t.Context()); err != nil {
-		t.Errorf("Check = %v", err)
-	}
-	if got := r.recorder.Lines(); !slices.Contains(got, "end probe panic") {
-		t.Errorf("observed %q", got)
-	}
-	if err := r.recorder.Check(); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestAPanicOrGoexitInAProbeEndsNeitherTheProgramNorTheProbing(t *testing.T) {
-	for name, end := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var probes atomic.Int64
-				r := newRig(t, health.Config{Probe: func(context.Context) error {
-					if probes.Add(1) <= 3 {
-						end()
-					}
-					return nil
-				}})
-				r.Start()
-				time.Sleep(37 * time.Second) // three probes, at most 12 s apart
-				if err := r.Last(); probes.Load() < 3 || probes.Load() == 3 && (r.Up() || !errors.Is(err, core.ErrPanic)) {
-					t.Errorf("after %d probes up %v, last %v; want down by a panic", probes.Load(), r.Up(), err)
-				}
-				time.Sleep(time.Hour)
-				r.up(t, true)
-				if n := probes.Load(); n < 290 {
-					t.Errorf("%d probes in an hour", n)
-				}
-				if err := r.Close(t.Context()); err != nil {
-					t.Errorf("Close = %v", err)
-				}
-				if n := len(slices.DeleteFunc(r.recorder.Lines(), func(s string) bool { return s != "end probe panic" })); n != 3 {
-					t.Errorf("the observer was told of %d panics, want 3", n)
-				}
-				if transitions := r.recorder.Events(core.EventHealth); len(transitions) != 2 {
-					t.Errorf("observed %+v, want down and up", transitions)
-				}
-				if err := r.recorder.Check(); err != nil {
-					t.Error(err)
-				}
-			})
-		})
 	}
 }

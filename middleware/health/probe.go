@@ -5,9 +5,11 @@ package health
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contain"
 )
 
 // probing is a probe under way. Callers of Check wait for it.
@@ -17,34 +19,66 @@ type probing struct {
 	cut  bool          // the caller that made the probe gave up, so err says nothing; read after it is over
 }
 
+// probingKey is the key of a monitor's own probe in the context of that probe.
+type probingKey struct{ monitor *Monitor }
+
+// errWithin is the error of a Check that would wait for the probe that calls it.
+var errWithin = errors.New("health: Check was called within Probe, and would wait for itself: ask the backend in Probe")
+
 // Check probes now. The outcome counts as if the probe were made in the background,
 // and is returned. While a probe is under way, Check waits for it and returns its
-// outcome, so that many callers at once make one probe. A panic or Goexit in Probe
-// goes on to the caller of the Check that made the probe, which counts as failed.
-func (m *Monitor) Check(ctx context.Context) error {
-	for {
-		m.mu.Lock()
-		p := m.probing
-		if p == nil {
-			p = &probing{over: make(chan struct{}), err: core.ErrPanic} // used if the probe panics or calls Goexit
-			m.probing = p
-			m.mu.Unlock()
-			return m.lead(ctx, p)
+// outcome, so that many callers at once make one probe. Check returns when ctx ends,
+// at the latest.
+//
+// A panic or runtime.Goexit in Probe is a failed probe, as in the background: Check
+// returns an error that wraps core.ErrPanic. Within Probe, Check returns an error at
+// once.
+func (m *Monitor) Check(ctx context.Context) error { return m.check(ctx, false) }
+
+// check is Check. With toTheEnd, it waits for the end of a probe of its own, also if
+// ctx ends earlier.
+func (m *Monitor) check(ctx context.Context, toTheEnd bool) error {
+	if ctx.Value(probingKey{m}) != nil {
+		return errWithin
+	}
+	for ctx.Err() == nil {
+		p, own, err := m.join(ctx)
+		if err != nil {
+			return err
 		}
-		m.mu.Unlock()
+		ended := ctx.Done()
+		if own && toTheEnd {
+			ended = nil
+		}
 		select {
 		case <-p.over:
-			if !p.cut {
+			if own || !p.cut {
 				return p.err
 			}
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-ended:
 		}
 	}
+	return ctx.Err()
 }
 
-// lead makes the probe p, and wakes the callers that wait for it.
-func (m *Monitor) lead(ctx context.Context, p *probing) error {
+// join returns the probe under way. Without one, join begins a probe with ctx, or
+// returns the error of the last probe if too many probes have not returned.
+func (m *Monitor) join(ctx context.Context) (p *probing, own bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.probing != nil {
+		return m.probing, false, nil
+	}
+	if err := m.hung.pausing(); err != nil {
+		return nil, false, err
+	}
+	m.probing = &probing{over: make(chan struct{}), err: core.ErrPanic} // used if the observer calls Goexit
+	go m.run(ctx, m.probing)
+	return m.probing, true, nil
+}
+
+// run makes the probe p, and wakes the callers that wait for it.
+func (m *Monitor) run(ctx context.Context, p *probing) {
 	defer func() {
 		p.cut = p.err != nil && ctx.Err() != nil
 		m.mu.Lock()
@@ -52,11 +86,7 @@ func (m *Monitor) lead(ctx context.Context, p *probing) error {
 		m.mu.Unlock()
 		close(p.over)
 	}()
-	if err := ctx.Err(); err != nil {
-		p.err = err
-		return err
-	}
-	probe, cancel := context.WithTimeout(ctx, m.cfg.Timeout)
+	probe, cancel := context.WithTimeout(context.WithValue(ctx, probingKey{m}, p), m.cfg.Timeout)
 	defer cancel()
 	scope := core.Scope{Kind: core.ScopeProbe, Start: time.Now(), Name: m.cfg.Name}
 	if m.cfg.Observer != nil {
@@ -72,8 +102,28 @@ func (m *Monitor) lead(ctx context.Context, p *probing) error {
 			m.probed(probe, p.err)
 		}
 	}()
-	p.err = m.cfg.Probe(probe)
-	return p.err
+	p.err = m.ask(probe)
+}
+
+// ask calls Probe, on a goroutine of its own: it may panic, or never return.
+func (m *Monitor) ask(ctx context.Context) error {
+	var err error
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		contain.Call("Probe", func(p *contain.Panic) {
+			err = fmt.Errorf("%w (%v)", core.ErrPanic, p)
+			if m.cfg.Observer != nil {
+				m.cfg.Observer.Event(ctx, core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
+			}
+		}, func() { err = m.cfg.Probe(ctx) })
+	}()
+	if awaited(ctx, returned) {
+		return err
+	}
+	late := fmt.Errorf("the probe has not returned %v after the end of its context: it must heed the context: %w", grace, ctx.Err())
+	m.hung.giveUp(&m.mu, returned, m.cfg.Interval, m.cfg.DownThreshold, late)
+	return late
 }
 
 // unasked reports whether err says that the probe did not ask the backend.
