@@ -5,6 +5,7 @@ package health
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -19,7 +20,7 @@ func (m *Monitor) Middleware(next core.Handler) core.Handler {
 		mark := call.Mark()
 		err := next(ctx, call)
 		if m.failing.Load() {
-			m.learn(call, mark, err, time.Time{})
+			m.learn(call, mark, err, nil)
 		}
 		return err
 	}
@@ -29,54 +30,87 @@ func (m *Monitor) Middleware(next core.Handler) core.Handler {
 // first operation starts to probe.
 func (m *Monitor) attend(ctx context.Context, call *core.Call, next core.Handler) error {
 	m.wake()
-	var passedAt time.Time
-	if m.isDown() {
-		var err error
-		if passedAt, err = m.pass(ctx); err != nil {
-			call.Event(core.Event{Kind: core.EventReject, Name: m.cfg.Name, Err: err})
-			return err
-		}
+	p, err := m.pass(ctx)
+	if err != nil {
+		call.Event(core.Event{Kind: core.EventReject, Name: m.cfg.Name, Err: err})
+		return err
+	}
+	if p != nil {
+		ctx = context.WithValue(ctx, passKey{m}, p)
+		defer p.over.Store(true)
 	}
 	mark := call.Mark()
-	err := next(ctx, call)
-	if m.failing.Load() {
-		m.learn(call, mark, err, passedAt)
-	}
+	err = core.ErrPanic // used if next panics or calls Goexit, which is not recovered
+	defer func() {
+		if m.failing.Load() {
+			m.learn(call, mark, err, p)
+		}
+	}()
+	err = next(ctx, call)
 	return err
 }
 
-// learn uses the outcome of an attempt, which passed the shut gate at the given
-// time if that is not zero.
-func (m *Monitor) learn(call *core.Call, mark core.Mark, err error, passedAt time.Time) {
-	switch o := call.Since(mark, err); {
+// learn uses the outcome of an attempt. p is its pass through the shut gate, nil if
+// it has none.
+func (m *Monitor) learn(call *core.Call, mark core.Mark, err error, p *pass) {
+	o := call.Since(mark, err)
+	switch {
 	case o.Judged && o.Verdict == core.Success:
 		m.attemptSucceeded(call)
-	case !passedAt.IsZero() && o.Verdict == core.Neutral && call.Caller().Err() == context.Canceled:
-		m.giveBack(passedAt)
+	case p != nil && saysNothing(&o, call):
+		m.giveBack(p)
 	}
 }
 
-// pass lets one attempt in each probe interval through the shut gate, and returns
-// the time at which the attempt passed. All other attempts get an error. So does a
+// fairRun is how long an attempt must have run on its connection before the end of
+// the operation's deadline says something about the backend.
+const fairRun = 100 * time.Millisecond
+
+// saysNothing reports whether an attempt that did not succeed says nothing about the
+// backend: it never reached the backend, or its caller did not wait for the answer.
+func saysNothing(o *core.Outcome, call *core.Call) bool {
+	return !o.Reached || !o.Judged ||
+		o.Verdict == core.Neutral && call.Caller().Err() == context.Canceled ||
+		o.OutOfTime && (o.Verdict == core.Neutral || o.Ran < fairRun)
+}
+
+// pass is an attempt that passes the shut gate. What runs within its work passes,
+// too: otherwise an operation with other operations within it could not succeed.
+type pass struct{ over atomic.Bool }
+
+// passKey is the key of a monitor's own pass in the context of its attempt.
+type passKey struct{ monitor *Monitor }
+
+// pass lets one attempt in each probe interval through the shut gate, and returns its
+// pass; nil if the attempt needs none. All other attempts get an error. So does a
 // caller whose context has ended, because its attempt would say nothing about the
 // backend.
-func (m *Monitor) pass(ctx context.Context) (time.Time, error) {
+func (m *Monitor) pass(ctx context.Context) (*pass, error) {
+	if !m.isDown() {
+		return nil, nil
+	}
+	if outer, ok := ctx.Value(passKey{m}).(*pass); ok && !outer.over.Load() {
+		return nil, nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	if m.isDown() && (now.Sub(m.passedAt) < m.cfg.Interval || ctx.Err() != nil) {
-		return time.Time{}, fmt.Errorf("%w (%v)", ErrUnhealthy, m.last)
+	switch {
+	case !m.isDown():
+		return nil, nil
+	case now.Sub(m.passedAt) < m.cfg.Interval || ctx.Err() != nil:
+		return nil, fmt.Errorf("%w (%v)", ErrUnhealthy, m.last)
 	}
-	m.passedAt = now
-	return now, nil
+	m.passedAt, m.passed = now, new(pass)
+	return m.passed, nil
 }
 
-// giveBack lets another attempt pass in place of the one that passed at the given
-// time, whose caller canceled it.
-func (m *Monitor) giveBack(passedAt time.Time) {
+// giveBack lets another attempt pass in place of p, which said nothing about the
+// backend, unless another one has passed already.
+func (m *Monitor) giveBack(p *pass) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.passedAt.Equal(passedAt) {
+	if m.passed == p {
 		m.passedAt = time.Time{}
 	}
 }

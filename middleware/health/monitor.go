@@ -40,6 +40,7 @@ type Monitor struct {
 	hung     hung       // probes that have not returned
 	last     error      // outcome of the last probe that counted
 	passedAt time.Time  // time when an attempt last passed the shut gate
+	passed   *pass      // that attempt
 	stop     context.CancelFunc
 	stopped  chan struct{} // closed when the background probing has ended
 	closed   bool

@@ -151,7 +151,7 @@ func (m *Monitor) probed(ctx context.Context, err error) {
 		m.failing.Store(true)
 		if !m.isDown() && m.failures >= m.cfg.DownThreshold {
 			m.setDown(true)
-			m.passedAt = time.Now()
+			m.passedAt, m.passed = time.Now(), nil
 			to = Down
 		}
 	}
