@@ -284,6 +284,12 @@ func TestAPanicInAliveCountsAsDead(t *testing.T) {
 	}
 }
 
+// answered is an error that says what it means.
+type answered struct{ error }
+
+func (answered) Class() core.Class { return core.Answered("not_found") }
+func (e answered) Unwrap() error   { return e.error }
+
 func TestDoGivesTheConnectionBack(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())
 	for _, tc := range []struct {
@@ -293,7 +299,8 @@ func TestDoGivesTheConnectionBack(t *testing.T) {
 		reason pool.CloseReason
 	}{
 		{"success", func(context.Context, *conn) error { return nil }, nil, ""},
-		{"an error", func(context.Context, *conn) error { return errRefused }, errRefused, ""},
+		{"an error", func(context.Context, *conn) error { return errRefused }, errRefused, pool.CloseDiscarded},
+		{"an answer", func(context.Context, *conn) error { return answered{errRefused} }, errRefused, ""},
 		{"a bad connection", func(context.Context, *conn) error { return errors.Join(errRefused, pool.ErrBadConn) }, errRefused, pool.CloseDiscarded},
 		{"the context ended", func(ctx context.Context, _ *conn) error { cancel(); return ctx.Err() }, context.Canceled, pool.CloseUnclean},
 	} {

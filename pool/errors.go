@@ -35,7 +35,8 @@ var (
 	ErrStart = core.Sentinel("pool cannot start", "", core.ErrConnection)
 
 	// ErrBadConn is for functions that run in [Pool.Do]: an error that wraps it
-	// says that the connection is broken. The pool removes the connection.
+	// says that the connection is broken. The pool removes the connection. Any other
+	// error makes the connection suspect, see Do.
 	ErrBadConn = core.Sentinel("bad connection", "")
 )
 

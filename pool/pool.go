@@ -165,10 +165,15 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 }
 
 // Do runs fn on a connection, and returns the connection when fn has ended, also
-// by a panic or runtime.Goexit. fn must not keep the connection. Do returns it as
-// broken if fn's error wraps [ErrBadConn], as unclean if fn failed and ctx has
-// ended or if fn did not return, and else as good. The error is the error of
-// [Pool.Acquire] or of fn.
+// by a panic or runtime.Goexit. fn must not keep the connection. The error is the
+// error of [Pool.Acquire] or of fn.
+//
+// The connection is as good as before only if fn returns nil. Do returns it as broken
+// if fn's error wraps [ErrBadConn], as unclean if fn failed and ctx has ended or if fn
+// did not return, and else as suspect, since the pool cannot tell what the error of fn
+// means. An error with a method Class() core.Class says so itself: return
+// core.Answered's Class, for example, where the backend answered, or keep the answer
+// in a variable of the caller and return nil.
 func (p *Pool[C]) Do(ctx context.Context, fn func(context.Context, C) error) error {
 	lease, err := p.Acquire(ctx)
 	if err != nil {
@@ -185,14 +190,22 @@ func (p *Pool[C]) Do(ctx context.Context, fn func(context.Context, C) error) err
 // fateOf returns the state of a connection on which a function of Do returned
 // err.
 func fateOf(ctx context.Context, err error) core.ConnFate {
-	switch {
-	case err == nil:
+	if err == nil {
 		return core.Keep
-	case errors.Is(err, ErrBadConn):
+	}
+	fate := core.Suspect
+	if known, ok := errors.AsType[interface {
+		error
+		Class() core.Class
+	}](err); ok {
+		fate = known.Class().Conn
+	}
+	switch {
+	case errors.Is(err, ErrBadConn), fate == core.Broken:
 		return core.Broken
 	case ctx.Err() != nil:
 		return core.Unclean
 	default:
-		return core.Keep
+		return fate
 	}
 }
