@@ -132,12 +132,10 @@ func (r *rig) halfOpen(t testing.TB) {
 	r.recover(t)
 }
 
-// recover waits until the breaker is not open any more. Each test in a bubble
-// ends with it, because the timer of an opening cannot be stopped earlier.
+// recover waits until the breaker is not open any more.
 func (r *rig) recover(t testing.TB) {
 	t.Helper()
 	time.Sleep(r.timeout())
-	synctest.Wait() // the timer is a goroutine of its own
 	if r.State() == breaker.Open {
 		t.Errorf("breaker still open after %v", r.timeout())
 	}
