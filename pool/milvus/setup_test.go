@@ -18,10 +18,7 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
-func TestMain(m *testing.M) {
-	// The timer sleeps for RecoveryTimeout after a breaker has opened, and cannot be ended.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // enough is longer than any test here takes.
 const enough = 20 * time.Second

@@ -106,8 +106,7 @@ func (a *account) goodSince(t time.Time) bool {
 func TestAKilledMilvusIsSurvivedWithoutRestartingTheApp(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { // runs after the cleanup of the server, which has goroutines too
-		// The timer of go-resiliency sleeps for RecoveryTimeout and cannot be stopped.
-		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"))
+		goleak.VerifyNone(t, before)
 	})
 	m := servers.StartMilvus(t)
 	ctx := t.Context()
