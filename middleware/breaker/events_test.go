@@ -174,28 +174,28 @@ func TestNoTransitionIsLostOrBlamedOnAnotherOperation(t *testing.T) {
 			}
 		},
 	})
-	var wg sync.WaitGroup
-	for w := range 8 {
-		wg.Go(func() {
-			for n := range 2000 {
-				err := r.do(t.Context(), func(context.Context) error { return []error{nil, errDown}[(n+w)%2] })
-				if errors.Is(err, breaker.ErrOpen) {
-					runtime.Gosched() // lets the timer run
+	// In rounds, because a queue of more than 1,000 transitions tells several as one.
+	// An operation makes two at most.
+	for range 30 {
+		var wg sync.WaitGroup
+		for w := range 8 {
+			wg.Go(func() {
+				for n := range 60 {
+					_ = r.do(t.Context(), func(context.Context) error { return []error{nil, errDown}[(n+w)%2] })
 				}
-			}
-		})
+			})
+		}
+		wg.Wait()
+		for counted := r.Snapshot().Counters.StateChangeCount; transitions.Load() < counted; {
+			runtime.Gosched() // a goroutine delivers the last transitions
+		}
 	}
-	wg.Wait()
 	for _, e := range r.recorder.Events(core.EventTransition) {
 		if opened := e.To == "open"; errors.Is(e.Err, errDown) != opened {
 			t.Fatalf("transition from %s to %s because of %v", e.From, e.To, e.Err)
 		}
 	}
-	counted := r.Snapshot().Counters.StateChangeCount
-	for transitions.Load() < counted {
-		runtime.Gosched() // a goroutine delivers the last transitions
-	}
-	if got := transitions.Load(); got != counted || got < 3 {
+	if got, counted := transitions.Load(), r.Snapshot().Counters.StateChangeCount; got != counted || got < 3 {
 		t.Errorf("%d transitions counted, %d told", counted, got)
 	}
 }

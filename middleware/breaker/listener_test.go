@@ -115,23 +115,27 @@ func TestTransitionsAreToldInOrderAndOneAtATime(t *testing.T) {
 			now.Add(-1)
 		},
 	})
-	var wg sync.WaitGroup
-	for w := range 6 {
-		wg.Go(func() {
-			for n := range 500 {
-				_ = r.do(t.Context(), func(context.Context) error { return []error{nil, errDown}[(n+w)%2] })
-				switch {
-				case w == 0 && n%10 == 0:
-					r.ForceOpen()
-				case w == 0 && n%10 == 5, w == 1 && n%7 == 0:
-					r.Reset()
+	// In rounds, because a queue of more than 1,000 transitions tells several as one.
+	// An operation makes two at most, and so does setting the state.
+	for range 12 {
+		var wg sync.WaitGroup
+		for w := range 6 {
+			wg.Go(func() {
+				for n := range 40 {
+					_ = r.do(t.Context(), func(context.Context) error { return []error{nil, errDown}[(n+w)%2] })
+					switch {
+					case w == 0 && n%10 == 0:
+						r.ForceOpen()
+					case w == 0 && n%10 == 5, w == 1 && n%7 == 0:
+						r.Reset()
+					}
 				}
-			}
-		})
-	}
-	wg.Wait()
-	for want := int64(r.Snapshot().Counters.StateChangeCount); n.Load() != want; {
-		runtime.Gosched() // a goroutine delivers the last transitions
+			})
+		}
+		wg.Wait()
+		for want := int64(r.Snapshot().Counters.StateChangeCount); n.Load() != want; {
+			runtime.Gosched() // a goroutine delivers the last transitions
+		}
 	}
 }
 
