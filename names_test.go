@@ -43,11 +43,18 @@ var unused = map[string]string{
 	"core/coretest.TestObserver": "An author of another observer runs this suite; " +
 		"only an author can tell how the observer is read.",
 
-	"pool.Close*":   "They are the keys of Stats.Closed.",
-	"pool.Never":    "It is a value of Config.ReplaceAfter.",
-	"pool.Lease":    "An application names the lease of its pool by it.",
-	"pool.NoJitter": "It is a value of Config.LifetimeJitter.",
+	"middleware/breaker.Forced*":   "They are values of a used type.",
+	"middleware/chaos.ErrInjected": "A test of a user tells by it a fault that the stage made.",
+	"middleware/fallback.Accept":   "It is a field's type of Plan.",
+	"middleware/fallback.DoPlan":   "An application calls it in place of core.Do; a stage cannot.",
+	"middleware/health.Up":         "It is one of the values of a used type.",
+	"middleware/health.Liveness":   "An application serves it beside Readiness.",
+	"middleware/retry.Outcome*":    "They are the values of a metric's attribute, and what an observer is told.",
 
+	"pool.Close*":                        "They are the keys of Stats.Closed.",
+	"pool.Never":                         "It is a value of Config.ReplaceAfter.",
+	"pool.Lease":                         "An application names the lease of its pool by it.",
+	"pool.NoJitter":                      "It is a value of Config.LifetimeJitter.",
 	"pool/milvus.Err*":                   "A caller tests for them.",
 	"pool/milvus.DefaultPort":            "An application that makes its observer by hand passes it on.",
 	"pool/milvus.Prober":                 "It is the parameter of ReadyCheck.",
