@@ -26,7 +26,7 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 	p.jobs++
 	c := &checkup[C]{e: e, seat: seat}
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.DialTimeout)
-	c.limit = time.AfterFunc(p.cfg.DialTimeout+dialGrace, func() {
+	c.limit = time.AfterFunc(later(p.cfg.DialTimeout, callGrace), func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.checked(c, errors.New("the factory has not returned"))

@@ -11,13 +11,8 @@ import (
 	"github.com/penstock-go/penstock/internal/once"
 )
 
-const (
-	// closeTimeout is how long the factory may take to close a connection.
-	closeTimeout = 5 * time.Second
-	// closeGrace is how long Close waits for the factory after its own context has
-	// ended.
-	closeGrace = 100 * time.Millisecond
-)
+// closeTimeout is how long the factory may take to close a connection.
+const closeTimeout = 5 * time.Second
 
 // closeState is how far the closing of a pool has come.
 type closeState struct {
@@ -153,7 +148,7 @@ func (p *Pool[C]) shutdown(ctx context.Context) (forced int) {
 	case <-ctx.Done():
 		select {
 		case <-p.quiet:
-		case <-time.After(closeGrace):
+		case <-time.After(callGrace):
 		}
 	}
 	return forced

@@ -5,10 +5,10 @@ package pool
 import "context"
 
 // hopeless reports whether waiting is of no use: the pool has no connection, and
-// no dial will begin before the backoff is over. p.mu is held.
+// no dial will begin before a backoff or a pause is over. p.mu is held.
 func (p *Pool[C]) hopeless(now instant) bool {
 	return len(p.conns) == 0 && p.dialing == 0 && p.lastDial.Load() != nil &&
-		(now < p.retryAt || p.stuck >= maxStuck)
+		now < p.dialAt()
 }
 
 // room returns how many dials may begin. p.mu is held.
@@ -16,7 +16,7 @@ func (p *Pool[C]) room() int {
 	return min(
 		int(p.max.Load())-len(p.conns)-p.dialing,
 		p.cfg.MaxConcurrentDials-len(p.dials),
-		maxStuck-p.stuck,
+		p.trials(),
 	)
 }
 
@@ -55,8 +55,8 @@ func (p *Pool[C]) replenish() {
 	if need <= 0 {
 		return
 	}
-	if now < p.retryAt {
-		p.retry.set(p.retryAt)
+	if at := p.dialAt(); now < at {
+		p.retry.set(at)
 		return
 	}
 	var ref any
@@ -101,7 +101,7 @@ func (p *Pool[C]) growLocked(ctx context.Context, e *entry[C]) {
 			return
 		}
 	}
-	if p.now() < p.retryAt {
+	if p.now() < p.dialAt() {
 		return
 	}
 	var ref any

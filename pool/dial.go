@@ -41,7 +41,6 @@ type dialState[C any] struct {
 	dials     map[*dial[C]]struct{} // dials under way that are not dropped
 	dialing   int                   // how many of dials take up room
 	replacing int                   // how many of dials replace a connection
-	stuck     int                   // dropped dials that have not returned
 	retryAt   instant               // end of the backoff
 	failures  int                   // rounds of dials that failed in a row
 	round     uint64                // number of the current round of dials
@@ -56,15 +55,6 @@ type dial[C any] struct {
 	limit    *time.Timer // drops the dial if it does not return
 	unwanted CloseReason // why the dial was dropped; empty if it was not
 }
-
-// Limits for a factory that does not keep its contract.
-const (
-	// dialGrace is how long Dial may run on after its context has ended.
-	dialGrace = 100 * time.Millisecond
-	// maxStuck is how many dropped dials may not have returned. At that number no
-	// dial begins, which bounds the number of goroutines.
-	maxStuck = 64
-)
 
 // beginDial dials a connection on a goroutine of its own. ref is of the operation
 // that needs the connection, and old is the connection to replace, nil if there is
@@ -82,7 +72,7 @@ func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 	p.begun++
 	p.jobs++
 	p.setMayGrow()
-	d.limit = time.AfterFunc(p.cfg.DialTimeout+dialGrace, func() { p.dropOverdue(d) })
+	d.limit = time.AfterFunc(later(p.cfg.DialTimeout, callGrace), func() { p.dropOverdue(d) })
 	go p.dial(ctx, d)
 }
 
@@ -253,7 +243,7 @@ func (p *Pool[C]) drop(d *dial[C], reason CloseReason) {
 	p.uncount(d)
 	d.unwanted = reason
 	d.cancel()
-	p.stuck++
+	p.gotStuck()
 }
 
 // dropOverdue drops a dial that has not returned although its context has ended,

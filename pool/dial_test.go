@@ -379,25 +379,6 @@ func TestAFactoryThatNeverReturnsCostsNoSlot(t *testing.T) {
 	})
 }
 
-func TestDialsThatNeverReturnDoNotPileUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		stop := make(chan struct{})
-		f := &factory{onDial: func(context.Context, int) error { <-stop; return nil }}
-		p := open(t, f, pool.Config{MaxSize: 4, DialTimeout: time.Second})
-		for range 1000 {
-			_, err := p.Acquire(t.Context())
-			wantErr(t, "Acquire", err, pool.ErrDial)
-			time.Sleep(time.Second)
-		}
-		if n := f.dials(); n > 64 {
-			t.Errorf("%d dials hang", n)
-		}
-		close(stop)
-		time.Sleep(5 * time.Second)
-		acquire(t, p).Release()
-	})
-}
-
 func TestCloseWhileADialHangsEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})

@@ -18,5 +18,12 @@ func NumberWaiters[C any](p *Pool[C], n uint32) {
 // Waiters returns Stats.Waiters of p without an allocation.
 func Waiters[C any](p *Pool[C]) int { return int(p.asking.Load()) }
 
+// The limits for a factory whose calls do not return.
+const (
+	CallGrace  = callGrace
+	MaxStuck   = maxStuck
+	StuckPause = stuckPause
+)
+
 // MaxBarging is for how long newcomers may overtake a waiter.
 const MaxBarging = maxBarging

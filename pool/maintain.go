@@ -163,20 +163,21 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 // connection beyond the maximum at most. If the dial fails, the old connection stays
 // until a later dial succeeds. p.mu is held.
 func (p *Pool[C]) replaceDue() {
-	if p.exclusive || p.draining || p.replacing > 0 || len(p.dials) >= p.cfg.MaxConcurrentDials || p.stuck >= maxStuck {
+	if p.exclusive || p.draining || p.replacing > 0 || len(p.dials) >= p.cfg.MaxConcurrentDials || p.trials() <= 0 {
 		return // replaceDue is called again when a dial ends
 	}
 	if len(p.leaving) > 0 {
 		return // replaceDue is called again when a removed connection is closed
 	}
 	e := p.nextDue()
-	switch {
-	case e == nil:
-	case p.now() < p.retryAt:
-		p.retry.set(p.retryAt)
-	default:
-		p.beginDial(nil, e)
+	if e == nil {
+		return
 	}
+	if at := p.dialAt(); p.now() < at {
+		p.retry.set(at)
+		return
+	}
+	p.beginDial(nil, e)
 }
 
 // nextDue returns the connection to replace next, nil if there is none. p.mu is held.

@@ -23,6 +23,7 @@ type Pool[C any] struct {
 	waitState[C]
 	connState[C]
 	dialState[C]
+	stuckState
 	upkeepState
 	startState
 	closeState
@@ -158,7 +159,7 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.replenish()
-	if !p.draining && p.dialing == 0 && p.room() > 0 && p.now() >= p.retryAt {
+	if !p.draining && p.dialing == 0 && p.room() > 0 && p.now() >= p.dialAt() {
 		p.beginDial(nil, nil)
 	}
 	return core.Lease[C]{}, false
