@@ -10,10 +10,14 @@ import (
 )
 
 // check pings e in the background. It returns false, and does nothing, if no seat
-// of e is free or too many connections are being pinged. The ping takes a seat: so
+// of e is free, the last ping of e has not
+// returned, or too many connections are being pinged. The ping takes a seat: so
 // no caller gets an exclusive connection meanwhile, and a shared connection is not
 // closed. p.mu is held.
 func (p *Pool[C]) check(e *entry[C]) bool {
+	if e.ping != nil {
+		return false // the last ping has not returned
+	}
 	// At most a quarter of the connections is pinged at a time, but always one.
 	if p.checking > 0 && p.checking >= len(p.conns)/4 {
 		return false
@@ -29,8 +33,14 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 	c.limit = time.AfterFunc(later(p.cfg.DialTimeout, callGrace), func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		if c.over {
+			return
+		}
+		c.stuck = true
+		p.gotStuck()
 		p.checked(c, errors.New("the factory has not returned"))
 	})
+	e.ping = c
 	go func() {
 		err := errors.New("the factory called runtime.Goexit") // replaced when Ping returns
 		defer func() {
@@ -39,6 +49,13 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 			defer p.mu.Unlock()
 			p.checked(c, err)
 			p.unpin(e)
+			if e.ping == c {
+				e.ping = nil
+				if c.stuck {
+					p.stuck--
+				}
+			}
+			p.roomFreed()
 			p.endJob()
 		}()
 		err = p.ping(ctx, e.conn)
@@ -52,8 +69,12 @@ type checkup[C any] struct {
 	e     *entry[C]
 	seat  int
 	limit *time.Timer
-	over  bool // the ping has returned, or its limit has passed
+	over  bool // the ping has returned or is stuck
+	stuck bool
 }
+
+// pingStuck reports whether a ping of e is stuck. p.mu is held.
+func (e *entry[C]) pingStuck() bool { return e.ping != nil && e.ping.stuck }
 
 // ping asks the factory, and turns a panic into an error.
 func (p *Pool[C]) ping(ctx context.Context, conn C) (err error) {

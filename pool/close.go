@@ -131,13 +131,7 @@ func (p *Pool[C]) shutdown(ctx context.Context) (forced int) {
 	p.jobs++ // for this loop, so that endJob below closes p.quiet if there is no other job
 	for e := range p.leaving {
 		delete(p.leaving, e)
-		p.closed[e.reason]++
-		p.jobs++
-		go func() {
-			err := errors.New("the factory called runtime.Goexit")
-			defer func() { p.jobDone(err) }()
-			err = p.closeConn(closeCtx, e.conn)
-		}()
+		p.beginClose(closeCtx, e.conn, &closing{reason: e.reason, report: true})
 	}
 	p.endJob()
 	p.mu.Unlock()
@@ -152,16 +146,6 @@ func (p *Pool[C]) shutdown(ctx context.Context) (forced int) {
 		}
 	}
 	return forced
-}
-
-// jobDone is endJob without p.mu held. Close reports err if it is not nil.
-func (p *Pool[C]) jobDone(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		p.jobErrs = append(p.jobErrs, err)
-	}
-	p.endJob()
 }
 
 // endJob counts the end of a job. p.mu is held.

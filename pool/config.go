@@ -63,8 +63,11 @@ type Config struct {
 	// Mode says how connections are lent. Default Exclusive.
 	Mode Mode
 	// MaxSize is the greatest number of connections. Default 10, or 4 in a shared
-	// pool. A removed connection does not count, although callers may still have
-	// it; nor does the one connection that a shared pool dials to replace another.
+	// pool. A connection counts from the begin of its dial until the factory has
+	// closed it, also while callers still have it after it was removed. A shared pool
+	// may have one connection more, which replaces a connection that callers have. A
+	// connection does not count if a call of the factory on it does not return
+	// although its context has ended; see Stats.Stuck.
 	MaxSize int
 	// MinSize is the number of connections that Start dials. From then on the
 	// pool dials in the background when it has fewer. Default 0.

@@ -4,9 +4,11 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // A connection and a dial come to an end in these ways, and each verb is used for
@@ -14,12 +16,15 @@ import (
 //
 //   - remove a connection: the pool gives no new lease of it, and closes it when
 //     its last lease has been returned.
-//   - close a connection: the factory closes it, once. Only a removed connection
-//     is closed.
+//   - close a connection: the factory closes it, once. Only a connection that is
+//     removed, or was never in the pool, is closed.
 //   - replace a connection: dial a successor, and remove the connection when the
 //     successor is in the pool.
 //   - drop a dial: the pool no longer waits for it. If it still makes a
-//     connection, that connection is removed.
+//     connection, that connection is closed.
+//
+// Each of them counts for Config.MaxSize until it has come to its end or is stuck;
+// see [Pool.opened].
 
 // connState is the connections of a pool.
 type connState[C any] struct {
@@ -32,6 +37,7 @@ type connState[C any] struct {
 	// Guarded by Pool.mu.
 	conns   []*entry[C]            // the connections that may be lent
 	leaving map[*entry[C]]struct{} // removed connections that are not being closed yet
+	closing int                    // calls of Factory.Close under way that are not stuck
 }
 
 // table is the connections that may be lent.
@@ -82,22 +88,105 @@ func (p *Pool[C]) removeSurplus(e *entry[C], reason CloseReason) {
 	p.remove(e, reason)
 }
 
-// closeRemoved closes a removed connection without callers, on a goroutine of
-// its own. It does nothing while the connection is pinned, or if Close has closed
+// closeRemoved closes a removed connection without callers. It does nothing while the connection is pinned, or if Close has closed
 // it by force. p.mu is held.
 func (p *Pool[C]) closeRemoved(e *entry[C]) {
 	if _, ok := p.leaving[e]; !ok || e.pins > 0 {
 		return
 	}
 	delete(p.leaving, e)
-	p.closed[e.reason]++
+	stuck := e.pingStuck()
+	if stuck {
+		e.ping = nil // the stuck call is the closing from now on
+	}
+	p.beginClose(context.Background(), e.conn, &closing{reason: e.reason, stuck: stuck})
+}
+
+// opened returns how many connections are open or being dialed. Connections and
+// dials with a stuck call do not count: Stats.Stuck counts them. p.mu is held.
+func (p *Pool[C]) opened() int {
+	return len(p.conns) + len(p.dials) + p.outgoing() + p.closing
+}
+
+// outgoing counts the removed connections that are not being closed yet, and the
+// dropped dials. p.mu is held.
+func (p *Pool[C]) outgoing() int {
+	n := p.dropped
+	for e := range p.leaving {
+		if !e.pingStuck() || e.callers() > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// roomFreed does what follows when opened may have become less. p.mu is held.
+func (p *Pool[C]) roomFreed() {
+	p.setMayGrow()
+	p.replenish()
+	p.replaceDue()
+}
+
+// closing is one call of Factory.Close. All fields are guarded by Pool.mu.
+type closing struct {
+	reason CloseReason
+	report bool        // Pool.Close reports the error
+	limit  *time.Timer // finds out that the call is stuck
+	stuck  bool
+	done   bool // the factory has returned
+}
+
+// beginClose closes conn on a goroutine of its own. If c is stuck from the
+// beginning, another call on the connection was stuck: the connection does not count
+// for Config.MaxSize, and must not because it is being closed. p.mu is held.
+func (p *Pool[C]) beginClose(ctx context.Context, conn C, c *closing) {
+	p.closed[c.reason]++
 	p.jobs++
+	if !c.stuck {
+		p.closing++
+		c.limit = time.AfterFunc(closeTimeout+callGrace, func() { p.closeOverdue(c) })
+	}
 	go func() {
-		defer p.jobDone(nil)
-		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		err := errors.New("the factory called runtime.Goexit") // replaced when Close returns
+		defer func() { p.closeDone(c, err) }()
+		ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 		defer cancel()
-		_ = p.closeConn(ctx, e.conn) // there is no caller to report the error to
+		err = p.closeConn(ctx, conn)
 	}()
+}
+
+// closeDone ends a closing that has returned.
+func (p *Pool[C]) closeDone(c *closing, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.endJob()
+	c.done = true
+	if c.limit != nil {
+		c.limit.Stop()
+	}
+	if c.stuck {
+		p.stuck--
+	} else {
+		p.closing--
+	}
+	if c.report && err != nil {
+		p.jobErrs = append(p.jobErrs, err)
+	}
+	p.roomFreed()
+}
+
+// closeOverdue counts a closing as stuck if it has not returned although its
+// context has ended, so that another connection gets its room.
+func (p *Pool[C]) closeOverdue(c *closing) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.done {
+		return
+	}
+	c.stuck = true
+	p.closing--
+	p.gotStuck()
+	p.roomFreed()
 }
 
 // closeConn closes conn and turns a panic into an error.

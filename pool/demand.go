@@ -15,9 +15,20 @@ func (p *Pool[C]) hopeless(now instant) bool {
 func (p *Pool[C]) room() int {
 	return min(
 		int(p.max.Load())-len(p.conns)-p.dialing,
-		p.cfg.MaxConcurrentDials-len(p.dials),
+		p.mostOpen()-p.opened(),
+		p.cfg.MaxConcurrentDials-len(p.dials)-p.dropped,
 		p.trials(),
 	)
+}
+
+// mostOpen returns how many connections may be open or being dialed. A shared pool
+// may have one more than its size: a connection that callers still have, and its
+// successor. p.mu is held.
+func (p *Pool[C]) mostOpen() int {
+	if p.exclusive {
+		return int(p.max.Load())
+	}
+	return int(p.max.Load()) + 1
 }
 
 // need returns how many dials must begin: for the waiters, for the calls of Start,

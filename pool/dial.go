@@ -41,6 +41,7 @@ type dialState[C any] struct {
 	dials     map[*dial[C]]struct{} // dials under way that are not dropped
 	dialing   int                   // how many of dials take up room
 	replacing int                   // how many of dials replace a connection
+	dropped   int                   // dropped dials that have not returned and are not stuck
 	retryAt   instant               // end of the backoff
 	failures  int                   // rounds of dials that failed in a row
 	round     uint64                // number of the current round of dials
@@ -52,8 +53,10 @@ type dial[C any] struct {
 	round    uint64
 	replaces *entry[C] // nil if the dial takes up room
 	cancel   context.CancelFunc
-	limit    *time.Timer // drops the dial if it does not return
+	limit    *time.Timer // finds out that the dial is stuck
 	unwanted CloseReason // why the dial was dropped; empty if it was not
+	stuck    bool
+	done     bool // the factory has returned
 }
 
 // beginDial dials a connection on a goroutine of its own. ref is of the operation
@@ -72,7 +75,7 @@ func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 	p.begun++
 	p.jobs++
 	p.setMayGrow()
-	d.limit = time.AfterFunc(later(p.cfg.DialTimeout, callGrace), func() { p.dropOverdue(d) })
+	d.limit = time.AfterFunc(later(p.cfg.DialTimeout, callGrace), func() { p.dialOverdue(d) })
 	go p.dial(ctx, d)
 }
 
@@ -149,12 +152,9 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 	defer p.mu.Unlock()
 	defer p.endJob()
 	d.limit.Stop()
+	d.done = true
 	if d.unwanted != "" {
-		p.stuck--
-		if failed == nil {
-			p.remove(&entry[C]{pool: p, conn: conn}, d.unwanted)
-		}
-		p.replenish()
+		p.droppedDialed(d, conn, failed)
 		return
 	}
 	old := d.replaces
@@ -163,7 +163,7 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 	case p.draining && failed != nil:
 		// Close may have cut the dial short, so its error says nothing.
 	case p.draining:
-		p.remove(&entry[C]{pool: p, conn: conn}, CloseShutdown)
+		p.beginClose(context.Background(), conn, &closing{reason: CloseShutdown})
 	case failed != nil:
 		p.dialFailed(d, failed)
 	default:
@@ -182,7 +182,7 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 func (p *Pool[C]) dialSucceeded(old *entry[C], conn C) {
 	if old != nil && !old.isDue() {
 		if old = p.nextDue(); old == nil && len(p.conns)+p.dialing >= int(p.max.Load()) {
-			p.remove(&entry[C]{pool: p, conn: conn}, CloseIdle)
+			p.beginClose(context.Background(), conn, &closing{reason: CloseIdle})
 			return
 		}
 	}
@@ -237,24 +237,36 @@ func (p *Pool[C]) uncount(d *dial[C]) {
 	p.setMayGrow()
 }
 
-// drop drops d. If d still makes a connection, it is removed for the given reason.
-// p.mu is held.
+// drop drops d. If d still makes a connection, it is closed for the given reason.
+// Until d has returned it counts for Config.MaxSize, as it may have made a
+// connection. p.mu is held.
 func (p *Pool[C]) drop(d *dial[C], reason CloseReason) {
 	p.uncount(d)
 	d.unwanted = reason
 	d.cancel()
-	p.gotStuck()
+	d.limit.Reset(callGrace)
+	p.dropped++
 }
 
-// dropOverdue drops a dial that has not returned although its context has ended,
-// so that other dials get its room.
-func (p *Pool[C]) dropOverdue(d *dial[C]) {
+// dialOverdue is called when d should have returned, because its context has ended
+// a moment ago. If d has not returned, it is dropped and counts as stuck, so that
+// another dial gets its room.
+func (p *Pool[C]) dialOverdue(d *dial[C]) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.dials[d]; !ok {
+	if d.done || d.stuck {
 		return
 	}
-	p.drop(d, CloseDiscarded)
+	d.stuck = true
+	p.gotStuck()
+	if d.unwanted != "" {
+		p.dropped--
+		p.roomFreed()
+		return
+	}
+	p.uncount(d)
+	d.unwanted = CloseDiscarded
+	d.cancel()
 	if !p.draining {
 		p.dialFailed(d, &DialError{
 			Pool:    p.cfg.Name,
@@ -262,4 +274,18 @@ func (p *Pool[C]) dropOverdue(d *dial[C]) {
 			Timeout: true,
 		})
 	}
+}
+
+// droppedDialed ends a dropped dial that has returned. p.mu is held.
+func (p *Pool[C]) droppedDialed(d *dial[C], conn C, failed *DialError) {
+	switch {
+	case !d.stuck:
+		p.dropped--
+	case failed != nil:
+		p.stuck--
+	}
+	if failed == nil {
+		p.beginClose(context.Background(), conn, &closing{reason: d.unwanted, stuck: d.stuck})
+	}
+	p.roomFreed()
 }

@@ -38,6 +38,7 @@ type entry[C any] struct {
 	due       CloseReason // why the connection is to be replaced; empty if it is not
 	successor *dial[C]    // dial of the connection that replaces this one
 	pins      int         // calls of the pool that use the connection and take no seat
+	ping      *checkup[C] // ping under way, nil if there is none
 	upkeep    upkeep
 }
 

@@ -10,11 +10,13 @@ type Factory[C any] interface {
 	// Dial makes a connection. ctx is the pool's own: it ends after
 	// Config.DialTimeout or when the pool closes, and Dial returns soon after
 	// that. ctx also ends when Dial has returned, so the connection must not keep
-	// it. A nil connection without an error counts as an error; a connection
+	// it. While Dial runs, its connection counts for Config.MaxSize. A nil
+	// connection without an error counts as an error; a connection
 	// beside an error is closed.
 	Dial(ctx context.Context) (C, error)
 	// Close closes a connection. The pool calls it once for each connection, and
-	// Close returns soon after ctx ends. If the pool has to close by force, a
+	// Close returns soon after ctx ends, 5 s later at most. Until Close returns, the
+	// connection counts for Config.MaxSize. If the pool has to close by force, a
 	// caller may still use the connection.
 	Close(ctx context.Context, conn C) error
 }

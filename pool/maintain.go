@@ -159,15 +159,13 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 }
 
 // replaceDue begins to replace a connection of a shared pool that is due, one at a
-// time, and not while callers have a removed one: so replacements lead to one
+// time, and not while callers have a removed one and the pool is full: so there is one
 // connection beyond the maximum at most. If the dial fails, the old connection stays
 // until a later dial succeeds. p.mu is held.
 func (p *Pool[C]) replaceDue() {
-	if p.exclusive || p.draining || p.replacing > 0 || len(p.dials) >= p.cfg.MaxConcurrentDials || p.trials() <= 0 {
-		return // replaceDue is called again when a dial ends
-	}
-	if len(p.leaving) > 0 {
-		return // replaceDue is called again when a removed connection is closed
+	if p.exclusive || p.draining || p.replacing > 0 || p.opened() >= p.mostOpen() ||
+		len(p.dials)+p.dropped >= p.cfg.MaxConcurrentDials || p.trials() <= 0 {
+		return // replaceDue is called again when a dial or a closing ends
 	}
 	e := p.nextDue()
 	if e == nil {

@@ -378,18 +378,12 @@ func (m *model) check(rt *rapid.T) {
 	if s.InFlight != len(m.out) || s.Waiters != len(m.asking) || s.DoubleReturns != m.double {
 		fail("Stats = %+v, want %d leases out, %d waiting, %d double returns", s, len(m.out), len(m.asking), m.double)
 	}
-	// A connection that callers returned as broken, or that Reset removed, is in
-	// m.dead. All others that are open were not removed, or were replaced.
-	if !m.resized && !m.ages {
-		open := 0
-		for _, c := range m.factory.conns() {
-			if c.closed.Load() == 0 && !m.dead[c] {
-				open++
-			}
-		}
-		if m.shared && open > m.size+1 || !m.shared && open > m.size {
-			fail("%d connections are open, want at most %d, or one more in a shared pool", open, m.size)
-		}
+	most := m.size
+	if m.shared {
+		most++
+	}
+	if open := m.factory.openConns(); open > most && !m.resized {
+		fail("%d connections are open, want at most %d", open, most)
 	}
 	live := map[*conn]int{}
 	for _, l := range m.out {
@@ -404,8 +398,9 @@ func (m *model) check(rt *rapid.T) {
 		if s.Idle > 0 {
 			fail("Stats = %+v: callers wait while a connection is idle", s)
 		}
-		// The dial of a successor serves waiters too.
-		if !m.outages && s.Dialing == 0 && s.Replacing < m.dials && s.InUse < s.Max {
+		// The dial of a successor serves waiters too. A removed connection that callers
+		// still have takes the room of its successor.
+		if !m.outages && s.Dialing == 0 && s.Replacing < m.dials && s.InUse < s.Max && s.InUse+s.Replacing+s.Leaving < most {
 			fail("Stats = %+v: callers wait, but nothing is dialed", s)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 
 // Resize changes the greatest number of connections, which was Config.MaxSize.
 // Surplus connections are removed, those with the fewest callers first. Surplus
-// dials are dropped. Resize refuses a size below 1 or below Config.MinSize, and
+// dials are dropped. A removed connection is closed when its last lease has been
+// returned, so a smaller size is reached then. Resize refuses a size below 1 or below Config.MinSize, and
 // returns [ErrClosed] after Drain or Close.
 func (p *Pool[C]) Resize(size int) error {
 	var faults []error
@@ -31,14 +32,14 @@ func (p *Pool[C]) Resize(size int) error {
 	}
 	p.max.Store(int64(size))
 	for d := range p.dials {
-		if len(p.conns)+p.dialing <= size {
+		if p.surplus() <= 0 {
 			break
 		}
 		if d.replaces == nil {
 			p.drop(d, CloseResize)
 		}
 	}
-	if surplus := len(p.conns) + p.dialing - size; surplus > 0 {
+	if surplus := min(p.surplus(), len(p.conns)); surplus > 0 {
 		conns := slices.Clone(p.conns)
 		slices.SortStableFunc(conns, func(a, b *entry[C]) int { return cmp.Compare(a.callers(), b.callers()) })
 		for _, e := range conns[:surplus] {
@@ -52,9 +53,22 @@ func (p *Pool[C]) Resize(size int) error {
 	return nil
 }
 
+// surplus returns how many connections and dials are to go after Resize. Removed
+// connections of an exclusive pool count, as each of them has a caller: with them
+// there must not be more leases than the size. p.mu is held.
+func (p *Pool[C]) surplus() int {
+	n := len(p.conns) + p.dialing - int(p.max.Load())
+	if p.exclusive {
+		n += p.outgoing() - p.dropped
+	}
+	return n
+}
+
 // Reset removes all connections and drops all dials, so that every further lease is
 // of a new connection. It is for a change of what connections depend on, such as an
-// address or a password. Stats shows the reason. Reset does nothing after Drain or
+// address or a password. A removed connection that callers still have takes its room
+// until it has been returned and closed: if they all are lent, an exclusive pool dials
+// when the first of them comes back. Stats shows the reason. Reset does nothing after Drain or
 // Close.
 func (p *Pool[C]) Reset(reason string) {
 	p.mu.Lock()
@@ -80,7 +94,8 @@ func (p *Pool[C]) Reset(reason string) {
 // until fn returns false. It is for work on all connections, such as clearing their
 // caches. Range takes no lease: callers use the connections at the same time, so a
 // connection must be fit for that even in an exclusive pool. A connection is not
-// closed while Range runs, unless Close does so by force.
+// closed while Range runs, unless Close does so by force; a connection that was removed
+// takes its room meanwhile, so fn must not wait for another one.
 func (p *Pool[C]) Range(fn func(C) bool) {
 	p.mu.Lock()
 	all := make([]*entry[C], 0, len(p.conns)+len(p.leaving))

@@ -57,11 +57,27 @@ type Stats struct {
 	// Idle and InUse count the connections without and with a caller; a ping is a
 	// caller. Removed connections do not count, also while callers still have them.
 	Idle, InUse int
-	// Dialing counts the dials under way. Idle+InUse+Dialing never exceeds Max.
+	// Dialing counts the dials under way.
 	Dialing int
 	// Replacing counts the dials under way that replace a connection, at most one;
 	// the old connection is lent until then. Shared pools only.
 	Replacing int
+	// Leaving counts the removed connections that are not being closed yet, because
+	// callers, Range or a ping still have them, and the dropped dials that have not
+	// returned.
+	Leaving int
+	// Closing counts the connections that the factory is closing.
+	//
+	// Idle+InUse+Dialing+Leaving+Closing never exceeds Max. In a shared pool
+	// Idle+InUse+Dialing never exceeds Max, and with Replacing, Leaving and Closing
+	// the sum never exceeds Max+1. After Resize to a smaller size the sum may be
+	// greater, and does not grow.
+	Closing int
+	// Stuck counts the calls of the factory that have not returned although their
+	// context ended a moment ago. Their connections do not count above. From 64 stuck
+	// calls on the pool dials only while no other dial and no closing is under way,
+	// and not within a minute after a further call got stuck.
+	Stuck int
 	// InFlight counts the leases that are out.
 	InFlight int
 	// Waiters counts the callers that wait now.
@@ -77,7 +93,8 @@ type Stats struct {
 	// Resets counts calls of Reset. LastReset is the reason of the last one.
 	Resets    uint64
 	LastReset string
-	// Closed counts closed connections by reason, with an entry for each reason.
+	// Closed counts the connections that the factory was told to close, by reason,
+	// with an entry for each reason.
 	// The map belongs to the caller.
 	Closed map[CloseReason]uint64
 }
@@ -91,6 +108,9 @@ func (p *Pool[C]) Stats() Stats {
 		Min:           p.cfg.MinSize,
 		Dialing:       p.dialing,
 		Replacing:     p.replacing,
+		Leaving:       p.outgoing(),
+		Closing:       p.closing,
+		Stuck:         p.stuck,
 		InFlight:      p.inFlight(),
 		Waiters:       int(p.asking.Load()),
 		Timeouts:      p.timeouts.Load(),

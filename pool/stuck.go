@@ -6,7 +6,8 @@ import "time"
 
 // A call of the factory is stuck when it has not returned although its context
 // ended a moment ago. The pool cannot end it: its goroutine stays until the
-// factory returns.
+// factory returns. What a stuck call works on does not count for Config.MaxSize any
+// more, so that other connections get its room.
 
 // Limits for a factory that does not keep its contract.
 const (
@@ -14,7 +15,7 @@ const (
 	// ended.
 	callGrace = 100 * time.Millisecond
 	// maxStuck is how many calls may be stuck before the pool holds back. From then
-	// on it dials one connection at a time.
+	// on a dial begins only while no other dial and no closing is under way.
 	maxStuck = 64
 	// stuckPause is how long no dial begins after a call got stuck, once maxStuck
 	// calls are stuck. So the number of goroutines grows by one in a pause, and a
@@ -47,7 +48,7 @@ func (p *Pool[C]) trials() int {
 	switch {
 	case p.stuck < maxStuck:
 		return maxStuck - p.stuck
-	case len(p.dials) > 0:
+	case len(p.dials)+p.dropped+p.closing > 0:
 		return 0
 	default:
 		return 1
