@@ -38,6 +38,7 @@ type connState[C any] struct {
 	conns   []*entry[C]            // the connections that may be lent
 	leaving map[*entry[C]]struct{} // removed connections that are not being closed yet
 	closing int                    // calls of Factory.Close under way that are not stuck
+	kept    int                    // kept seats of conns; see balance
 }
 
 // table is the connections that may be lent.
@@ -45,9 +46,12 @@ type table[C any] struct {
 	conns []*entry[C]
 }
 
-// add puts a new connection into the pool. p.mu is held.
+// add puts a new connection into the pool. The waiters get its seats first. p.mu is
+// held.
 func (p *Pool[C]) add(e *entry[C]) {
 	p.conns = append(p.conns, e)
+	p.balance()
+	p.seatWaiters(e)
 	p.publish()
 	p.beginUpkeep(e)
 }
@@ -62,12 +66,13 @@ func (p *Pool[C]) publish() {
 // p.mu is held.
 func (p *Pool[C]) remove(e *entry[C], reason CloseReason) {
 	e.shut()
+	e.removed, e.reason = true, reason
+	p.leaving[e] = struct{}{} // before publish, so that e counts throughout
 	if i := slices.Index(p.conns, e); i >= 0 {
 		p.conns = slices.Delete(p.conns, i, i+1)
+		p.kept -= len(e.keptSeats)
 		p.publish()
 	}
-	e.removed, e.reason = true, reason
-	p.leaving[e] = struct{}{}
 	if d := e.successor; d != nil {
 		e.successor, d.replaces = nil, nil
 		p.replacing--

@@ -186,12 +186,10 @@ func (p *Pool[C]) dialSucceeded(old *entry[C], conn C) {
 			return
 		}
 	}
-	e := p.newEntry(conn)
-	p.seatWaiters(e)
-	p.add(e)
 	if old != nil {
-		p.remove(old, old.due)
+		p.remove(old, old.due) // first, so that its callers count when e gets its seats
 	}
+	p.add(p.newEntry(conn))
 }
 
 // dialFailed does what follows from a failed dial. p.mu is held.

@@ -20,6 +20,7 @@ type entry[C any] struct {
 	seats   []atomic.Uint32 // generation of each seat
 	words   []atomic.Uint64 // bits of seatsPerWord seats each, and shut
 	records []leaseRecord   // of each seat; nil if the pool keeps no records
+	kept    atomic.Int32    // seats kept from callers; written with Pool.mu held
 
 	// Every lease writes these fields. The padding keeps them out of the cache
 	// lines of all other data; processors fetch two lines of 64 bytes at once.
@@ -33,6 +34,7 @@ type entry[C any] struct {
 	doubt doubt
 
 	// Guarded by Pool.mu.
+	keptSeats []int       // the kept seats
 	removed   bool        // the connection is not in Pool.conns any more
 	reason    CloseReason // why the connection was removed
 	due       CloseReason // why the connection is to be replaced; empty if it is not
@@ -83,13 +85,17 @@ func (p *Pool[C]) newEntry(conn C) *entry[C] {
 	return e
 }
 
-// callers returns how many seats are taken.
-func (e *entry[C]) callers() (n int) {
+// taken returns how many seats callers have or are kept from them.
+func (e *entry[C]) taken() (n int) {
 	for i := range e.words {
 		n += bits.OnesCount64(e.words[i].Load() &^ shut)
 	}
 	return n
 }
+
+// callers returns how many seats callers have. The number is exact with Pool.mu
+// held; else a seat that is being kept may count as a caller, or one caller less.
+func (e *entry[C]) callers() int { return e.taken() - int(e.kept.Load()) }
 
 // sit takes a seat. It returns false if no seat is free or the connection is
 // shut.

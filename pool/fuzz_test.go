@@ -176,7 +176,10 @@ func check(t *testing.T, p *pool.Pool[*conn], callers []*caller, sharing int, do
 	if s.Idle+s.InUse+s.Dialing > s.Max || s.InFlight != lent || s.Waiters != asking || s.DoubleReturns != double {
 		t.Fatalf("Stats = %+v, want %d leases out, %d waiting, %d double returns", s, lent, asking, double)
 	}
-	if asking > 0 && s.Idle > 0 {
+	if lent > s.Max*sharing {
+		t.Fatalf("%d leases are out, want at most %d", lent, s.Max*sharing)
+	}
+	if asking > 0 && s.Idle > 0 && lent < s.Max*sharing {
 		t.Fatalf("Stats = %+v: %d wait while a connection is idle", s, asking)
 	}
 }

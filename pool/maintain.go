@@ -104,6 +104,7 @@ func (p *Pool[C]) maintainLocked() (leaks []LeakInfo) {
 		p.shrink(now)
 		p.replenish()
 		p.replaceDue()
+		p.balance()
 	}
 	if !p.draining && len(p.conns)+len(p.leaving) > 0 {
 		next = min(next, p.nextTick(now))

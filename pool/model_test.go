@@ -385,6 +385,9 @@ func (m *model) check(rt *rapid.T) {
 	if open := m.factory.openConns(); open > most && !m.resized {
 		fail("%d connections are open, want at most %d", open, most)
 	}
+	if len(m.out) > m.size*m.sharing && !m.resized {
+		fail("%d leases are out, want at most %d", len(m.out), m.size*m.sharing)
+	}
 	live := map[*conn]int{}
 	for _, l := range m.out {
 		if !m.dead[l.Conn()] {
@@ -395,12 +398,12 @@ func (m *model) check(rt *rapid.T) {
 		fail("Stats = %+v, want at most %d in use", s, len(live))
 	}
 	if len(m.asking) > 0 {
-		if s.Idle > 0 {
+		if s.Idle > 0 && len(m.out) < m.size*m.sharing {
 			fail("Stats = %+v: callers wait while a connection is idle", s)
 		}
 		// The dial of a successor serves waiters too. A removed connection that callers
 		// still have takes the room of its successor.
-		if !m.outages && s.Dialing == 0 && s.Replacing < m.dials && s.InUse < s.Max && s.InUse+s.Replacing+s.Leaving < most {
+		if !m.outages && s.Dialing == 0 && s.Replacing < m.dials && s.Idle+s.InUse < s.Max && s.Idle+s.InUse+s.Replacing+s.Leaving < most {
 			fail("Stats = %+v: callers wait, but nothing is dialed", s)
 		}
 	}

@@ -46,6 +46,7 @@ func (p *Pool[C]) Resize(size int) error {
 			p.removeSurplus(e, CloseResize)
 		}
 	}
+	p.balance()
 	p.setMayGrow()
 	p.settleStarts(nil)
 	p.replenish()

@@ -94,6 +94,7 @@ func (p *Pool[C]) seatFreedLocked(e *entry[C]) {
 	case e.removed:
 		p.replenish()
 		p.replaceDue()
+		p.balance()
 	default:
 		p.serve()
 	}

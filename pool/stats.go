@@ -55,7 +55,8 @@ type Stats struct {
 	// Config.MinSize.
 	Max, Min int
 	// Idle and InUse count the connections without and with a caller; a ping is a
-	// caller. Removed connections do not count, also while callers still have them.
+	// caller. Removed connections do not count, also while callers still have them:
+	// see Leaving.
 	Idle, InUse int
 	// Dialing counts the dials under way.
 	Dialing int

@@ -127,7 +127,7 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 				break
 			}
 			switch {
-			case callers >= least || callers >= p.cfg.MaxSharing:
+			case callers >= least:
 			case e.flags.Load() == 0:
 				best, least = e, callers
 			case e.sound():
@@ -154,10 +154,15 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 	}
 }
 
-// load returns the number of callers of e, or math.MaxInt if e is shut.
+// load returns the number of callers of e, or math.MaxInt if e is shut or has no
+// free seat.
 func (e *entry[C]) load() int {
 	if e.words[0].Load()&shut != 0 {
 		return math.MaxInt
 	}
-	return e.callers()
+	taken := e.taken()
+	if taken >= len(e.seats) {
+		return math.MaxInt
+	}
+	return taken - int(e.kept.Load())
 }
