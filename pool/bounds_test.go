@@ -4,9 +4,7 @@ package pool_test
 
 import (
 	"context"
-	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -386,146 +384,17 @@ func TestAPingThatReturnsLateDoesNotTakeRoom(t *testing.T) {
 	})
 }
 
-// Leases of removed connections count for the bulkhead.
-func TestASharedPoolNeverHasMoreLeasesThanItsPlaces(t *testing.T) {
-	for name, end := range map[string]func(*pool.Pool[*conn], []pool.Lease[*conn]) []pool.Lease[*conn]{
-		"Reset": func(p *pool.Pool[*conn], out []pool.Lease[*conn]) []pool.Lease[*conn] {
-			p.Reset("again")
-			return out
-		},
-		"Discard": func(_ *pool.Pool[*conn], out []pool.Lease[*conn]) []pool.Lease[*conn] {
-			out[len(out)-1].Discard(errRefused)
-			return out[:len(out)-1]
-		},
-		"lifetime": func(_ *pool.Pool[*conn], out []pool.Lease[*conn]) []pool.Lease[*conn] {
-			time.Sleep(time.Hour)
-			return out
-		},
-	} {
-		for _, size := range []int{1, 2} {
-			for _, sharing := range []int{2, 70} {
-				t.Run(fmt.Sprintf("%s %dx%d", name, size, sharing), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) {
-						f := &counted{factory: &factory{}}
-						p := open(t, f, pool.Config{
-							Mode: pool.Shared, MaxSize: size, TargetSharing: 1, MaxSharing: sharing, AcquireTimeout: time.Second,
-							MaxLifetime: time.Hour, LifetimeJitter: pool.NoJitter,
-						})
-						places := size * sharing
-						var out []pool.Lease[*conn]
-						fill := func() {
-							t.Helper()
-							for {
-								lease, err := p.Acquire(t.Context())
-								if err != nil {
-									return
-								}
-								if out = append(out, lease); len(out) > places {
-									t.Fatalf("%d leases are out, want %d at most", len(out), places)
-								}
-								synctest.Wait()
-							}
-						}
-						fill()
-						if len(out) != places {
-							t.Fatalf("%d leases are out, want %d", len(out), places)
-						}
-						for range 4 {
-							out = end(p, out)
-							synctest.Wait()
-							fill()
-						}
-						f.wantMost(t, size+1)
-						// Each place that is returned is free again, wherever its connection is.
-						waiting := acquireAsync(t.Context(), p)
-						synctest.Wait()
-						out[0].Release()
-						out = out[1:]
-						if name == "Discard" {
-							// A removed connection may take the last room until all its callers are gone.
-							for _, l := range out {
-								l.Release()
-							}
-							out = nil
-						}
-						if r := <-waiting; r.err != nil {
-							t.Errorf("Acquire = %v after a lease was returned", r.err)
-						} else {
-							r.lease.Release()
-						}
-						for _, l := range out {
-							l.Release()
-						}
-						synctest.Wait()
-						out = nil
-						fill()
-						if len(out) != places {
-							t.Errorf("%d leases in the end, want %d", len(out), places)
-						}
-						for _, l := range out {
-							l.Release()
-						}
-					})
-				})
-			}
-		}
-	}
-}
-
-func TestCallersAreSpreadAlthoughSeatsAreKept(t *testing.T) {
+func TestADialThatIsDroppedLateIsStuckNoLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := open(t, &factory{}, pool.Config{Mode: pool.Shared, MaxSize: 2, TargetSharing: 5, MaxSharing: 8})
-		for range 4 {
-			defer acquire(t, p).Release()
-		}
+		f, _ := blackhole(t)
+		p := open(t, f, pool.Config{DialTimeout: time.Second})
+		acquireAsync(t.Context(), p)
+		time.Sleep(time.Second + pool.CallGrace/2)
 		p.Reset("test")
-		for range 5 {
-			defer acquire(t, p).Release() // the last one begins to dial the second connection
-		}
+		time.Sleep(pool.CallGrace / 2)
 		synctest.Wait()
-		// Four seats of the second connection are kept. It has the fewest callers all the same.
-		for range 3 {
-			l := acquire(t, p)
-			defer l.Release()
-			if l.Conn().id != 3 {
-				t.Errorf("lent connection %d, want 3, which has the fewest callers", l.Conn().id)
-			}
+		if s := p.Stats(); s.Stuck != 1 || s.Leaving != 0 {
+			t.Errorf("Stats = %+v, want the dial stuck", s)
 		}
-	})
-}
-
-func TestKeptSeatsAreFreedWhenAnIdleConnectionIsClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var down atomic.Bool
-		f := &factory{onDial: func(context.Context, int) error {
-			if down.Load() {
-				return errRefused
-			}
-			return nil
-		}}
-		p := open(t, f, pool.Config{Mode: pool.Shared, MaxSize: 2, TargetSharing: 1, MaxSharing: 2, IdleTimeout: time.Minute})
-		old := acquire(t, p)
-		synctest.Wait() // the pool has grown
-		p.Reset("test")
-		acquire(t, p).Release()
-		other := acquire(t, p)
-		synctest.Wait() // the pool has grown again; one seat of the newest connection is kept
-		newest := acquire(t, p)
-		if newest.Conn() == other.Conn() {
-			t.Fatal("both callers are on one connection")
-		}
-		other.Release()
-		down.Store(true)
-		time.Sleep(2 * time.Minute)
-		if s := p.Stats(); s.InUse != 1 || s.Idle != 0 || s.Leaving != 1 {
-			t.Fatalf("Stats = %+v, want the idle connection closed", s)
-		}
-		start := time.Now()
-		acquire(t, p).Release()
-		if waited := time.Since(start); waited != 0 {
-			t.Errorf("waited %v, although three of four places are free", waited)
-		}
-		newest.Release()
-		old.Release()
 	})
 }

@@ -22,7 +22,7 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 	if p.checking > 0 && p.checking >= len(p.conns)/4 {
 		return false
 	}
-	seat, ok := e.sit()
+	seat, ok := e.sit(false)
 	if !ok {
 		return false
 	}
@@ -49,12 +49,7 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 			defer p.mu.Unlock()
 			p.checked(c, err)
 			p.unpin(e)
-			if e.ping == c {
-				e.ping = nil
-				if c.stuck {
-					p.stuck--
-				}
-			}
+			p.pingReturned(c)
 			p.roomFreed()
 			p.endJob()
 		}()
@@ -71,6 +66,23 @@ type checkup[C any] struct {
 	limit *time.Timer
 	over  bool // the ping has returned or is stuck
 	stuck bool
+}
+
+// pingReturned counts a ping that was stuck no longer. If Range still has its removed
+// connection, the ping counts as stuck until the connection is closed: its room was
+// given away. p.mu is held.
+func (p *Pool[C]) pingReturned(c *checkup[C]) {
+	e := c.e
+	if e.ping != c {
+		return // the connection is being closed
+	}
+	if _, ok := p.leaving[e]; ok && c.stuck && e.callers() == 0 {
+		return
+	}
+	e.ping = nil
+	if c.stuck {
+		p.stuck--
+	}
 }
 
 // pingStuck reports whether a ping of e is stuck. p.mu is held.

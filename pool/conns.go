@@ -35,10 +35,11 @@ type connState[C any] struct {
 	max   atomic.Int64 // Config.MaxSize, or the size of the last Resize
 
 	// Guarded by Pool.mu.
-	conns   []*entry[C]            // the connections that may be lent
-	leaving map[*entry[C]]struct{} // removed connections that are not being closed yet
-	closing int                    // calls of Factory.Close under way that are not stuck
-	kept    int                    // kept seats of conns; see balance
+	conns    []*entry[C]            // the connections that may be lent
+	leaving  map[*entry[C]]struct{} // removed connections that are not being closed yet
+	closing  int                    // calls of Factory.Close under way that are not stuck
+	kept     int                    // kept seats of conns; see balance
+	overfull bool                   // there are more leases than places, so conns are shut; see balance
 }
 
 // table is the connections that may be lent.

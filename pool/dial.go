@@ -53,7 +53,8 @@ type dial[C any] struct {
 	round    uint64
 	replaces *entry[C] // nil if the dial takes up room
 	cancel   context.CancelFunc
-	limit    *time.Timer // finds out that the dial is stuck
+	overdue  instant     // when the dial is stuck if it has not returned
+	limit    *time.Timer // rings then, or a moment after the dial was dropped
 	unwanted CloseReason // why the dial was dropped; empty if it was not
 	stuck    bool
 	done     bool // the factory has returned
@@ -64,7 +65,8 @@ type dial[C any] struct {
 // none. p.mu is held.
 func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 	ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.DialTimeout, ErrDialTimeout)
-	d := &dial[C]{ref: ref, round: p.round, replaces: old, cancel: cancel}
+	limit := later(p.cfg.DialTimeout, callGrace)
+	d := &dial[C]{ref: ref, round: p.round, replaces: old, cancel: cancel, overdue: later(p.now(), limit)}
 	p.dials[d] = struct{}{}
 	if old == nil {
 		p.dialing++
@@ -75,7 +77,7 @@ func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 	p.begun++
 	p.jobs++
 	p.setMayGrow()
-	d.limit = time.AfterFunc(later(p.cfg.DialTimeout, callGrace), func() { p.dialOverdue(d) })
+	d.limit = time.AfterFunc(limit, func() { p.dialOverdue(d) })
 	go p.dial(ctx, d)
 }
 
@@ -213,7 +215,7 @@ func (p *Pool[C]) dialFailed(d *dial[C], failed *DialError) {
 // seatWaiters hands the seats of a new connection to the waiters. p.mu is held.
 func (p *Pool[C]) seatWaiters(e *entry[C]) {
 	for p.first() != nil {
-		seat, ok := e.sit()
+		seat, ok := e.sit(false)
 		if !ok {
 			return
 		}
@@ -242,7 +244,7 @@ func (p *Pool[C]) drop(d *dial[C], reason CloseReason) {
 	p.uncount(d)
 	d.unwanted = reason
 	d.cancel()
-	d.limit.Reset(callGrace)
+	d.limit.Reset(min(callGrace, d.overdue-p.now()))
 	p.dropped++
 }
 

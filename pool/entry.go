@@ -97,15 +97,15 @@ func (e *entry[C]) taken() (n int) {
 // held; else a seat that is being kept may count as a caller, or one caller less.
 func (e *entry[C]) callers() int { return e.taken() - int(e.kept.Load()) }
 
-// sit takes a seat. It returns false if no seat is free or the connection is
-// shut.
-func (e *entry[C]) sit() (seat int, ok bool) {
+// sit takes a seat. It returns false if no seat is free, or the connection is shut
+// and evenShut is false.
+func (e *entry[C]) sit(evenShut bool) (seat int, ok bool) {
 	for i := range e.words {
 		word := &e.words[i]
 		seats := min(len(e.seats)-i*seatsPerWord, seatsPerWord)
 		for {
 			taken := word.Load()
-			if taken&shut != 0 {
+			if taken&shut != 0 && !evenShut {
 				return 0, false
 			}
 			n := bits.TrailingZeros64(^taken)
@@ -130,6 +130,13 @@ func (e *entry[C]) rise(seat int) (isShut bool) {
 	// Only the holder of the seat clears its bit, so the bit is set.
 	bit := uint64(1) << (seat % seatsPerWord)
 	return e.words[seat/seatsPerWord].Add(-bit)&shut != 0
+}
+
+// reopen undoes shut.
+func (e *entry[C]) reopen() {
+	for i := range e.words {
+		e.words[i].And(^shut)
+	}
 }
 
 // shut ends the lending of e.

@@ -12,7 +12,8 @@ import (
 // Resize changes the greatest number of connections, which was Config.MaxSize.
 // Surplus connections are removed, those with the fewest callers first. Surplus
 // dials are dropped. A removed connection is closed when its last lease has been
-// returned, so a smaller size is reached then. Resize refuses a size below 1 or below Config.MinSize, and
+// returned, so a smaller size is reached then. If there are more leases than the new
+// size allows, nothing is lent until enough of them have been returned. Resize refuses a size below 1 or below Config.MinSize, and
 // returns [ErrClosed] after Drain or Close.
 func (p *Pool[C]) Resize(size int) error {
 	var faults []error

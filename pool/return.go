@@ -95,6 +95,8 @@ func (p *Pool[C]) seatFreedLocked(e *entry[C]) {
 		p.replenish()
 		p.replaceDue()
 		p.balance()
+	case p.overfull:
+		p.balance()
 	default:
 		p.serve()
 	}

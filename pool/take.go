@@ -88,6 +88,7 @@ func (p *Pool[C]) removeDead(e *entry[C], locked bool) {
 	}
 	e.rise(0)
 	p.closeRemoved(e)
+	p.balance()
 	if p.draining {
 		p.checkDrained()
 	}
@@ -143,7 +144,7 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 		} else if p.askAlways && best != asked && !best.sound() {
 			continue // best is suspect now, so the loop ends after every connection at most
 		}
-		if seat, ok := best.sit(); ok {
+		if seat, ok := best.sit(false); ok {
 			return best, best.token(seat)
 		}
 		// Another caller took the last seat, or best was removed: compare again.

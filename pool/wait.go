@@ -254,7 +254,7 @@ func (p *Pool[C]) offer(e *entry[C], seat int) bool {
 func (p *Pool[C]) pass(e *entry[C], seat int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.strict || p.draining || e.removed || (p.askAlways || e.flags.Load() != 0) && !e.sound() {
+	if !p.strict || p.draining || p.overfull || e.removed || (p.askAlways || e.flags.Load() != 0) && !e.sound() {
 		return false
 	}
 	return p.offer(e, seat)
