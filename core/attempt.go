@@ -107,10 +107,11 @@ func (r *run) succeeded() {
 	if r.call.measure {
 		o.Ran = now() - r.start
 	}
-	r.over = true
+	r.progress = returning
 	if r.lender != nil {
 		r.lender.Return(r.token, Keep, nil)
 	}
+	r.over = true
 	r.call.settle(&o)
 }
 
@@ -124,19 +125,36 @@ func (r *run) failed(err error) error {
 	}
 	o, err := r.call.conclude(a, err)
 	r.over = true
+	returned := false
+	defer func() {
+		if !returned { // a function of the user that Return called
+			r.call.settle(&o)
+		}
+	}()
 	if r.lender != nil && !r.lender.Return(r.token, o.Conn, err) && o.Verdict == Failure && o.Conn >= Suspect {
 		// The death of one connection is one failure, however many attempts were
 		// on it.
 		o.Verdict, o.Judged = Neutral, false
 	}
+	returned = true
 	r.call.settle(&o)
 	return err
 }
 
 // end ends the run if it has not ended: fn panics or calls Goexit, which is not
-// recovered.
+// recovered. What a function of the user does that Return called, such as pool's
+// OnUse, does not undo the success of the work.
 func (r *run) end() {
-	if !r.over {
+	switch {
+	case r.over:
+	case r.progress == returning:
+		o := success
+		if r.call.measure {
+			o.Ran = now() - r.start
+		}
+		r.over = true
+		r.call.settle(&o)
+	default:
 		_ = r.failed(ErrPanic)
 	}
 }

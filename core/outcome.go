@@ -68,6 +68,7 @@ const (
 	waited                  // it asked for a connection and got none
 	refused                 // it held a connection, and a guard refused the work
 	worked                  // its work was called
+	returning               // its work succeeded, and its connection is being returned
 )
 
 // attempt is what conclude is told of an attempt that did not succeed.

@@ -60,3 +60,26 @@ func BenchmarkAcquire(b *testing.B) {
 		})
 	}
 }
+
+type aliveNumbers struct{ numbers }
+
+func (aliveNumbers) Alive(int) bool { return true }
+
+func BenchmarkAskAlways(b *testing.B) {
+	for _, mode := range []pool.Mode{pool.Exclusive, pool.Shared} {
+		b.Run(mode.String(), func(b *testing.B) {
+			p, err := pool.New(aliveNumbers{}, pool.Config{Mode: mode})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer p.Close(context.Background())
+			for b.Loop() {
+				lease, err := p.Acquire(b.Context())
+				if err != nil {
+					b.Fatal(err)
+				}
+				lease.Release()
+			}
+		})
+	}
+}

@@ -5,7 +5,6 @@ package pool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -90,12 +89,15 @@ func (e *entry[C]) pingStuck() bool { return e.ping != nil && e.ping.stuck }
 
 // ping asks the factory, and turns a panic into an error.
 func (p *Pool[C]) ping(ctx context.Context, conn C) (err error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the factory panicked: %v", v)
+		if !returned {
+			err = p.factoryPanicked("Ping", recover())
 		}
 	}()
-	return p.pinger.Ping(ctx, conn)
+	err = p.pinger.Ping(ctx, conn)
+	returned = true
+	return err
 }
 
 // checked ends a ping, once. p.mu is held.

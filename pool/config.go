@@ -129,12 +129,11 @@ type Config struct {
 	// lease two readings of the clock, and with OnLeak about a microsecond more.
 	LeakAfter time.Duration
 	// OnLeak is called with each leaked lease and the stack of its Acquire, and
-	// again when the lease is returned. It is called concurrently and must not
-	// block or call the pool. Nil disables it: leaks are counted, and no stacks are
-	// kept.
+	// again when the lease is returned. It is called concurrently, must not block, and
+	// may call the pool. Nil disables it: leaks are counted, and no stacks are kept.
 	OnLeak func(LeakInfo) `json:"-"`
 	// OnUse is called when a lease is returned, with the time for which it was
-	// out, on the goroutine that returns it. It must not block or call the pool.
+	// out, on the goroutine that returns it. It must not block, and may call the pool.
 	// It costs each lease two readings of the clock. Nil disables it.
 	OnUse func(time.Duration) `json:"-"`
 	// Observer is told of waits and dials. Nil disables it.

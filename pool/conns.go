@@ -5,7 +5,6 @@ package pool
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -197,12 +196,15 @@ func (p *Pool[C]) closeOverdue(c *closing) {
 
 // closeConn closes conn and turns a panic into an error.
 func (p *Pool[C]) closeConn(ctx context.Context, conn C) (err error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("closing a connection panicked: %v", v)
+		if !returned {
+			err = p.factoryPanicked("Close", recover())
 		}
 	}()
-	return p.factory.Close(ctx, conn)
+	err = p.factory.Close(ctx, conn)
+	returned = true
+	return err
 }
 
 // unpin undoes a pin. p.mu is held.

@@ -71,13 +71,11 @@ func (p *Pool[C]) replenish() {
 		return
 	}
 	var ref any
-	if observer := p.cfg.Observer; observer != nil {
-		switch {
-		case p.waiters.Len() > 0:
-			ref = observer.Ref(p.waiters.Last().ctx)
-		case len(p.starts) > 0:
-			ref = observer.Ref(p.starts[len(p.starts)-1].ctx)
-		}
+	switch {
+	case p.waiters.Len() > 0:
+		ref = p.wanted
+	case len(p.starts) > 0:
+		ref = p.starts[len(p.starts)-1].ref
 	}
 	for range need {
 		p.beginDial(ref, nil)
@@ -95,15 +93,36 @@ func (p *Pool[C]) retryNow() {
 // grow begins a dial in the background if e, on which a seat was just taken, and
 // every other connection of a shared pool have Config.TargetSharing callers. It
 // does nothing if p.mu is busy: the next caller tries again.
-func (p *Pool[C]) grow(ctx context.Context, e *entry[C]) {
-	if e.callers() >= p.cfg.TargetSharing && p.mu.TryLock() {
+func (p *Pool[C]) grow(ctx context.Context, e *entry[C], token uint64) {
+	if e.callers() < p.cfg.TargetSharing {
+		return
+	}
+	var ref any
+	if p.cfg.Observer != nil {
+		ref = p.refSeated(ctx, e, token)
+	}
+	if p.mu.TryLock() {
 		defer p.mu.Unlock()
-		p.growLocked(ctx, e)
+		p.growLocked(ref, e)
 	}
 }
 
+// refSeated asks the observer for a reference, on behalf of a caller that has a
+// seat. If the observer ends the goroutine, the seat is given up.
+func (p *Pool[C]) refSeated(ctx context.Context, e *entry[C], token uint64) any {
+	returned := false
+	defer func() {
+		if !returned {
+			p.giveUpSeat(e, token)
+		}
+	}()
+	ref := p.cfg.Observer.Ref(ctx)
+	returned = true
+	return ref
+}
+
 // growLocked is grow with p.mu held.
-func (p *Pool[C]) growLocked(ctx context.Context, e *entry[C]) {
+func (p *Pool[C]) growLocked(ref any, e *entry[C]) {
 	if !p.mayGrow.Load() || e.flags.Load()&flagSuspect != 0 || e.callers() < p.cfg.TargetSharing {
 		return
 	}
@@ -114,10 +133,6 @@ func (p *Pool[C]) growLocked(ctx context.Context, e *entry[C]) {
 	}
 	if p.now() < p.dialAt() {
 		return
-	}
-	var ref any
-	if p.cfg.Observer != nil {
-		ref = p.cfg.Observer.Ref(ctx)
 	}
 	p.beginDial(ref, nil)
 }

@@ -47,9 +47,10 @@ type dialState[C any] struct {
 	round     uint64                // number of the current round of dials
 }
 
-// dial is one call of Factory.Dial. All fields are guarded by Pool.mu.
+// dial is one call of Factory.Dial. All fields but asks are guarded by Pool.mu.
 type dial[C any] struct {
-	ref      any // core.Observer.Ref of the operation that needs the connection
+	asks     bool // ask the checker about the suspect connections before the dial ends
+	ref      any  // core.Observer.Ref of the operation that needs the connection
 	round    uint64
 	replaces *entry[C] // nil if the dial takes up room
 	cancel   context.CancelFunc
@@ -78,45 +79,79 @@ func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 	p.jobs++
 	p.setMayGrow()
 	d.limit = time.AfterFunc(limit, func() { p.dialOverdue(d) })
-	go p.dial(ctx, d)
+	if old != nil && old.due == CloseUnhealthy && p.checker != nil {
+		go p.dialIfDue(ctx, d)
+	} else {
+		go p.dial(ctx, d)
+	}
+}
+
+// dialIfDue is dial for a connection that replaces a suspect one. It asks the checker
+// first, and once more when the connection is there: suspect connections that have
+// recovered are not replaced.
+func (p *Pool[C]) dialIfDue(ctx context.Context, d *dial[C]) {
+	d.asks = true
+	p.askDue()
+	p.mu.Lock()
+	recovered := d.unwanted == "" && d.replaces != nil && !d.replaces.isDue()
+	if recovered {
+		p.begun--
+		p.uncount(d)
+		d.limit.Stop()
+		d.done = true
+		d.cancel()
+		p.roomFreed()
+		p.endJob()
+	}
+	p.mu.Unlock()
+	if !recovered {
+		p.dial(ctx, d)
+	}
 }
 
 // dial calls the factory, tells the observer, and hands over the result.
 func (p *Pool[C]) dial(ctx context.Context, d *dial[C]) {
 	defer d.cancel()
 	scope := core.Scope{Kind: core.ScopeConnect, Start: time.Now(), Name: p.cfg.Name, Ref: d.ref}
+	var (
+		conn   C
+		failed = &DialError{Pool: p.cfg.Name, Err: errors.New("the observer called runtime.Goexit")} // replaced below
+	)
+	// First, so that this is deferred past all functions of the user.
+	defer func() { p.dialed(d, conn, failed) }()
+	if d.asks {
+		defer p.askDue()
+	}
 	if p.cfg.Observer != nil {
 		ctx = p.cfg.Observer.Begin(ctx, scope)
-	}
-	var (
-		conn C
-		err  = errors.New("the factory called runtime.Goexit") // replaced when Dial returns
-	)
-	defer func() {
-		var failed *DialError
-		if err != nil {
-			failed = &DialError{Pool: p.cfg.Name, Err: err, Timeout: errors.Is(context.Cause(ctx), ErrDialTimeout)}
-		}
-		if p.cfg.Observer != nil {
+		defer func() {
 			if failed != nil {
 				p.cfg.Observer.End(ctx, scope, failed)
 			} else {
 				p.cfg.Observer.End(ctx, scope, nil)
 			}
+		}()
+	}
+	err := errors.New("the factory called runtime.Goexit") // replaced when Dial returns
+	defer func() {
+		failed = nil
+		if err != nil {
+			failed = &DialError{Pool: p.cfg.Name, Err: err, Timeout: errors.Is(context.Cause(ctx), ErrDialTimeout)}
 		}
-		p.dialed(d, conn, failed)
 	}()
 	conn, err = p.makeConn(ctx)
 }
 
 // makeConn calls Dial, and turns every breach of its contract into an error.
 func (p *Pool[C]) makeConn(ctx context.Context) (conn C, err error) {
+	returned := false
 	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the factory panicked: %v", v)
+		if !returned {
+			err = p.factoryPanicked("Dial", recover())
 		}
 	}()
 	conn, err = p.factory.Dial(ctx)
+	returned = true
 	switch {
 	case err == nil && isNil(conn):
 		return conn, errors.New("the factory returned neither a connection nor an error")

@@ -93,12 +93,17 @@ func (p *Pool[C]) suspectLent(locked bool) {
 	p.replaceSuspects()
 }
 
+// asks reports whether e.sound must be called before e is lent.
+func (p *Pool[C]) asks(e *entry[C]) bool { return p.askAlways || e.flags.Load() != 0 }
+
 // sound reports whether e may be lent without reserve. It is called for a
-// connection that has a flag, and for each connection if askAlways is set.
+// connection that has a flag, and for each connection if askAlways is set. It asks
+// the checker, so p.mu must not be held if there is one. If e is exclusive, the
+// caller has its seat.
 func (e *entry[C]) sound() bool {
 	p := e.pool
 	if p.checker != nil {
-		if !p.alive(e.conn) {
+		if !p.alive(e) {
 			if !p.exclusive {
 				e.suspect(never)
 			}
@@ -117,11 +122,4 @@ func (e *entry[C]) sound() bool {
 	until := e.doubt.until
 	e.doubt.mu.Unlock()
 	return p.now() >= until
-}
-
-// alive asks the checker. A panic counts as not alive: the pool's mutex may be
-// held, and must not stay locked.
-func (p *Pool[C]) alive(conn C) (alive bool) {
-	defer func() { _ = recover() }()
-	return p.checker.Alive(conn)
 }

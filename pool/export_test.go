@@ -2,6 +2,8 @@
 
 package pool
 
+import "runtime"
+
 // Lock locks the mutex of p, so that a test sees which calls need it.
 func Lock[C any](p *Pool[C]) (unlock func()) {
 	p.mu.Lock()
@@ -27,3 +29,16 @@ const (
 
 // MaxBarging is for how long newcomers may overtake a waiter.
 const MaxBarging = maxBarging
+
+// Unlocked reports whether the mutex of p becomes free. If the calling goroutine
+// holds it, it does not.
+func Unlocked[C any](p *Pool[C]) bool {
+	for range 100_000 {
+		if p.mu.TryLock() {
+			p.mu.Unlock()
+			return true
+		}
+		runtime.Gosched()
+	}
+	return false
+}

@@ -5,7 +5,7 @@ package pool
 import "context"
 
 // Factory makes and closes connections. The pool calls its methods concurrently,
-// on goroutines of its own, and turns a panic in them into an error.
+// on goroutines of its own, and turns a panic or runtime.Goexit in them into an error.
 type Factory[C any] interface {
 	// Dial makes a connection. ctx is the pool's own: it ends after
 	// Config.DialTimeout or when the pool closes, and Dial returns soon after
@@ -24,8 +24,10 @@ type Factory[C any] interface {
 // Checker is an optional method of a [Factory].
 type Checker[C any] interface {
 	// Alive reports whether conn can be lent. The pool calls it when it is about
-	// to lend the connection (see Config.CheckIdleAfter), so Alive must be quick,
-	// do no I/O, and not call the pool. An exclusive pool removes a connection that
+	// to lend the connection (see Config.CheckIdleAfter), so Alive must be quick and
+	// do no I/O. It may call the pool; but Drain and Close wait for the connection that
+	// it is asked about, and need a ctx that ends. A connection is not alive if Alive
+	// panics or calls runtime.Goexit. An exclusive pool removes a connection that
 	// is not alive. In a shared pool such a connection is suspect: it is passed
 	// over while there is a better one, and replaced if there is none. A connection
 	// that is alive is not suspect, whatever its callers say; so Alive must not be

@@ -89,16 +89,6 @@ func (e *entry[C]) endRecord(r *leaseRecord) (report leaseReport) {
 	return report
 }
 
-// report calls the functions of the user.
-func (p *Pool[C]) report(r leaseReport) {
-	if p.cfg.OnUse != nil {
-		p.cfg.OnUse(r.held)
-	}
-	if r.leak.Returned {
-		p.cfg.OnLeak(r.leak)
-	}
-}
-
 // findLeaks counts the leases that have become leaked and returns what to report
 // of them, and the instant at which the next lease may become leaked. p.mu is
 // held.

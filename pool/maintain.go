@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/contain"
 )
 
 // upkeepState is what a pool knows of the upkeep of all its connections.
@@ -77,7 +79,7 @@ func (p *Pool[C]) maintain() {
 	leaks := p.maintainLocked()
 	p.mu.Unlock()
 	for _, leak := range leaks {
-		p.cfg.OnLeak(leak)
+		contain.Apart("OnLeak", p.panicked, func() { p.cfg.OnLeak(leak) })
 	}
 }
 
@@ -187,10 +189,34 @@ func (p *Pool[C]) nextDue() *entry[C] {
 	return nil
 }
 
+// askDue asks the checker about the connections that are due because they are suspect.
+// p.mu is not held.
+func (p *Pool[C]) askDue() {
+	p.mu.Lock()
+	var due []*entry[C]
+	for _, e := range p.conns {
+		if e.due == CloseUnhealthy {
+			e.pins++ // so that no connection is asked about that is closed already
+			due = append(due, e)
+		}
+	}
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, e := range due {
+			p.unpin(e)
+		}
+	}()
+	for _, e := range due {
+		contain.Apart("Alive", nil, func() { e.sound() }) // alive tells of a panic
+	}
+}
+
 // isDue reports whether e is to be replaced. It is called when the pool can do so,
-// and again when the successor has been dialed.
+// and again when the successor has been dialed. p.mu is held.
 func (e *entry[C]) isDue() bool {
-	if e.due == CloseUnhealthy && (e.pool.checker != nil && e.sound() || e.suspectSince() == never) {
+	if e.due == CloseUnhealthy && e.suspectSince() == never {
 		e.due = "" // the connection has recovered
 	}
 	return e.due != ""

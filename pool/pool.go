@@ -135,7 +135,7 @@ func (p *Pool[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 	if p.gate.Load() < gateStrict {
 		if e, token := p.take(false); e != nil {
 			if p.mayGrow.Load() {
-				p.grow(ctx, e)
+				p.grow(ctx, e, token)
 			}
 			return e.lease(token), nil
 		}
@@ -151,7 +151,7 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 	if p.gate.Load() < gateStrict {
 		if e, token := p.take(false); e != nil {
 			if p.mayGrow.Load() {
-				p.grow(context.Background(), e)
+				p.grow(context.Background(), e, token)
 			}
 			return e.lease(token), true
 		}

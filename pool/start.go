@@ -15,7 +15,7 @@ type startState struct {
 
 // start is a call of Start that waits.
 type start struct {
-	ctx  context.Context
+	ref  any        // core.Observer.Ref of the operation
 	want int        // number of connections to wait for
 	done chan error // has room for the result
 }
@@ -39,7 +39,10 @@ func (p *Pool[C]) start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s := &start{ctx: ctx, want: max(p.cfg.MinSize, 1), done: make(chan error, 1)}
+	s := &start{want: max(p.cfg.MinSize, 1), done: make(chan error, 1)}
+	if p.cfg.Observer != nil {
+		s.ref = p.cfg.Observer.Ref(ctx)
+	}
 	p.mu.Lock()
 	if p.draining {
 		p.mu.Unlock()

@@ -42,6 +42,7 @@ var closeReasons = [...]CloseReason{
 type counters struct {
 	doubleReturns atomic.Uint64
 	timeouts      atomic.Uint64
+	panics        atomic.Uint64
 
 	// Guarded by Pool.mu.
 	begun, dialErrors, leaks, resets uint64
@@ -89,6 +90,10 @@ type Stats struct {
 	Dials, DialErrors uint64
 	// DoubleReturns counts returns of a lease that had been returned before.
 	DoubleReturns uint64
+	// Panics counts panics and calls of runtime.Goexit in functions of the user: those
+	// of the factory, and Config.OnLeak and OnUse. The pool goes on; the observer is told
+	// of each.
+	Panics uint64
 	// Leaks counts leases that were not returned within Config.LeakAfter.
 	Leaks uint64
 	// Resets counts calls of Reset. LastReset is the reason of the last one.
@@ -118,6 +123,7 @@ func (p *Pool[C]) Stats() Stats {
 		Dials:         p.begun,
 		DialErrors:    p.dialErrors,
 		DoubleReturns: p.doubleReturns.Load(),
+		Panics:        p.panics.Load(),
 		Leaks:         p.leaks,
 		Resets:        p.resets,
 		LastReset:     p.lastReset,

@@ -27,7 +27,8 @@ type hint struct {
 
 // take takes a seat on the connection to lend next, or returns nil if no seat is
 // free. After nil the caller must call replenish, because take may have removed
-// connections that were not alive. locked says whether the caller holds p.mu.
+// connections that were not alive. locked says whether the caller holds p.mu: then
+// take does not ask the checker, and the caller asks without p.mu, see claim.fits.
 func (p *Pool[C]) take(locked bool) (*entry[C], uint64) {
 	t := p.table.Load()
 	h, _ := p.hints.Get().(*hint)
@@ -40,7 +41,7 @@ func (p *Pool[C]) take(locked bool) (*entry[C], uint64) {
 	)
 	if p.exclusive {
 		e, token = p.takeFree(t, h, locked)
-	} else if e, token = p.takeLeast(t, h); e != nil && e.flags.Load()&flagSuspect != 0 {
+	} else if e, token = p.takeLeast(t, h, locked); e != nil && e.flags.Load()&flagSuspect != 0 {
 		p.suspectLent(locked)
 	}
 	p.hints.Put(h)
@@ -58,16 +59,15 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 	for range n {
 		e := t.conns[at]
 		if e.oneWord[0].Load() == 0 && e.oneWord[0].CompareAndSwap(0, 1) {
-			if (p.askAlways || e.flags.Load() != 0) && !e.sound() {
-				p.removeDead(e, locked)
-				dead = true
-			} else {
+			if locked || !p.asks(e) || e.sound() {
 				h.exclusive = at
 				if dead {
-					p.dialForDead(locked)
+					p.dialForDead()
 				}
 				return e, e.token(0)
 			}
+			p.removeDead(e)
+			dead = true
 		}
 		if at++; at == n {
 			at = 0
@@ -78,11 +78,9 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 
 // removeDead removes an exclusive connection that is not alive. The caller has
 // taken its seat.
-func (p *Pool[C]) removeDead(e *entry[C], locked bool) {
-	if !locked {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-	}
+func (p *Pool[C]) removeDead(e *entry[C]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if !e.removed {
 		p.remove(e, CloseDead)
 	}
@@ -95,11 +93,9 @@ func (p *Pool[C]) removeDead(e *entry[C], locked bool) {
 }
 
 // dialForDead begins the dials that are needed after removeDead.
-func (p *Pool[C]) dialForDead(locked bool) {
-	if !locked {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-	}
+func (p *Pool[C]) dialForDead() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.replenish()
 }
 
@@ -107,7 +103,7 @@ func (p *Pool[C]) dialForDead(locked bool) {
 // Connections with equally many take turns. A connection that is not sound is
 // taken only if no other has room, so that its caller fails at once instead of
 // waiting.
-func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
+func (p *Pool[C]) takeLeast(t *table[C], h *hint, locked bool) (*entry[C], uint64) {
 	n := uint(len(t.conns))
 	for {
 		h.shared++
@@ -131,7 +127,7 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 			case callers >= least:
 			case e.flags.Load() == 0:
 				best, least = e, callers
-			case e.sound():
+			case !(locked && p.checker != nil) && e.sound():
 				best, least, asked = e, callers, e
 			case callers < last:
 				fallback, last = e, callers
@@ -141,7 +137,7 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint) (*entry[C], uint64) {
 			if best = fallback; best == nil {
 				return nil, 0
 			}
-		} else if p.askAlways && best != asked && !best.sound() {
+		} else if p.askAlways && !locked && best != asked && !best.sound() {
 			continue // best is suspect now, so the loop ends after every connection at most
 		}
 		if seat, ok := best.sit(false); ok {

@@ -6,8 +6,6 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
-
-	"github.com/penstock-go/penstock/core"
 )
 
 // maxBarging is how long newcomers may overtake a waiter, see [Pool.Acquire].
@@ -32,6 +30,7 @@ type waitState[C any] struct {
 
 	// Guarded by Pool.mu.
 	waiters queue[C]
+	wanted  any  // core.Observer.Ref of the caller that began to wait last
 	looking bool // a caller looks for a seat for the last time before it parks
 	strict  bool // no caller may overtake a waiter
 }
@@ -63,37 +62,10 @@ func (p *Pool[C]) setGate() {
 	p.gate.Store(gate)
 }
 
-// acquireSlowly is Acquire after no seat was free, or the gate was strict or
-// closed.
-func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
-	p.mu.Lock()
-	since := p.now()
-	w := p.waiters.make(ctx, since)
-	if p.cfg.MaxWaiters > 0 && p.asking.Load() >= int64(p.cfg.MaxWaiters) {
-		w.err = p.errTooMany
-	}
-	p.asking.Add(1)
-	e, token, err, over := p.park(w)
-	p.mu.Unlock()
-	switch {
-	case over:
-		p.waiters.recycle(w)
-	case p.cfg.Observer != nil:
-		e, token, err = p.waitObserved(w)
-	default:
-		e, token, err = p.wait(w)
-	}
-	if e == nil {
-		return core.Lease[C]{}, err
-	}
-	return e.lease(token).WithWait(p.now() - since), nil
-}
-
-// park puts w into the queue, unless the wait is over: then it returns the seat
-// or the error. p.mu is held.
+// park puts w into the queue, unless the wait is over: then it returns a seat or an
+// error. The checker has not been asked about the seat. p.mu is held.
 func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over bool) {
 	if p.draining {
-		p.asking.Add(-1)
 		return nil, 0, p.errClosed, true
 	}
 	// A waiter older than the whole queue tries once more before it parks. The gate
@@ -105,8 +77,6 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 		p.looking = false
 		if e != nil {
 			p.setGate()
-			p.asking.Add(-1)
-			p.growLocked(w.ctx, e)
 			return e, token, nil, true
 		}
 	}
@@ -116,7 +86,6 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 	over = ended(w.ctx) || now-w.since >= p.cfg.AcquireTimeout
 	if over || p.hopeless(now) || refusal != nil {
 		p.setGate()
-		p.asking.Add(-1)
 		switch {
 		case over:
 			refusal = p.expire(w.ctx, w.since)
@@ -136,81 +105,9 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 	return nil, 0, nil, false
 }
 
-// wait waits until w has a seat or an error, or its context ends. w must not be
-// used after.
-func (p *Pool[C]) wait(w *waiter[C]) (e *entry[C], token uint64, err error) {
-	for over := false; !over; {
-		select {
-		case <-w.ready:
-			e, token, err, over = p.roused(w)
-		case <-w.ctx.Done():
-			return p.giveUp(w)
-		}
-	}
-	p.waiters.recycle(w)
-	return e, token, err
-}
-
-// waitObserved is wait with an observer. It is a function of its own to keep the
-// frames of wait small, so that the stack of a waiting goroutine need not grow.
-func (p *Pool[C]) waitObserved(w *waiter[C]) (e *entry[C], token uint64, err error) {
-	scope := core.Scope{Kind: core.ScopeAcquire, Start: p.epoch.Add(w.since), Name: p.cfg.Name}
-	ctx := p.cfg.Observer.Begin(w.ctx, scope)
-	defer func() { p.cfg.Observer.End(ctx, scope, err) }()
-	return p.wait(w)
-}
-
-// roused is called by a waiter that was signaled. Either its wait is over with a
-// seat or an error, or it is in the queue again.
-func (p *Pool[C]) roused(w *waiter[C]) (e *entry[C], token uint64, err error, over bool) {
-	if w.state.Load() == granted {
-		if w.entry == nil && w.err == nil {
-			w.err = p.expire(w.ctx, w.since)
-		}
-		return w.entry, w.token, w.err, true
-	}
-	if p.gate.Load() < gateStrict {
-		if e, token = p.take(false); e != nil {
-			p.asking.Add(-1)
-			if p.mayGrow.Load() {
-				p.grow(w.ctx, e)
-			}
-			return e, token, nil, true
-		}
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.park(w)
-}
-
-// giveUp ends the wait of w because its context has ended.
-func (p *Pool[C]) giveUp(w *waiter[C]) (e *entry[C], token uint64, err error) {
-	ctx, since := w.ctx, w.since
-	if w.state.CompareAndSwap(parked, abandoned) {
-		p.sweep()
-	} else {
-		switch w.state.Load() {
-		case granted:
-			// The seat came as the context ended. The caller gets it, or it is lost.
-			<-w.ready
-			e, token, err, _ = p.roused(w)
-			p.waiters.recycle(w)
-			return e, token, err
-		case woken:
-			<-w.ready
-			p.mu.Lock()
-			p.serve() // wake another waiter for the seat that w was told of
-			p.mu.Unlock()
-		}
-		p.waiters.recycle(w)
-	}
-	p.asking.Add(-1)
-	return nil, 0, p.expire(ctx, since)
-}
-
 // serve offers free seats to the waiters. If overtaking is allowed it wakes the
 // first waiter, which then competes for a seat; in strict order it hands the seats
-// over. p.mu is held.
+// over, and each waiter asks the checker about its own. p.mu is held.
 func (p *Pool[C]) serve() {
 	for w := p.first(); w != nil; w = p.first() {
 		if !p.strict {
@@ -250,11 +147,11 @@ func (p *Pool[C]) offer(e *entry[C], seat int) bool {
 
 // pass hands the seat of e that a return is about to give up to the first waiter,
 // so that no caller can take it first. It returns false if the seat must be given
-// up instead.
+// up instead: other connections are preferred to a suspect one.
 func (p *Pool[C]) pass(e *entry[C], seat int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.strict || p.draining || p.overfull || e.removed || (p.askAlways || e.flags.Load() != 0) && !e.sound() {
+	if !p.strict || p.draining || p.overfull || e.removed || e.flags.Load()&flagSuspect != 0 {
 		return false
 	}
 	return p.offer(e, seat)
