@@ -143,12 +143,13 @@ func (p *Pool[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 	return p.acquireSlowly(ctx)
 }
 
-// TryAcquire returns a lease if a connection is free now, and false if not. Like
-// a newcomer in [Pool.Acquire] it may overtake a waiter. Without a free
-// connection it starts a dial in the background if the pool has room for another
-// connection.
+// TryAcquire returns a lease if a connection is free now, and false if not. Unlike
+// a newcomer in [Pool.Acquire] it overtakes nobody: it returns false while a caller
+// waits. Without a free connection it starts a dial in the background if the pool has
+// room for another connection.
 func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
-	if p.gate.Load() < gateStrict {
+	// A waiter that was woken and has not run since is not in the queue, but asks.
+	if p.asking.Load() == 0 && p.gate.Load() < gateStrict {
 		if e, token := p.take(false); e != nil {
 			if p.mayGrow.Load() {
 				p.grow(context.Background(), e, token)
