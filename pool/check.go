@@ -121,7 +121,7 @@ func (p *Pool[C]) checked(c *checkup[C], err error) {
 	case p.exclusive:
 		p.remove(e, CloseUnhealthy)
 	default:
-		e.suspect(p.now() + max(suspicion, p.cfg.CheckEvery))
+		e.suspect(later(p.now(), max(suspicion, p.cfg.CheckEvery)))
 		p.distrust(e)
 	}
 	e.rise(c.seat)

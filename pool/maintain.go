@@ -41,7 +41,7 @@ func (p *Pool[C]) beginUpkeep(e *entry[C]) {
 	if life := p.cfg.MaxLifetime; life > 0 {
 		// Jitter shortens the lifetime, so that MaxLifetime can be the limit of the
 		// other end, and connections of the same age do not end together.
-		e.upkeep.expires = later(now, life-rand.N(p.cfg.LifetimeJitter+1))
+		e.upkeep.expires = later(now, life-rand.N(later(p.cfg.LifetimeJitter, 1)))
 		p.upkeep.set(e.upkeep.expires)
 	}
 	if p.cfg.CheckEvery > 0 {
