@@ -25,7 +25,8 @@ type Outcome struct {
 	// pool. A refusal of an operation that the work itself ran counts too.
 	Rejected bool
 	// Judged says that the outcome tells something about the backend. An attempt
-	// that was refused locally, or waited in vain for a connection, is not judged.
+	// that was refused locally, or waited in vain for a connection, is not judged,
+	// unless the source of connections blames the backend for the wait.
 	Judged bool
 	// OutOfTime says that the operation's deadline, the caller's or the client's
 	// own, ended the work, or a wait in a stage.
@@ -64,11 +65,11 @@ var success = Outcome{Class: Class{Verdict: Success, Retry: RetryNever, Conn: Ke
 type progress uint8
 
 const (
-	stopped progress = iota // a stage ended it before the end of the chain
-	waited                  // it asked for a connection and got none
-	refused                 // it held a connection, and a guard refused the work
-	worked                  // its work was called
-	returning               // its work succeeded, and its connection is being returned
+	stopped   progress = iota // a stage ended it before the end of the chain
+	waited                    // it asked for a connection and got none
+	refused                   // it held a connection, and a guard refused the work
+	worked                    // its work was called
+	returning                 // its work succeeded, and its connection is being returned
 )
 
 // attempt is what conclude is told of an attempt that did not succeed.

@@ -55,6 +55,15 @@ func acquire(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
+// unanswered is the error of a source whose backend does not answer.
+type unanswered struct{}
+
+func (unanswered) Error() string     { return "no answer" }
+func (unanswered) ErrorType() string { return "no_answer" }
+func (unanswered) Class() core.Class {
+	return core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep}
+}
+
 // giveUp cancels the context of each attempt after a second.
 func giveUp(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
@@ -86,6 +95,7 @@ var (
 	rateLimited  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, RetryAfter: time.Minute, ErrorType: errtype.RateLimited}
 	poolTimeout  = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "pool_timeout"}
 	rejected     = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: "circuit_open"}
+	noAnswer     = core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "no_answer"}
 	dialFailed   = core.Class{Verdict: core.Failure, Retry: core.RetryAlways, Conn: core.Suspect, ErrorType: "UNAVAILABLE"}
 	neverAsked   = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: errtype.Other}
 	waitCanceled = core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Unclean, ErrorType: errtype.Canceled}
@@ -176,6 +186,18 @@ func TestTheVerdictOfAnAttempt(t *testing.T) {
 		{
 			name: "the caller's deadline while waiting in a pool", caller: deadline, trialConfig: trialConfig{acquire: waitFor(coretest.Exhausted{})},
 			want: poolTimeout, is: []error{coretest.Exhausted{}},
+		},
+		{
+			name: "the caller's deadline while waiting for a backend that does not answer", caller: deadline,
+			trialConfig: trialConfig{acquire: waitFor(unanswered{})}, want: noAnswer, is: []error{unanswered{}},
+		},
+		{
+			name:        "the attempt's timeout while waiting for a backend that does not answer",
+			trialConfig: trialConfig{stage: limit(time.Second), acquire: waitFor(unanswered{})}, want: noAnswer, is: []error{unanswered{}},
+		},
+		{
+			name: "canceled by the caller while waiting for a backend that does not answer", caller: canceled,
+			trialConfig: trialConfig{acquire: waitFor(unanswered{})}, want: waitCanceled, is: []error{context.Canceled, unanswered{}},
 		},
 		{
 			name: "the caller's deadline while waiting for a source without errors of its own", caller: deadline, trialConfig: trialConfig{acquire: waitFor(nil)},

@@ -141,4 +141,5 @@ func (p *Pool[C]) growLocked(ref any, e *entry[C]) {
 // connections or dials has changed. p.mu is held.
 func (p *Pool[C]) setMayGrow() {
 	p.mayGrow.Store(!p.exclusive && !p.draining && p.dialing == 0 && p.room() > 0)
+	p.setDark()
 }

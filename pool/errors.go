@@ -3,12 +3,14 @@
 package pool
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 var (
@@ -16,8 +18,8 @@ var (
 	// core.ErrRejected and core.ErrConnection.
 	ErrClosed = core.Sentinel("pool closed", "pool_closed", core.ErrRejected, core.ErrConnection)
 
-	// ErrExhausted is matched by every [*AcquireError]: a wait ended without a
-	// connection. It matches core.ErrConnection.
+	// ErrExhausted is matched by the [*AcquireError] of a wait that ended without a
+	// connection, whatever ended it. It matches core.ErrConnection.
 	ErrExhausted = core.Sentinel("pool exhausted", "pool_timeout", core.ErrConnection)
 
 	// ErrTooManyWaiters is returned while Config.MaxWaiters callers wait. It
@@ -41,16 +43,22 @@ var (
 )
 
 // AcquireError says that a wait for a connection ended without one, and describes
-// the pool at that moment. It matches [ErrExhausted], and what Err and LastDial
-// match.
+// the pool at that moment. It matches [ErrExhausted] if the caller waited, in any case
+// core.ErrConnection, and what Err and LastDial match.
 type AcquireError struct {
 	Pool   string
-	Waited time.Duration // zero if the context had ended before the call
+	Waited time.Duration // zero if the context had ended before the call: the pool was not asked
 	// InUse and Idle count the connections with and without a caller. Max is the
 	// greatest number of connections. Waiters counts the callers that waited on.
 	InUse, Idle, Max, Waiters int
 	LastDial                  error // error of the last dial, nil if it succeeded
 	Err                       error // error of the context, nil if Config.AcquireTimeout ended the wait
+	// Unanswered is for how long, up to the end of the wait, the pool had no connection
+	// and its dials did not end. From 100 ms on the backend is to blame for the wait,
+	// unless the caller canceled it: otherwise Unanswered is zero.
+	Unanswered time.Duration
+
+	limited bool // a limit of ours, such as the attempt's timeout, ended the context
 }
 
 // Error names the pool, the time of the wait, the use of the pool, and both errors.
@@ -65,14 +73,22 @@ func (e *AcquireError) Error() string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
+	if e.Unanswered > 0 {
+		fmt.Fprintf(&b, " (no connection, and dials without an answer for %v)", e.Unanswered.Round(time.Microsecond))
+	}
 	if e.LastDial != nil {
 		fmt.Fprintf(&b, " (last dial: %v)", e.LastDial)
 	}
 	return b.String()
 }
 
-// Is matches [ErrExhausted] and what ErrExhausted matches.
-func (e *AcquireError) Is(target error) bool { return errors.Is(ErrExhausted, target) }
+// Is matches [ErrExhausted] if the caller waited, and what ErrExhausted matches.
+func (e *AcquireError) Is(target error) bool {
+	if e.Err != nil && e.Waited == 0 {
+		return target == core.ErrConnection
+	}
+	return errors.Is(ErrExhausted, target)
+}
 
 // Unwrap returns Err and LastDial, without those that are nil.
 func (e *AcquireError) Unwrap() []error {
@@ -85,13 +101,30 @@ func (e *AcquireError) Unwrap() []error {
 	return errs
 }
 
-// ErrorType returns "pool_timeout".
-func (e *AcquireError) ErrorType() string { return "pool_timeout" }
+// ErrorType says what ended the wait: "pool_timeout" is Config.AcquireTimeout,
+// "canceled" and "deadline_exceeded" are the caller's context, and "timeout" is a limit
+// of the operation or its attempt.
+func (e *AcquireError) ErrorType() string {
+	switch {
+	case e.Err == nil:
+		return "pool_timeout"
+	case e.limited:
+		return errtype.Timeout
+	case errors.Is(e.Err, context.Canceled):
+		return errtype.Canceled
+	default:
+		return errtype.Deadline
+	}
+}
 
-// Class says that the backend is not to blame, and that another attempt may find a
-// connection.
+// Class says that another attempt may find a connection; and that the backend is to
+// blame if Unanswered is set, and else not.
 func (e *AcquireError) Class() core.Class {
-	return core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "pool_timeout"}
+	verdict := core.Neutral
+	if e.Unanswered > 0 {
+		verdict = core.Failure
+	}
+	return core.Class{Verdict: verdict, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: e.ErrorType()}
 }
 
 // DialError says that a dial failed. It matches [ErrDial], [ErrDialTimeout] if

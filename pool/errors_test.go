@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/pool"
@@ -48,8 +49,12 @@ func TestEveryErrorMatchesWhatItShould(t *testing.T) {
 			[]string{"ErrDial", "ErrDialTimeout", "core.ErrConnection"}, "connect_error"},
 		{"AcquireError by AcquireTimeout", &pool.AcquireError{},
 			[]string{"ErrExhausted", "core.ErrConnection"}, "pool_timeout"},
-		{"AcquireError by the context", &pool.AcquireError{Err: context.Canceled},
-			[]string{"ErrExhausted", "core.ErrConnection", "context.Canceled"}, "pool_timeout"},
+		{"AcquireError by a cancel", &pool.AcquireError{Waited: 1, Err: context.Canceled},
+			[]string{"ErrExhausted", "core.ErrConnection", "context.Canceled"}, "canceled"},
+		{"AcquireError by a deadline", &pool.AcquireError{Waited: 1, Err: context.DeadlineExceeded},
+			[]string{"ErrExhausted", "core.ErrConnection"}, "deadline_exceeded"},
+		{"AcquireError without a wait", &pool.AcquireError{Err: context.Canceled},
+			[]string{"core.ErrConnection", "context.Canceled"}, "canceled"},
 		{"AcquireError after a failed dial", &pool.AcquireError{LastDial: dial},
 			[]string{"ErrExhausted", "ErrDial", "core.ErrConnection", "its cause"}, "pool_timeout"},
 		{"DialError", dial,
@@ -82,5 +87,9 @@ func TestExhaustionIsNeutralAndMayBeRetried(t *testing.T) {
 	want := core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Keep, ErrorType: "pool_timeout"}
 	if got := (&pool.AcquireError{}).Class(); got != want {
 		t.Errorf("Class = %+v, want %+v", got, want)
+	}
+	want.Verdict = core.Failure
+	if got := (&pool.AcquireError{Unanswered: time.Second}).Class(); got != want {
+		t.Errorf("Class = %+v, want %+v of a backend that does not answer", got, want)
 	}
 }

@@ -82,7 +82,7 @@ func TestScopesPairWhateverHappens(t *testing.T) {
 		if err := r.Check(); err != nil {
 			t.Error(err)
 		}
-		for _, line := range []string{"end connect connect_error", "end acquire pool_closed", "end acquire pool_timeout", "end acquire connect_error"} {
+		for _, line := range []string{"end connect connect_error", "end acquire pool_closed", "end acquire canceled", "end acquire connect_error"} {
 			if !slices.Contains(r.Lines(), line) {
 				t.Errorf("Lines = %q, want %q in it", r.Lines(), line)
 			}

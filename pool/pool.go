@@ -21,6 +21,7 @@ type Pool[C any] struct {
 	settings[C]
 	takeState
 	waitState[C]
+	darkState
 	connState[C]
 	dialState[C]
 	stuckState
@@ -85,6 +86,7 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 			tracked:    cfg.LeakAfter > 0 || cfg.OnUse != nil,
 			epoch:      time.Now(),
 		},
+		darkState:   darkState{bareSince: never, dialingSince: never},
 		connState:   connState[C]{leaving: map[*entry[C]]struct{}{}},
 		dialState:   dialState[C]{dials: map[*dial[C]]struct{}{}},
 		upkeepState: upkeepState{lowSince: never},
@@ -94,6 +96,7 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.max.Store(int64(cfg.MaxSize))
 	p.table.Store(&table[C]{})
+	p.setDark()
 	p.overdue.init(p.now, p.endOverdue)
 	p.retry.init(p.now, p.retryNow)
 	p.upkeep.init(p.now, p.maintain)

@@ -42,6 +42,7 @@ var closeReasons = [...]CloseReason{
 type counters struct {
 	doubleReturns atomic.Uint64
 	timeouts      atomic.Uint64
+	canceled      atomic.Uint64
 	panics        atomic.Uint64
 
 	// Guarded by Pool.mu.
@@ -84,8 +85,9 @@ type Stats struct {
 	InFlight int
 	// Waiters counts the callers that wait now.
 	Waiters int
-	// Timeouts counts the waits that ended with ErrExhausted.
-	Timeouts uint64
+	// Timeouts counts the waits that Config.AcquireTimeout or a deadline ended, Canceled
+	// those that a caller canceled.
+	Timeouts, Canceled uint64
 	// Dials counts the dials that have begun, DialErrors those that failed.
 	Dials, DialErrors uint64
 	// DoubleReturns counts returns of a lease that had been returned before.
@@ -120,6 +122,7 @@ func (p *Pool[C]) Stats() Stats {
 		InFlight:      p.inFlight(),
 		Waiters:       int(p.asking.Load()),
 		Timeouts:      p.timeouts.Load(),
+		Canceled:      p.canceled.Load(),
 		Dials:         p.begun,
 		DialErrors:    p.dialErrors,
 		DoubleReturns: p.doubleReturns.Load(),

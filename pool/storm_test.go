@@ -149,8 +149,8 @@ func TestAStormOfExpiredWaitersTakesNoConnection(t *testing.T) {
 		if n := served.Load(); n != 0 {
 			t.Errorf("%d connections were lent to callers that had gone", n)
 		}
-		if s := p.Stats(); s.Timeouts != storm || s.Waiters != 0 || s.Idle != 1 {
-			t.Errorf("Stats = %+v, want %d timeouts", s, storm)
+		if s := p.Stats(); s.Canceled != storm || s.Timeouts != 0 || s.Waiters != 0 || s.Idle != 1 {
+			t.Errorf("Stats = %+v, want %d waits canceled", s, storm)
 		}
 	})
 }

@@ -3,7 +3,6 @@
 package pool
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 )
@@ -176,12 +175,6 @@ func (p *Pool[C]) failWaiters(err error) {
 	}
 }
 
-// expire counts a wait that ended without a connection, and returns its error.
-func (p *Pool[C]) expire(ctx context.Context, since instant) error {
-	p.timeouts.Add(1)
-	return p.acquireError(ctx, p.now()-since)
-}
-
 // endOverdue ends the waits that have reached Config.AcquireTimeout. The limit is
 // the same for all waiters, so these waits are the first in the queue.
 func (p *Pool[C]) endOverdue() {
@@ -195,20 +188,4 @@ func (p *Pool[C]) endOverdue() {
 		}
 		p.grant(w, nil, 0, nil)
 	}
-}
-
-// acquireError describes the end of a wait and the present state of the pool.
-func (p *Pool[C]) acquireError(ctx context.Context, waited time.Duration) error {
-	e := &AcquireError{
-		Pool:    p.cfg.Name,
-		Waited:  waited,
-		Max:     int(p.max.Load()),
-		Waiters: int(p.asking.Load()),
-		Err:     ctx.Err(),
-	}
-	e.InUse, e.Idle = p.table.Load().usage()
-	if last := p.lastDial.Load(); last != nil {
-		e.LastDial = last
-	}
-	return e
 }

@@ -129,8 +129,8 @@ func TestACanceledWaiterGetsNoSeatAndNoneIsLost(t *testing.T) {
 		}
 		wantErr(t, "the canceled waiter: Acquire", (<-first).err, context.Canceled)
 		wantUsage(t, p, usage{InUse: 1, InFlight: 1})
-		if n := p.Stats().Timeouts; n != 1 {
-			t.Errorf("Timeouts = %d, want 1", n)
+		if s := p.Stats(); s.Canceled != 1 || s.Timeouts != 0 {
+			t.Errorf("Stats = %+v, want one wait canceled", s)
 		}
 	})
 }
