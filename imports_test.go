@@ -43,6 +43,7 @@ const (
 	fault      = "internal/fault"
 	fxgraph    = "internal/fxgraph"
 	list       = "internal/list"
+	nested     = "internal/nested"
 	once       = "internal/once"
 	stage      = "internal/stage"
 	stagetest  = "internal/stage/stagetest"
@@ -75,10 +76,10 @@ var rules = []rule{
 		tests: []string{coretests, "pool/milvus", milvustest, otelSDK, goleak},
 	},
 
-	{folder: "core", may: []string{list, once, contain, errtype, fault, enum}, tests: []string{coretests}},
+	{folder: "core", may: []string{list, once, contain, errtype, fault, enum, nested}, tests: []string{coretests}},
 	{folder: coretests, may: []string{"core"}},
 
-	{folder: "pool", may: []string{"core", list, once, contain, errtype, fault, enum}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool", may: []string{"core", list, once, contain, errtype, fault, enum, nested}, tests: []string{coretests, goleak, rapid}},
 	{
 		folder: "pool/milvus",
 		may: []string{
@@ -135,6 +136,7 @@ var rules = []rule{
 	{folder: fault},
 	{folder: fxgraph, may: []string{"go.uber.org/fx/..."}},
 	{folder: list},
+	{folder: nested},
 	{folder: once},
 	{folder: stage, may: []string{"core"}},
 	{folder: stagetest, may: []string{"core", coretests, stage}},

@@ -6,6 +6,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/nested"
 )
 
 // MarkApplied says that a request of the attempt that ctx belongs to changed the
@@ -17,47 +19,72 @@ import (
 // It is for the adapter of a backend, which knows more than the last error. It is
 // safe for concurrent use, and does nothing outside of an attempt.
 func MarkApplied(ctx context.Context) {
-	for {
-		a, ok := ctx.Value(attemptKey{}).(*attemptContext)
-		if !ok {
-			return
-		}
-		a.applied.Store(true)
-		ctx = a.parent
-	}
+	markAll(ctx, applied)
 }
 
-type attemptKey struct{}
+// markAll marks the attempts that ctx belongs to.
+func markAll(ctx context.Context, bit uint32) {
+	nested.Attempts(ctx, func(a nested.Attempt) { a.(*attemptContext).mark(bit) })
+}
+
+// markBlameless says that an operation within the work of the attempts that ctx belongs
+// to was refused in this process, or waited in vain. An attempt whose context ended
+// meanwhile ended because of that, also if its work returns nothing but the error of
+// the context.
+func markBlameless(ctx context.Context) {
+	nested.Attempts(ctx, func(a nested.Attempt) {
+		if a := a.(*attemptContext); ended(a.parent) {
+			a.mark(blameless)
+		}
+	})
+}
+
+// ended reports whether ctx has ended.
+func ended(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
 
 // markRetried says that an operation within the attempt that ctx belongs to made
 // further attempts, and failed. The mark holds for all attempts that this one is
 // part of.
-func markRetried(ctx context.Context) {
-	for {
-		a, ok := ctx.Value(attemptKey{}).(*attemptContext)
-		if !ok {
-			return
-		}
-		a.retried.Store(true)
-		ctx = a.parent
-	}
+func markRetried(ctx context.Context) { markAll(ctx, retried) }
+
+// attemptContext is the context of an attempt's work, and knows what the work said of
+// itself. Each attempt has its own, because work that ignores the end of its attempt may
+// still look at it. It has 24 bytes: an operation allocates one.
+type attemptContext struct {
+	parent context.Context
+	marks  atomic.Uint32 // applied, blameless, retried
+	lease  uint32        // lower bits of the lease's token; set once, before the work
 }
 
-// attemptContext is the context of an attempt's work, and knows what became of it.
-// Each attempt has its own, because work that ignores the end of its attempt may
-// still look at it.
-type attemptContext struct {
-	parent  context.Context
-	applied atomic.Bool // see MarkApplied
-	retried atomic.Bool // see markRetried
-}
+// Bits of attemptContext.marks.
+const (
+	applied   = 1 << iota // see MarkApplied
+	blameless             // see markBlameless
+	retried               // see markRetried
+)
+
+func (a *attemptContext) mark(bit uint32)        { a.marks.Or(bit) }
+func (a *attemptContext) marked(bit uint32) bool { return a.marks.Load()&bit != 0 }
+
+// Lease implements [nested.Attempt].
+func (a *attemptContext) Lease() uint32 { return a.lease }
+
+// Outer implements [nested.Attempt].
+func (a *attemptContext) Outer() context.Context { return a.parent }
 
 func (a *attemptContext) Deadline() (time.Time, bool) { return a.parent.Deadline() }
 func (a *attemptContext) Done() <-chan struct{}       { return a.parent.Done() }
 func (a *attemptContext) Err() error                  { return a.parent.Err() }
 
 func (a *attemptContext) Value(key any) any {
-	if key == (attemptKey{}) {
+	if key == (nested.Key{}) {
 		return a
 	}
 	return a.parent.Value(key)
@@ -118,7 +145,8 @@ func (r *run) succeeded() {
 // failed ends the run with err, and returns the error that explains it.
 func (r *run) failed(err error) error {
 	a := attempt{
-		ctx: r.ctx, progress: r.progress, wait: waitFor(r.lender), applied: r.ctx.applied.Load(), retried: r.ctx.retried.Load(),
+		ctx: r.ctx, progress: r.progress, wait: waitFor(r.lender),
+		applied: r.ctx.marked(applied), blameless: r.ctx.marked(blameless), retried: r.ctx.marked(retried),
 	}
 	if r.progress == worked {
 		a.ran = now() - r.start

@@ -28,7 +28,11 @@ func Do[C, R any](ctx context.Context, c Runner[C], op Op, fn func(context.Conte
 	call.begin(ctx)
 	err := client.handle(ctx, call)
 	if err != nil {
-		err = call.failed(err, call.Since(Mark{}, err))
+		o := call.Since(Mark{}, err)
+		if o.Verdict == Neutral {
+			markBlameless(ctx)
+		}
+		err = call.failed(err, o)
 	} else if !call.done {
 		err = call.failed(call.noResult(), call.Since(Mark{}, nil))
 	}
@@ -124,6 +128,7 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) error {
 		return r.failed(err)
 	}
 	r.lender, r.token = lease.lender, lease.token
+	r.ctx.lease = uint32(lease.token)
 	if err := r.work(); err != nil {
 		return r.failed(err)
 	}

@@ -74,12 +74,13 @@ const (
 
 // attempt is what conclude is told of an attempt that did not succeed.
 type attempt struct {
-	ctx      context.Context // of the attempt
-	progress progress
-	wait     time.Duration // for the connection
-	ran      time.Duration // on the connection
-	applied  bool          // [MarkApplied] was called
-	retried  bool          // a nested operation made further attempts, and failed
+	ctx       context.Context // of the attempt
+	progress  progress
+	wait      time.Duration // for the connection
+	ran       time.Duration // on the connection
+	applied   bool          // [MarkApplied] was called
+	blameless bool          // an operation in its work waited in vain until the end of its context
+	retried   bool          // a nested operation made further attempts, and failed
 }
 
 // conclude is the one place that says what an attempt came to. It returns the
@@ -110,7 +111,8 @@ type attempt struct {
 // An error without a class and an error type is taken for the nested operation's.
 // (2) Neutral if the wait for the connection took longer than the work, because the
 // pool was too small; or if a nested operation was refused in this process or waited
-// in vain, because then no backend is to blame.
+// in vain, because then no backend is to blame; also if the work tells of the end of
+// its context alone, and the nested wait ended with that.
 //
 // Where a context ended the work, "broken" of the classifier stays broken, and
 // its "always" stays always beside "if idempotent".
@@ -124,7 +126,7 @@ func (c *Call) conclude(a attempt, err error) (Outcome, error) {
 	atWork := a.progress == worked
 	inner := a.nestedIn(err, class)
 	late := Failure // what the end of a time says
-	if a.wait > a.ran || inner.blameless {
+	if a.wait > a.ran || inner.blameless || a.blameless {
 		late = Neutral
 	}
 	switch {
@@ -189,21 +191,21 @@ func (c *Call) conclude(a attempt, err error) (Outcome, error) {
 	return o, err
 }
 
-// nested is what an error says of another operation, or another source of
+// nestedError is what an error says of another operation, or another source of
 // connections, that the work used.
-type nested struct {
+type nestedError struct {
 	is        bool // err comes from there
 	blameless bool // no backend is to blame: this process refused, or let it wait in vain
 	retried   bool // it made further attempts itself
 }
 
 // nestedIn returns what err, whose class is class, says of a nested operation.
-func (a attempt) nestedIn(err error, class Class) nested {
+func (a attempt) nestedIn(err error, class Class) nestedError {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return nested{is: true, blameless: e.Outcome.Verdict == Neutral, retried: a.retried || retriedWithin(e)}
+		return nestedError{is: true, blameless: e.Outcome.Verdict == Neutral, retried: a.retried || retriedWithin(e)}
 	}
 	_, ok := errors.AsType[classified](err)
-	return nested{
+	return nestedError{
 		is:        ok,
 		blameless: class.Verdict == Neutral && (ok || errors.Is(err, ErrRejected)),
 		// The work may have put the error into words: only the text is left.

@@ -33,6 +33,9 @@ const (
 // acquireSlowly is Acquire after no seat was free, or the gate was strict or
 // closed.
 func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
+	if err := p.waitsForItself(ctx); err != nil {
+		return core.Lease[C]{}, err
+	}
 	c := claim[C]{p: p}
 	var ref any
 	if p.cfg.Observer != nil {

@@ -4,6 +4,7 @@ package pool
 
 import (
 	"math/bits"
+	"math/rand/v2"
 	"sync/atomic"
 )
 
@@ -55,13 +56,16 @@ const (
 	// shut is set in each word of a connection that must not be lent. A return
 	// that finds it calls seatFreed.
 	shut = uint64(1) << 63
+	// goldenRatio is 2^32 divided by the golden ratio: multiples of it are far apart.
+	goldenRatio = 0x9e3779b9
 	// maxSharing is how many seats a token can tell apart.
 	maxSharing = 1 << 16
 )
 
 // newToken returns a token. From the upper bits to the lower it holds the number
 // of the seat, the number of failures that the connection had when the lease
-// began, and the generation of the seat.
+// began, and the generation of the seat. Generations begin at random, so that the
+// generation alone tells the leases that are out apart; see heldBy.
 func newToken(seat int, failures, generation uint32) uint64 {
 	return uint64(seat)<<48 | uint64(failures&0xffff)<<32 | uint64(generation)
 }
@@ -78,6 +82,10 @@ func (p *Pool[C]) newEntry(conn C) *entry[C] {
 			n = (n + seatsPerWord - 1) / seatsPerWord
 			e.words = make([]atomic.Uint64, room+n+room)[room : room+n]
 		}
+	}
+	first := rand.Uint32()
+	for i := range e.seats {
+		e.seats[i].Store(first + uint32(i)*goldenRatio)
 	}
 	if p.tracked {
 		e.records = make([]leaseRecord, p.cfg.MaxSharing)

@@ -53,6 +53,10 @@ type AcquireError struct {
 	InUse, Idle, Max, Waiters int
 	LastDial                  error // error of the last dial, nil if it succeeded
 	Err                       error // error of the context, nil if Config.AcquireTimeout ended the wait
+	// Held is set if the pool refused to let the caller wait for itself: the operations
+	// that it is part of have all connections of the pool, or all places on them. The error
+	// matches core.ErrRejected then.
+	Held int
 	// Unanswered is for how long, up to the end of the wait, the pool had no connection
 	// and its dials did not end. From 100 ms on the backend is to blame for the wait,
 	// unless the caller canceled it: otherwise Unanswered is zero.
@@ -64,6 +68,14 @@ type AcquireError struct {
 // Error names the pool, the time of the wait, the use of the pool, and both errors.
 func (e *AcquireError) Error() string {
 	var b strings.Builder
+	if e.Held > 0 {
+		what := "connections"
+		if e.Held != e.Max {
+			what = "places on connections"
+		}
+		return fmt.Sprintf("pool %q: this operation already holds %d of %d %s; it would wait for itself: "+
+			"use the connection that the work was given, or raise MaxSize", e.Pool, e.Held, e.Held, what)
+	}
 	if e.Waited == 0 && e.Err != nil {
 		fmt.Fprintf(&b, "pool %q: no connection acquired", e.Pool)
 	} else {
@@ -82,10 +94,14 @@ func (e *AcquireError) Error() string {
 	return b.String()
 }
 
-// Is matches [ErrExhausted] if the caller waited, and what ErrExhausted matches.
+// Is matches [ErrExhausted] if the caller waited or was refused, and what ErrExhausted
+// matches; and core.ErrRejected if Held is set.
 func (e *AcquireError) Is(target error) bool {
-	if e.Err != nil && e.Waited == 0 {
+	switch {
+	case e.Err != nil && e.Waited == 0:
 		return target == core.ErrConnection
+	case e.Held > 0 && target == core.ErrRejected:
+		return true
 	}
 	return errors.Is(ErrExhausted, target)
 }
@@ -117,10 +133,13 @@ func (e *AcquireError) ErrorType() string {
 	}
 }
 
-// Class says that another attempt may find a connection; and that the backend is to
-// blame if Unanswered is set, and else not.
+// Class says that another attempt may find a connection, unless Held is set; and that
+// the backend is to blame if Unanswered is set, and else not.
 func (e *AcquireError) Class() core.Class {
 	verdict := core.Neutral
+	if e.Held > 0 {
+		return core.Class{Verdict: core.Neutral, Retry: core.RetryNever, Conn: core.Keep, ErrorType: e.ErrorType()}
+	}
 	if e.Unanswered > 0 {
 		verdict = core.Failure
 	}
