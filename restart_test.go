@@ -147,8 +147,8 @@ func send(ctx context.Context, c *penstock.Client[net.Conn], op core.Op, line st
 }
 
 // The classifier forgets what is to become of a connection, and when to repeat
-// an operation. That costs each connection that the restart broke one attempt,
-// whether connections are shared or not.
+// an operation. In a shared pool that costs each connection that the restart broke one
+// attempt, and in an exclusive pool one connection.
 func TestAClassifierThatSaysFailureAloneIsSafeAndSurvivesARestart(t *testing.T) {
 	for _, mode := range []pool.Mode{pool.Exclusive, pool.Shared} {
 		t.Run(mode.String(), func(t *testing.T) { surviveRestarts(t, mode) })
@@ -175,8 +175,11 @@ func surviveRestarts(t *testing.T, mode pool.Mode) {
 
 	for round, row := range []struct {
 		op  core.Op
-		few int // operations that may fail; the first ones if the pool is exclusive
+		few int // operations that may fail
 	}{{addLine, size}, {readLine, 1}, {addLine, size}} {
+		if mode == pool.Exclusive {
+			row.few = 1 // the first
+		}
 		server.cutNext()
 		lost := fmt.Sprintf("round %d cut", round)
 		if err := send(ctx, c, row.op, lost); (err == nil) != (row.op.Safety == core.ReadOnly) {
@@ -214,6 +217,49 @@ func surviveRestarts(t *testing.T, mode pool.Mode) {
 		}
 		if got := c.Breaker().State(); got != breaker.Closed {
 			t.Errorf("the breaker is %v after round %d, want closed", got, round)
+		}
+	}
+}
+
+// A restart breaks ten idle connections of an exclusive pool that cannot ask whether
+// a connection is well. All settings are the defaults.
+func TestARestartCostsAnExclusivePoolOneOperation(t *testing.T) {
+	for _, op := range []core.Op{addLine, readLine} {
+		ctx := t.Context()
+		server := startTally(t)
+		c, err := penstock.Open(ctx, penstock.Backend[net.Conn]{
+			Factory:    tcp{server.address()},
+			Classifier: failure,
+			Pool:       pool.Config{MinSize: 10},
+		}, penstock.Config{Chain: middleware.Config{Retry: retry.Config{Interval: time.Millisecond}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := c.Pool().Stats(); s.Idle != 10 {
+			t.Fatalf("Stats = %+v, want 10 idle connections", s)
+		}
+		server.restart(t)
+		var failed []int
+		for n := range 12 {
+			line := fmt.Sprintf("%s %d", op.Name, n)
+			if err := send(ctx, c, op, line); err != nil {
+				failed = append(failed, n)
+			}
+			if times := server.times(line); times > 1 {
+				t.Errorf("%s was applied %d times", line, times)
+			}
+		}
+		if len(failed) > 1 || op.Safety == core.ReadOnly && len(failed) > 0 {
+			t.Errorf("%s: operations %v of 12 failed, want one that cannot be repeated at most", op.Name, failed)
+		}
+		if s := c.Breaker().Snapshot(); c.Breaker().State() != breaker.Closed || s.Counters.TotalFastFailures > 0 {
+			t.Errorf("%s: the breaker is %v, counters %+v", op.Name, c.Breaker().State(), s.Counters)
+		}
+		if s := c.Pool().Stats(); s.Dials > 12 {
+			t.Errorf("%s: %d dials, want the 10 of the start and two", op.Name, s.Dials)
+		}
+		if err := c.Close(ctx); err != nil {
+			t.Errorf("Close = %v", err)
 		}
 	}
 }

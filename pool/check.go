@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
+// mayCheck reports whether another connection may be pinged: at most a quarter at a
+// time, but always one. p.mu is held.
+func (p *Pool[C]) mayCheck() bool { return p.checking == 0 || p.checking < len(p.conns)/4 }
+
 // check pings e in the background. It returns false, and does nothing, if no seat
-// of e is free, the last ping of e has not
-// returned, or too many connections are being pinged. The ping takes a seat: so
-// no caller gets an exclusive connection meanwhile, and a shared connection is not
+// of e is free, or the last ping of e has not returned. The ping takes a seat: so no
+// caller gets an exclusive connection meanwhile, and a shared connection is not
 // closed. p.mu is held.
 func (p *Pool[C]) check(e *entry[C]) bool {
 	if e.ping != nil {
-		return false // the last ping has not returned
-	}
-	// At most a quarter of the connections is pinged at a time, but always one.
-	if p.checking > 0 && p.checking >= len(p.conns)/4 {
 		return false
 	}
 	seat, ok := e.sit(false)
@@ -55,6 +54,7 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 		err = p.ping(ctx, e.conn)
 	}()
 	e.pins++
+	p.setDark()
 	return true
 }
 
@@ -126,4 +126,6 @@ func (p *Pool[C]) checked(c *checkup[C], err error) {
 	}
 	e.rise(c.seat)
 	p.seatFreedLocked(e)
+	p.pingDoubted()
+	p.setDark()
 }

@@ -109,7 +109,7 @@ func (c *claim[C]) fits(e *entry[C], token uint64) bool {
 		if e.sound() {
 			return true
 		}
-		p.removeDead(e)
+		p.refuse(e)
 		return false
 	}
 	before := e.flags.Load() & flagSuspect

@@ -4,11 +4,10 @@ package pool
 
 import "context"
 
-// hopeless reports whether waiting is of no use: the pool has no connection, and
+// hopeless reports whether waiting is of no use: the pool has no usable connection, and
 // no dial will begin before a backoff or a pause is over. p.mu is held.
 func (p *Pool[C]) hopeless(now instant) bool {
-	return len(p.conns) == 0 && p.dialing == 0 && p.lastDial.Load() != nil &&
-		now < p.dialAt()
+	return p.dialing == 0 && p.lastDial.Load() != nil && now < p.dialAt() && !p.usable()
 }
 
 // room returns how many dials may begin. p.mu is held.
@@ -62,6 +61,7 @@ func (p *Pool[C]) replenish() {
 	if p.waiters.Len() > 0 && p.hopeless(now) {
 		p.failWaiters(p.lastDial.Load())
 	}
+	p.vacate(p.waiters.Len() - int(p.abandoned.Load()))
 	need := p.need()
 	if need <= 0 {
 		return
@@ -77,6 +77,7 @@ func (p *Pool[C]) replenish() {
 	case len(p.starts) > 0:
 		ref = p.starts[len(p.starts)-1].ref
 	}
+	p.vacated = max(p.vacated-need, 0)
 	for range need {
 		p.beginDial(ref, nil)
 	}

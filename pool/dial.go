@@ -45,6 +45,7 @@ type dialState[C any] struct {
 	retryAt   instant               // end of the backoff
 	failures  int                   // rounds of dials that failed in a row
 	round     uint64                // number of the current round of dials
+	vacated   int                   // connections that vacate removed, and no dial has replaced
 }
 
 // dial is one call of Factory.Dial. All fields but asks are guarded by Pool.mu.
@@ -240,7 +241,7 @@ func (p *Pool[C]) dialFailed(d *dial[C], failed *DialError) {
 		p.retryAt = p.now() + backoff(p.failures)
 	}
 	p.settleStarts(failed)
-	if len(p.conns) == 0 && p.dialing == 0 {
+	if p.dialing == 0 && !p.usable() {
 		p.failWaiters(failed)
 	}
 	p.replenish()

@@ -118,6 +118,9 @@ func (e *entry[C]) sound() bool {
 	if e.flags.Load()&flagSuspect == 0 {
 		return true
 	}
+	if p.exclusive {
+		return false
+	}
 	e.doubt.mu.Lock()
 	until := e.doubt.until
 	e.doubt.mu.Unlock()

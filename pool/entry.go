@@ -47,7 +47,7 @@ type entry[C any] struct {
 
 // Bits of entry.flags.
 const (
-	flagSuspect = 1 << iota // other connections are preferred
+	flagSuspect = 1 << iota // other connections are preferred; of an exclusive one: see doubtOthers
 	flagStale               // without a caller for Config.CheckIdleAfter: ask the checker
 )
 

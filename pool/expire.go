@@ -25,12 +25,12 @@ type darkState struct {
 	darkSince atomic.Int64
 
 	// Guarded by Pool.mu.
-	bareSince    instant // since when the pool has had no connection; never if it has one
+	bareSince    instant // since when the pool has had no usable connection; never if it has one
 	dialingSince instant // since when there has always been a dial under way
 }
 
 // setDark brings darkSince up to date. It is called after the number of connections or
-// dials has changed. p.mu is held.
+// dials has changed, or connections came into doubt. p.mu is held.
 func (p *Pool[C]) setDark() {
 	mark := func(since *instant, holds bool) {
 		switch {
@@ -40,7 +40,7 @@ func (p *Pool[C]) setDark() {
 			*since = p.now()
 		}
 	}
-	mark(&p.bareSince, len(p.conns) == 0)
+	mark(&p.bareSince, !p.usable())
 	mark(&p.dialingSince, len(p.dials) > 0)
 	p.darkSince.Store(int64(max(p.bareSince, p.dialingSince)))
 }

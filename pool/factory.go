@@ -39,8 +39,10 @@ type Checker[C any] interface {
 type Pinger[C any] interface {
 	// Ping asks the other end whether conn works. The pool calls it in the
 	// background, see Config.CheckEvery, and Ping returns soon after ctx ends. ctx
-	// also ends when Ping has returned. If
-	// it returns an error or panics, an exclusive pool removes the connection; in a
+	// also ends when Ping has returned. An exclusive pool without a [Checker] also
+	// calls it for each idle connection after another one came back broken, and lends
+	// none of them unchecked. If Ping returns an error or panics, an exclusive pool
+	// removes the connection; in a
 	// shared pool the connection becomes suspect.
 	Ping(ctx context.Context, conn C) error
 }

@@ -142,7 +142,7 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 		e.flags.Or(flagStale)
 	}
 
-	if since := e.suspectSince(); since != never {
+	if since := e.suspectSince(); since != never && !p.exclusive {
 		if at := later(since, p.cfg.ReplaceAfter); now < at {
 			next = min(next, at)
 		} else if e.due == "" {
@@ -153,7 +153,7 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 	if now >= u.checkAt {
 		u.checkAt = later(now, p.cfg.CheckEvery)
 		if idle >= p.cfg.CheckEvery-p.cfg.CheckEvery/idleTicks || e.flags.Load()&flagSuspect != 0 {
-			if !p.check(e) {
+			if !p.mayCheck() || !p.check(e) {
 				u.checkAt = later(now, p.cfg.CheckEvery/idleTicks) // too many pings, or no free seat
 			}
 		}

@@ -163,7 +163,11 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.replenish()
+	if p.dialing == 0 {
+		p.vacate(1)
+	}
 	if !p.draining && p.dialing == 0 && p.room() > 0 && p.now() >= p.dialAt() {
+		p.vacated = max(p.vacated-1, 0)
 		p.beginDial(nil, nil)
 	}
 	return core.Lease[C]{}, false

@@ -28,7 +28,7 @@ func (e *entry[C]) giveBack(token uint64, fate core.ConnFate) (news bool) {
 		return e.giveBackUnkept(token, fate)
 	}
 	if e.flags.Load()&flagSuspect != 0 {
-		e.calm()
+		p.asGood(e)
 	}
 	if p.gate.Load()&gateStrict != 0 && p.pass(e, seat) {
 		return true
@@ -61,6 +61,9 @@ func (e *entry[C]) giveBackUnkept(token uint64, fate core.ConnFate) (news bool) 
 		p.mu.Lock()
 		if !e.removed {
 			p.remove(e, reason)
+			if reason == CloseDiscarded {
+				p.doubtOthers()
+			}
 		}
 		p.mu.Unlock()
 	case p.checker == nil && e.flags.Load()&flagSuspect != 0:

@@ -23,7 +23,8 @@ const (
 	// CloseLifetime: the connection had reached Config.MaxLifetime, less its jitter.
 	CloseLifetime CloseReason = "lifetime"
 	// CloseUnhealthy: the [Pinger] of an exclusive pool returned an error, or the
-	// connection of a shared pool was suspect; see Config.ReplaceAfter.
+	// connection was older than one that came back broken, and nothing could tell whether
+	// it was well; or the connection of a shared pool was suspect, see Config.ReplaceAfter.
 	CloseUnhealthy CloseReason = "unhealthy"
 	// CloseReset: Reset was called.
 	CloseReset CloseReason = "reset"

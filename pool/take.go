@@ -58,7 +58,7 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 	}
 	for range n {
 		e := t.conns[at]
-		if e.oneWord[0].Load() == 0 && e.oneWord[0].CompareAndSwap(0, 1) {
+		if e.oneWord[0].Load() == 0 && (e.flags.Load() == 0 || p.checker != nil) && e.oneWord[0].CompareAndSwap(0, 1) {
 			if locked || !p.asks(e) || e.sound() {
 				h.exclusive = at
 				if dead {
@@ -66,7 +66,7 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 				}
 				return e, e.token(0)
 			}
-			p.removeDead(e)
+			p.refuse(e)
 			dead = true
 		}
 		if at++; at == n {
@@ -74,6 +74,15 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 		}
 	}
 	return nil, 0
+}
+
+// refuse gives up the seat of an exclusive connection that is not sound.
+func (p *Pool[C]) refuse(e *entry[C]) {
+	if p.checker != nil {
+		p.removeDead(e)
+	} else {
+		p.giveUpSeat(e, e.token(0))
+	}
 }
 
 // removeDead removes an exclusive connection that is not alive. The caller has

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pool
+
+// A connection that comes back broken may be the first sign of a restart of the server:
+// then every older connection is dead. So an exclusive pool puts the others in doubt:
+// flagSuspect. A connection in doubt is not lent unchecked.
+//
+//   - With a Checker, the pool asks it before the next lease, as ever.
+//   - With a Pinger alone, the pool pings the connections in doubt in the background.
+//   - With neither, a connection in doubt that callers had at the failure, and that one
+//     returns as good, proves that the server was not restarted: that ends the doubt
+//     about all. Until then, each waiter that finds no other connection lets the pool
+//     replace one.
+
+// doubtOthers puts every connection in doubt, after another one was returned as broken.
+// p.mu is held.
+func (p *Pool[C]) doubtOthers() {
+	if !p.exclusive || p.draining {
+		return
+	}
+	for _, e := range p.conns {
+		e.flags.Or(flagSuspect)
+	}
+	p.pingDoubted()
+	p.setDark()
+}
+
+// asGood ends the doubt about e, which a caller returns as good.
+func (p *Pool[C]) asGood(e *entry[C]) {
+	if !p.exclusive || p.checker != nil || p.pinger != nil {
+		e.calm()
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, other := range p.conns {
+		if other.flags.Load()&flagSuspect != 0 {
+			other.calm()
+			if other.callers() == 0 {
+				p.serve()
+			}
+		}
+	}
+}
+
+// unlendable reports whether e is in doubt, and nothing can tell at once whether it is
+// well.
+func (p *Pool[C]) unlendable(e *entry[C]) bool {
+	return p.checker == nil && p.exclusive && e.flags.Load()&flagSuspect != 0
+}
+
+// usable reports whether the pool has a connection that is lent, or may be. p.mu is
+// held.
+func (p *Pool[C]) usable() bool {
+	for _, e := range p.conns {
+		if !p.unlendable(e) || e.callers() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// pingDoubted pings the connections in doubt, as many at once as the pool may dial. p.mu
+// is held.
+func (p *Pool[C]) pingDoubted() {
+	if p.pinger == nil || p.checker != nil || !p.exclusive || p.draining {
+		return
+	}
+	for _, e := range p.conns {
+		if p.checking >= p.cfg.MaxConcurrentDials {
+			return
+		}
+		if p.unlendable(e) && e.callers() == 0 {
+			p.check(e)
+		}
+	}
+}
+
+// vacate removes idle connections in doubt, to make room for the dials that callers
+// need: for n callers, less those that a dial or a ping under way may serve. p.mu is
+// held.
+func (p *Pool[C]) vacate(n int) {
+	if !p.exclusive || p.checker != nil || p.draining || p.now() < p.dialAt() {
+		return
+	}
+	free := int(p.max.Load()) - p.opened()
+	n = min(n-p.dialing-p.checking, p.cfg.MaxConcurrentDials-len(p.dials)-p.dropped) - max(free, 0) - p.vacated
+	for i := 0; i < len(p.conns) && n > 0; {
+		e := p.conns[i]
+		if !p.unlendable(e) || e.callers() > 0 {
+			i++
+			continue
+		}
+		p.remove(e, CloseUnhealthy) // takes it out of p.conns
+		p.vacated++
+		n--
+	}
+}
