@@ -42,7 +42,6 @@ type Pinger[C any] interface {
 	// also ends when Ping has returned. An exclusive pool without a [Checker] also
 	// calls it for each idle connection after another one came back broken, and lends
 	// none of them unchecked. If Ping returns an error or panics, an exclusive pool
-	// removes the connection; in a
-	// shared pool the connection becomes suspect.
+	// removes the connection; in a shared pool the connection becomes suspect.
 	Ping(ctx context.Context, conn C) error
 }
