@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +28,16 @@ func noConnection(ctx context.Context) error {
 	<-ctx.Done()
 	return coretest.Exhausted{Cause: ctx.Err()}
 }
+
+// noAnswer waits in vain, and blames the backend for it.
+func noAnswer(ctx context.Context) error {
+	<-ctx.Done()
+	return unanswered{coretest.Exhausted{Cause: ctx.Err()}}
+}
+
+type unanswered struct{ coretest.Exhausted }
+
+func (unanswered) Class() core.Class { return core.NotApplied("pool_timeout") }
 
 func with(err error) func(context.Context, int) error {
 	return func(context.Context, int) error { return err }
@@ -100,6 +112,24 @@ func TestVerdicts(t *testing.T) {
 			want: failure, attempts: 1, is: []error{timeout.ErrExceeded}, isNot: []error{retry.ErrExhausted}},
 		{name: "attempt timeout while waiting for a connection", acquire: noConnection,
 			want: neutral, attempts: 4, took: 4*300*time.Millisecond + 700*time.Millisecond, is: []error{retry.ErrExhausted}},
+
+		{name: "no answer to a dial, and the attempt's timeout", acquire: noAnswer,
+			want: failure, attempts: 4, is: []error{retry.ErrExhausted}},
+		{name: "no answer to a dial, and the caller's deadline", safety: core.ReadOnly, acquire: noAnswer, deadline: 200 * time.Millisecond,
+			want: failure, attempts: 1, is: []error{context.DeadlineExceeded}},
+		{name: "no answer to a dial, and an operation timeout", safety: core.ReadOnly, acquire: noAnswer, limit: 200 * time.Millisecond,
+			want: failure, attempts: 1, is: []error{timeout.ErrExceeded}},
+		{name: "no answer to a dial, and the caller cancels", safety: core.ReadOnly, acquire: noAnswer, cancel: 200 * time.Millisecond,
+			want: neutral, attempts: 1, is: []error{context.Canceled}},
+		{name: "would wait for itself", safety: core.ReadOnly, acquire: without(fmt.Errorf("%w: %w", core.ErrRejected, coretest.Exhausted{})),
+			want: neutral, attempts: 1, is: []error{core.ErrRejected}},
+
+		{name: "timeout of the backend's own library", serve: with(os.ErrDeadlineExceeded),
+			want: failure, attempts: 1, is: []error{os.ErrDeadlineExceeded}, isNot: []error{timeout.ErrExceeded}},
+		{name: "timeout of the network", serve: with(&net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}),
+			want: failure, attempts: 1, isNot: []error{timeout.ErrExceeded}},
+		{name: "deadline of the work's own", serve: with(context.DeadlineExceeded),
+			want: failure, attempts: 1, is: []error{context.DeadlineExceeded}, isNot: []error{timeout.ErrExceeded}},
 
 		{name: "dial failed", acquire: without(refused), want: failure, attempts: 4, is: []error{refused, retry.ErrExhausted}},
 		{name: "dial failed for bad credentials", acquire: without(badLogin), want: neutral, attempts: 1, is: []error{badLogin}},
