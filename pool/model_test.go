@@ -93,6 +93,7 @@ type model struct {
 
 	raced   bool // callers may have overtaken each other in the last step
 	double  uint64
+	doubt   bool // an idle connection may be in doubt, and is not lent
 	outages bool // there was an outage, so a backoff may go on
 	closing bool
 	closed  chan error
@@ -228,6 +229,7 @@ func (m *model) discard(rt *rapid.T) {
 	if fate == core.Broken || !m.shared || last {
 		m.dead[l.Conn()] = true
 	}
+	m.doubt = m.doubt || fate >= core.Suspect && !m.shared && !m.checks
 	l.Return(fate, errRefused)
 }
 
@@ -398,7 +400,7 @@ func (m *model) check(rt *rapid.T) {
 		fail("Stats = %+v, want at most %d in use", s, len(live))
 	}
 	if len(m.asking) > 0 {
-		if s.Idle > 0 && len(m.out) < m.size*m.sharing {
+		if s.Idle > 0 && !m.doubt && len(m.out) < m.size*m.sharing {
 			fail("Stats = %+v: callers wait while a connection is idle", s)
 		}
 		// The dial of a successor serves waiters too. A removed connection that callers
