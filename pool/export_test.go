@@ -31,9 +31,10 @@ const (
 const MaxBarging = maxBarging
 
 // Unlocked reports whether the mutex of p becomes free. If the calling goroutine
-// holds it, it does not.
+// holds it, it does not, and Unlocked gives up after some seconds. Another holder may be
+// off its processor for long on a busy machine.
 func Unlocked[C any](p *Pool[C]) bool {
-	for range 100_000 {
+	for range 20_000_000 {
 		if p.mu.TryLock() {
 			p.mu.Unlock()
 			return true
