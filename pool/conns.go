@@ -34,11 +34,13 @@ type connState[C any] struct {
 	max   atomic.Int64 // Config.MaxSize, or the size of the last Resize
 
 	// Guarded by Pool.mu.
-	conns    []*entry[C]            // the connections that may be lent
-	leaving  map[*entry[C]]struct{} // removed connections that are not being closed yet
-	closing  int                    // calls of Factory.Close under way that are not stuck
-	kept     int                    // kept seats of conns; see balance
-	overfull bool                   // there are more leases than places, so conns are shut; see balance
+	conns   []*entry[C]            // the connections that may be lent
+	leaving map[*entry[C]]struct{} // removed connections that are not being closed yet
+	closing int                    // calls of Factory.Close under way that are not stuck
+	// closingSlowly is how many of closing have been under way for callGrace.
+	closingSlowly int
+	kept          int  // kept seats of conns; see balance
+	overfull      bool // there are more leases than places, so conns are shut; see balance
 }
 
 // table is the connections that may be lent.
@@ -136,7 +138,8 @@ func (p *Pool[C]) roomFreed() {
 type closing struct {
 	reason CloseReason
 	report bool        // Pool.Close reports the error
-	limit  *time.Timer // finds out that the call is stuck
+	limit  *time.Timer // finds out that the call is slow, then that it is stuck
+	slow   bool
 	stuck  bool
 	done   bool // the factory has returned
 }
@@ -149,7 +152,7 @@ func (p *Pool[C]) beginClose(ctx context.Context, conn C, c *closing) {
 	p.jobs++
 	if !c.stuck {
 		p.closing++
-		c.limit = time.AfterFunc(closeTimeout+callGrace, func() { p.closeOverdue(c) })
+		c.limit = time.AfterFunc(callGrace, func() { p.closeOverdue(c) })
 	}
 	go func() {
 		err := errors.New("the factory called runtime.Goexit") // replaced when Close returns
@@ -169,9 +172,13 @@ func (p *Pool[C]) closeDone(c *closing, err error) {
 	if c.limit != nil {
 		c.limit.Stop()
 	}
-	if c.stuck {
+	switch {
+	case c.stuck:
 		p.stuck--
-	} else {
+	case c.slow:
+		p.closingSlowly--
+		p.closing--
+	default:
 		p.closing--
 	}
 	if c.report && err != nil {
@@ -180,17 +187,26 @@ func (p *Pool[C]) closeDone(c *closing, err error) {
 	p.roomFreed()
 }
 
-// closeOverdue counts a closing as stuck if it has not returned although its
-// context has ended, so that another connection gets its room.
+// closeOverdue is called when a closing has been under way for callGrace: it is slow,
+// so its room will not be free soon. closeOverdue is called again when the context
+// of the closing ended a moment ago: the closing is stuck, and another connection
+// gets its room.
 func (p *Pool[C]) closeOverdue(c *closing) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c.done {
 		return
 	}
-	c.stuck = true
-	p.closing--
-	p.gotStuck()
+	if !c.slow {
+		c.slow = true
+		p.closingSlowly++
+		c.limit.Reset(closeTimeout)
+	} else {
+		c.stuck = true
+		p.closingSlowly--
+		p.closing--
+		p.gotStuck()
+	}
 	p.roomFreed()
 }
 

@@ -77,18 +77,21 @@ func (p *Pool[C]) replenish() {
 	case len(p.starts) > 0:
 		ref = p.starts[len(p.starts)-1].ref
 	}
-	p.vacated = max(p.vacated-need, 0)
 	for range need {
 		p.beginDial(ref, nil)
 	}
 }
 
-// retryNow begins the dials that were put off, after a backoff.
+// retryNow begins the dials that were put off, by a backoff or because p.mu was busy.
 func (p *Pool[C]) retryNow() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.replenish()
-	p.replaceDue()
+	if p.lentSuspect.Swap(false) {
+		p.replaceSuspects()
+	} else {
+		p.replaceDue()
+	}
 }
 
 // grow begins a dial in the background if e, on which a seat was just taken, and

@@ -45,7 +45,6 @@ type dialState[C any] struct {
 	retryAt   instant               // end of the backoff
 	failures  int                   // rounds of dials that failed in a row
 	round     uint64                // number of the current round of dials
-	vacated   int                   // connections that vacate removed, and no dial has replaced
 }
 
 // dial is one call of Factory.Dial. All fields but asks are guarded by Pool.mu.

@@ -82,10 +82,15 @@ func (p *Pool[C]) replaceSuspects() {
 }
 
 // suspectLent begins to replace the suspect connections because one of them had to
-// be lent. It does nothing if p.mu is busy: the next such lease tries again.
+// be lent. If p.mu is busy, another goroutine does so.
 func (p *Pool[C]) suspectLent(locked bool) {
-	if !locked {
+	switch {
+	case p.cfg.ReplaceAfter == Never:
+		return
+	case !locked:
 		if !p.mu.TryLock() {
+			p.lentSuspect.Store(true)
+			p.retry.set(p.now())
 			return
 		}
 		defer p.mu.Unlock()

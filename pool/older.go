@@ -78,14 +78,19 @@ func (p *Pool[C]) pingDoubted() {
 }
 
 // vacate removes idle connections in doubt, to make room for the dials that callers
-// need: for n callers, less those that a dial or a ping under way may serve. p.mu is
-// held.
+// need: for n callers, less those that a dial or a ping under way may serve, and less
+// the room that is free or about to be. p.mu is held.
 func (p *Pool[C]) vacate(n int) {
 	if !p.exclusive || p.checker != nil || p.draining || p.now() < p.dialAt() {
 		return
 	}
-	free := int(p.max.Load()) - p.opened()
-	n = min(n-p.dialing-p.checking, p.cfg.MaxConcurrentDials-len(p.dials)-p.dropped) - max(free, 0) - p.vacated
+	free := int(p.max.Load()) - len(p.conns) - p.dialing - p.closingSlowly
+	for e := range p.leaving {
+		if e.callers() > 0 {
+			free--
+		}
+	}
+	n = min(n-p.dialing-p.checking, p.cfg.MaxConcurrentDials-len(p.dials)-p.dropped) - max(free, 0)
 	for i := 0; i < len(p.conns) && n > 0; {
 		e := p.conns[i]
 		if !p.unlendable(e) || e.callers() > 0 {
@@ -93,7 +98,6 @@ func (p *Pool[C]) vacate(n int) {
 			continue
 		}
 		p.remove(e, CloseUnhealthy) // takes it out of p.conns
-		p.vacated++
 		n--
 	}
 }

@@ -167,7 +167,6 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 		p.vacate(1)
 	}
 	if !p.draining && p.dialing == 0 && p.room() > 0 && p.now() >= p.dialAt() {
-		p.vacated = max(p.vacated-1, 0)
 		p.beginDial(nil, nil)
 	}
 	return core.Lease[C]{}, false

@@ -134,6 +134,7 @@ func TestKeptSeatsAreFreedWhenAnIdleConnectionIsClosed(t *testing.T) {
 		old := acquire(t, p)
 		synctest.Wait() // the pool has grown
 		p.Reset("test")
+		synctest.Wait() // the idle connection is closed
 		acquire(t, p).Release()
 		other := acquire(t, p)
 		synctest.Wait() // the pool has grown again; one seat of the newest connection is kept

@@ -15,6 +15,9 @@ const lookAt = 8
 type takeState struct {
 	hints sync.Pool     // of *hint
 	seed  atomic.Uint32 // number of hints made so far
+	// lentSuspect says that the suspect connections are to be replaced, because one of
+	// them had to be lent.
+	lentSuspect atomic.Bool
 }
 
 // hint is where to look first. There is about one hint for each processor, in a
