@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/internal/fault"
 	"github.com/penstock-go/penstock/internal/once"
 )
@@ -112,7 +113,9 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 // runs already. It waits for half of the time that ctx has, or until ctx ends if
 // ctx has no deadline. It cancels the operations that are still running then, and
 // returns an error for them. Last, it calls the Closers in reverse order, each
-// bounded by ctx.
+// bounded by ctx. A closer that panics or
+// calls runtime.Goexit is an error of Close, and does not keep the others from being
+// called.
 //
 // Before the Closers, Close wakes every operation that waits in a stage, for another
 // attempt or for a slot, say: see [Call.Closing]. The operation ends at once with an
@@ -129,9 +132,16 @@ func (c *Client[C]) Close(ctx context.Context) error {
 		close(c.closing)
 		for _, closer := range slices.Backward(c.closers) {
 			if closer != nil {
-				errs = append(errs, closer(ctx))
+				errs = append(errs, closed(ctx, closer))
 			}
 		}
 		return errors.Join(errs...)
 	})
+}
+
+// closed calls closer. A panic or runtime.Goexit of closer is an error: the closers
+// that follow must be called all the same.
+func closed(ctx context.Context, closer func(context.Context) error) (err error) {
+	contain.Apart("closer", func(p *contain.Panic) { err = p }, func() { err = closer(ctx) })
+	return err
 }

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/internal/text"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -31,9 +32,19 @@ func (o *Observer) RecordUse(name string, d time.Duration) {
 	}
 }
 
+// contained returns stats with an error in place of a panic: the caller is a goroutine
+// of the SDK, which has no recover of its own.
+func contained(name string, stats func() pool.Stats) func() (pool.Stats, error) {
+	return func() (now pool.Stats, err error) {
+		contain.Apart("stats of pool "+name, func(p *contain.Panic) { err = p }, func() { now = stats() })
+		return now, err
+	}
+}
+
 // RegisterPool makes the metrics of the pool called name read stats each time
 // they are collected, until [Observer.Close]. stats must be safe for concurrent
-// use, and must not collect metrics. An empty name, a nil stats, a name that is registered already with the same
+// use, and must not collect metrics; a panic in it is an error of the collection. An
+// empty name, a nil stats, a name that is registered already with the same
 // meter provider, by this Observer or by another, and a closed Observer are errors.
 func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	switch {
@@ -48,24 +59,24 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	if o.closed {
 		return fmt.Errorf("otelx: pool %q registered after Close", name)
 	}
-	p := &registeredPool{key: o.poolKey(name), stats: stats}
+	p := &registeredPool{key: o.poolKey(name), stats: contained(name, stats)}
 	if !registry.add(p) {
 		return fmt.Errorf("otelx: pool %q is registered already with this meter provider: give each client's pool a name of its own (pool.Config.Name), or close the other client first", name)
 	}
 
 	var (
 		i       = &o.inst.pool
-		pool    = []attribute.KeyValue{attrPoolName.String(name)}
-		self    = newLabels(pool).of()
-		states  = newLabels(pool, attrPoolState)
-		reasons = newLabels(pool, attrCloseReason)
+		labels  = []attribute.KeyValue{attrPoolName.String(name)}
+		self    = newLabels(labels).of()
+		states  = newLabels(labels, attrPoolState)
+		reasons = newLabels(labels, attrCloseReason)
 		idle    = states.of(stateIdle)
 		used    = states.of(stateUsed)
 	)
 	registration, err := o.meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
-		now, ok := p.read()
+		now, ok, err := p.read()
 		if !ok {
-			return nil
+			return err
 		}
 		to.ObserveInt64(i.count, int64(now.Idle), idle)
 		to.ObserveInt64(i.count, int64(now.InUse), used)

@@ -40,7 +40,7 @@ type registeredPool struct {
 	registration metric.Registration // set before close
 
 	mu       sync.Mutex // guards the fields below
-	stats    func() pool.Stats
+	stats    func() (pool.Stats, error)
 	closed   bool
 	reported bool // the last figures were read
 }
@@ -78,7 +78,7 @@ func (p *registeredPool) isClosed() bool {
 
 // read returns the figures for one collection. Of a closed pool it returns the last
 // figures once; from then on there are none.
-func (p *registeredPool) read() (pool.Stats, bool) {
+func (p *registeredPool) read() (now pool.Stats, ok bool, err error) {
 	p.mu.Lock()
 	stats, known := p.stats, !p.reported
 	if p.closed && known {
@@ -87,19 +87,20 @@ func (p *registeredPool) read() (pool.Stats, bool) {
 	}
 	p.mu.Unlock()
 	if !known {
-		return pool.Stats{}, false
+		return now, false, nil
 	}
-	return stats(), true
+	now, err = stats()
+	return now, err == nil, err
 }
 
 // close keeps the last figures for the next collection. They say how often the pool
 // did what, and that it has no room any more.
 func (p *registeredPool) close() {
-	last := p.stats() // nothing else changes p.stats
+	last, err := p.stats() // nothing else changes p.stats
 	last.Max, last.Min = 0, 0
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stats, p.closed = func() pool.Stats { return last }, true
+	p.stats, p.closed = func() (pool.Stats, error) { return last, err }, true
 }
 
 // drop takes p off the meter.

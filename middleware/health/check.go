@@ -41,10 +41,11 @@ const askTimeout = 5 * time.Second
 // the latest. With an interval of zero or less no answer is repeated later.
 //
 // ask runs on a goroutine of its own, because a caller that leaves must not take
-// the answer from the others. Its context ends after 5 s. If ask panics, the answer
-// is core.ErrPanic. If ask has not returned a second after its context ended, the
-// answer is an error; while more than three such calls have not returned, that
-// answer is repeated for a time, which doubles with each up to an hour.
+// the answer from the others. Its context ends after 5 s. If ask panics or calls
+// runtime.Goexit, the answer is an error that says so, and wraps core.ErrPanic. If ask
+// has not returned a second after its context ended, the answer is an error; while
+// more than three such calls have not returned, that answer is repeated for a time,
+// which doubles with each up to an hour.
 func Cached(interval time.Duration, ask func(context.Context) error) func(context.Context) error {
 	return (&cache{interval: interval, ask: ask}).get
 }
@@ -91,11 +92,11 @@ const freeAsks = 3
 func (c *cache) fetch(ctx context.Context, a *answer) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	err := core.ErrPanic
+	var err error
 	returned := make(chan struct{})
 	go func() {
 		defer close(returned)
-		contain.Call("Ask", nil, func() { err = c.ask(ctx) })
+		contain.Call("Ask", func(p *contain.Panic) { err = fmt.Errorf("%w: %w", core.ErrPanic, p) }, func() { err = c.ask(ctx) })
 	}()
 	if awaited(ctx, returned) {
 		a.err = err

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package callbacks
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/pool"
+)
+
+// How a panic or runtime.Goexit of a function is told.
+const (
+	byEvent  = "by an EventPanic" // once for each
+	byError  = "by an error"      // of the call that the function is part of
+	byCaller = "to the caller"    // the panic goes on to the caller of core.Do, as from any function
+	byNone   = "to nobody"        // the function is what is told
+	apart    = "apart"            // by a test of its own, see callback.test
+	never    = "never"            // Penstock does not call it, see callback.test
+)
+
+// callback is a function that a user can hand to Penstock. Its name is the package,
+// the type if there is one, and the name, as docs/api has them.
+type callback struct {
+	name string
+	told string
+	test string // name of the test, if the function is tested apart; or why Penstock does not call it
+}
+
+var callbacks = []callback{
+	{name: "core.Call.Simulate", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "core.Classifier", told: byCaller},
+	{name: "core.Client.Probe", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "core.ClientConfig.Closers", told: apart, test: "TestACloserThatPanicsKeepsNoOtherFromBeingCalled"},
+	{name: "core.Do", told: byCaller},
+	{name: "core.Go", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "core.Guard.AfterAttempt", told: byCaller},
+	{name: "core.Guard.BeforeAttempt", told: byCaller},
+	{name: "core.Guard.BeforeWork", told: byCaller},
+	{name: "core.Handler", told: never, test: "core.Middleware returns it, and its row tests both"},
+	{name: "core.Lender.Return", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "core.Middleware", told: byCaller},
+	{name: "core.Observer.Begin", told: byEvent},
+	{name: "core.Observer.End", told: byEvent},
+	{name: "core.Observer.Event", told: byNone},
+	{name: "core.Observer.Ref", told: byEvent},
+	{name: "core.Source.Acquire", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "fxmodule.Option", told: never, test: "its parameter has a type that is not exported, so a user cannot write one"},
+	{name: "fxmodule.StageOption", told: never, test: "its parameter has a type that is not exported, so a user cannot write one"},
+	{name: "middleware/breaker.Config.OnTransition", told: byEvent},
+	{name: "middleware/breaker/keyed.Config.Key", told: byCaller},
+	{name: "middleware/fallback.Do", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "middleware/fallback.DoPlan", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "middleware/fallback.Func", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "middleware/fallback.Plan.When", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "middleware/health.Cached", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "middleware/health.Check.Ask", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "middleware/health.Config.Probe", told: apart, test: "TestAProbeThatPanicsCountsAsFailed"},
+	{name: "middleware/hedge.Do", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "otelx.Observer.RegisterPool", told: apart, test: "TestStatsOfAPoolThatPanicAreAnErrorOfTheCollection"},
+	{name: "otelx.Option", told: never, test: "its parameter has a type that is not exported, so a user cannot write one"},
+	{name: "pool.Checker.Alive", told: byEvent},
+	{name: "pool.Config.OnLeak", told: byEvent},
+	{name: "pool.Config.OnUse", told: byEvent},
+	{name: "pool.Factory.Close", told: byEvent},
+	{name: "pool.Factory.Dial", told: byError},
+	{name: "pool.Pinger.Ping", told: byError},
+	{name: "pool.Pool.Do", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "pool.Pool.Range", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "pool/milvus.Handle.Do", told: never, test: "it is pool.Pool.Do"},
+	{name: "pool/milvus.Prober.Probe", told: never, test: "milvus.ReadyCheck calls it as health.Check.Ask"},
+	{name: "pool/milvus.ReadyCheck", told: never, test: "it takes a Prober, and returns a function"},
+	{name: "pool/milvus/milvustest.Server.Inject", told: never, test: "it takes a value, and returns a function"},
+}
+
+// testKit is a package of functions for tests: what a test hands to it may end the
+// test.
+const testKit = "core/coretest"
+
+// tested reports whether the world tests c.
+func (c callback) tested() bool { return c.test == "" }
+
+// eventName returns the name of c in an EventPanic: without the package and Config.
+func (c callback) eventName() string {
+	name := c.name[strings.LastIndex(c.name, "/")+1:]
+	parts := strings.Split(name, ".")[1:]
+	if parts[0] != "Observer" {
+		parts = parts[1:]
+	}
+	return strings.Join(parts, ".")
+}
+
+func TestEveryFunctionOfAUserIsContained(t *testing.T) {
+	for _, c := range callbacks {
+		if !c.tested() {
+			continue
+		}
+		for _, b := range behaviours {
+			for _, mode := range []pool.Mode{pool.Exclusive, pool.Shared} {
+				t.Run(fmt.Sprintf("%s %s, %v", strings.ReplaceAll(c.name, "/", "-"), b.name, mode), func(t *testing.T) {
+					coretest.OneProcessor(t)
+					synctest.Test(t, func(t *testing.T) { testCallback(t, c, b, mode) })
+				})
+			}
+		}
+	}
+}
+
+func testCallback(t *testing.T, c callback, b behaviour, mode pool.Mode) {
+	w := newWorld(t, mode, c.name, b.does)
+	w.armed.Store(true)
+	w.load()
+	w.armed.Store(false)
+	time.Sleep(2 * time.Minute)
+	acted, panicked, exited, told := w.books()
+	if acted == 0 {
+		t.Errorf("the load never called %s", c.name)
+	}
+	w.checkRecovered()
+	w.close()
+
+	events, others := told[c.eventName()], 0
+	for name, n := range told {
+		if name != c.eventName() {
+			others += n
+		}
+	}
+	if others > 0 {
+		t.Errorf("told %v, want %s alone", told, c.eventName())
+	}
+	switch misbehaved := b.name == "panics" || b.name == "exits"; {
+	case !misbehaved:
+		if events+panicked+exited > 0 {
+			t.Errorf("told %v, %d operations panicked, %d exited; want none", told, panicked, exited)
+		}
+	case c.told == byEvent && events != acted:
+		t.Errorf("told %d times, want once for each of %d", events, acted)
+	case c.told == byCaller && (b.name == "panics" && panicked != acted || b.name == "exits" && exited != acted):
+		t.Errorf("%d operations panicked and %d exited, want %d", panicked, exited, acted)
+	}
+	if b.name == "panics" && c.told != byCaller && panicked > 0 {
+		t.Errorf("%d operations panicked, want none: they did not cause it", panicked)
+	}
+}
+
+// The forms of docs/api in which a function of the user appears.
+var forms = []*regexp.Regexp{
+	regexp.MustCompile(`^type (\w+) struct, field (\w+) .*\bfunc\(`),
+	regexp.MustCompile(`^type (\w+)(?:\[.*?\])? interface, method (\w+)\(`),
+	regexp.MustCompile(`^type (\w+), method \(\*?\w+(?:\[.*?\])?\) (\w+)\(.*\bfunc\(.*`),
+	regexp.MustCompile(`^type (\w+)(?:\[.*?\])? func\(`),
+	regexp.MustCompile(`^func (\w+)(?:\[.*?\])?\(.*\bfunc\(`),
+}
+
+// TestTheTableHasEveryFunctionOfAUser reads docs/api, which a check keeps equal to
+// the code.
+func TestTheTableHasEveryFunctionOfAUser(t *testing.T) {
+	rows := map[string]bool{} // whether docs/api has it
+	for _, c := range callbacks {
+		rows[c.name] = false
+	}
+	files, err := filepath.Glob("../../../docs/api/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no API: %v", err)
+	}
+	for _, file := range files {
+		folder := strings.ReplaceAll(strings.TrimSuffix(filepath.Base(file), ".txt"), "-", "/")
+		if folder == testKit {
+			continue
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			for _, form := range forms {
+				if m := form.FindStringSubmatch(lines.Text()); m != nil {
+					name := strings.Join(append([]string{folder}, m[1:]...), ".")
+					if _, ok := rows[name]; !ok {
+						t.Errorf("no row for %s: %s", name, lines.Text())
+					}
+					rows[name] = true
+					break
+				}
+			}
+		}
+	}
+	for name, there := range rows {
+		if !there {
+			t.Errorf("the table has %s, and docs/api has not", name)
+		}
+	}
+	tests, err := os.ReadFile("apart_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range callbacks {
+		if c.told == apart && !strings.Contains(string(tests), "func "+c.test+"(") {
+			t.Errorf("%s: there is no test %s", c.name, c.test)
+		}
+		if c.test == "TestAFunctionOfACallEndsThatCallAlone" && !slices.ContainsFunc(singles, func(row call) bool { return row.name == c.name }) {
+			t.Errorf("%s has no row in that test", c.name)
+		}
+	}
+}
