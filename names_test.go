@@ -46,7 +46,6 @@ var unused = map[string]string{
 	"middleware/breaker.Forced*":   "They are values of a used type.",
 	"middleware/chaos.ErrInjected": "A test of a user tells by it a fault that the stage made.",
 	"middleware/fallback.Accept":   "It is a field's type of Plan.",
-	"middleware/fallback.DoPlan":   "An application calls it in place of core.Do; a stage cannot.",
 	"middleware/health.Up":         "It is one of the values of a used type.",
 	"middleware/health.Liveness":   "An application serves it beside Readiness.",
 	"middleware/retry.Outcome*":    "They are the values of a metric's attribute, and what an observer is told.",

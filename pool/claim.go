@@ -168,7 +168,11 @@ func (c *claim[C]) roused() (e *entry[C], token uint64, err error, over bool) {
 		if e == nil && err == nil {
 			err = p.expire(w.ctx, w.since)
 		}
-		if e == nil || !p.asks(e) {
+		fresh := err == errFresh
+		if fresh {
+			err = nil
+		}
+		if e == nil || fresh || !p.asks(e) {
 			c.state = claimOver
 			p.waiters.recycle(w)
 			return e, token, err, true

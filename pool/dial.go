@@ -254,7 +254,7 @@ func (p *Pool[C]) seatWaiters(e *entry[C]) {
 		if !ok {
 			return
 		}
-		if !p.offer(e, seat) {
+		if !p.offer(e, seat, errFresh) {
 			e.rise(seat)
 		}
 	}

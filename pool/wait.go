@@ -3,6 +3,7 @@
 package pool
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 )
@@ -121,19 +122,19 @@ func (p *Pool[C]) serve() {
 			p.replenish()
 			return
 		}
-		if seat := seatOf(token); !p.offer(e, seat) {
+		if seat := seatOf(token); !p.offer(e, seat, nil) {
 			e.rise(seat)
 			return
 		}
 	}
 }
 
-// offer hands a seat, which the caller has taken, to the first waiter. It returns
-// false if there is no waiter. p.mu is held.
-func (p *Pool[C]) offer(e *entry[C], seat int) bool {
+// offer hands a seat, which the caller has taken, to the first waiter. note is nil or
+// errFresh. offer returns false if there is no waiter. p.mu is held.
+func (p *Pool[C]) offer(e *entry[C], seat int, note error) bool {
 	for w := p.first(); w != nil; w = p.first() {
 		since := w.since
-		if p.grant(w, e, e.token(seat), nil) {
+		if p.grant(w, e, e.token(seat), note) {
 			if p.strict && p.now()-since < maxBarging {
 				p.strict = false // the first waiter has waited for less than maxBarging
 				p.setGate()
@@ -153,8 +154,13 @@ func (p *Pool[C]) pass(e *entry[C], seat int) bool {
 	if !p.strict || p.draining || p.overfull || e.removed || e.flags.Load()&flagSuspect != 0 {
 		return false
 	}
-	return p.offer(e, seat)
+	return p.offer(e, seat, nil)
 }
+
+// errFresh goes with the seat of a connection that was just dialed: the checker is not
+// asked about it. Else a checker that always says no would make the pool dial without
+// a pause.
+var errFresh = errors.New("the connection is new")
 
 // grant ends the wait of w with a seat, with an error, or with neither if the
 // wait took too long. It returns false if w was abandoned. p.mu is held.

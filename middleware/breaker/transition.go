@@ -30,13 +30,14 @@ func (b *Breaker) open(p *period, call *core.Call, cause error) (t transition) {
 	if p.mode != Closed && p.mode != Open {
 		return t
 	}
+	ref := call.Ref() // calls the observer, so before the lock
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.current.Load() != p {
 		return t
 	}
 	p.machine.fail()
-	b.openedAt, b.openedBy, b.cause = time.Now(), call.Ref(), cause
+	b.openedAt, b.openedBy, b.cause = time.Now(), ref, cause
 	next := b.newPeriod(p.machine, Open)
 	next.until = later(b.now(), b.cfg.RecoveryTimeout)
 	b.replace(next)

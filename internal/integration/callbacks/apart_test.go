@@ -131,6 +131,10 @@ var singles = []call{
 		_, err := fallback.Do(s.t.Context(), s.Client, opRead, work(does), instead(func(context.Context) {}))
 		return err
 	}, panicked, exited, returned},
+	{"middleware/fallback.Run", func(s single, does func(context.Context)) error {
+		_, err := fallback.Run(s.t.Context(), func(ctx context.Context) (int, error) { does(ctx); return 0, nil }, fallback.Plan[int]{})
+		return err
+	}, panicked, exited, returned},
 	{"middleware/fallback.Func", func(s single, does func(context.Context)) error {
 		_, err := fallback.Do(s.t.Context(), s.Client, opRead, fails, instead(does))
 		return err

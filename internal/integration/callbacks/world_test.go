@@ -32,6 +32,7 @@ type world struct {
 	does   func(w *world, ctx context.Context)
 	armed  atomic.Bool
 	back   atomic.Bool // a function is calling back
+	resets atomic.Int64
 
 	mu       sync.Mutex
 	acted    int            // how often the function named target misbehaved
@@ -105,7 +106,9 @@ func (w *world) callBack(ctx context.Context) {
 	}
 	_ = p.Resize(2)
 	p.Range(func(*conn) bool { return true })
-	p.Reset("calling back")
+	if w.resets.Add(1) <= 3 { // a Reset at each call would leave no connection to lend
+		p.Reset("calling back")
+	}
 	c.Breaker().Snapshot()
 	c.KeyedBreaker().Snapshot()
 	c.Monitor().Up()
