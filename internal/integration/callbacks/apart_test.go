@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -289,13 +290,13 @@ func TestAProbeThatPanicsCountsAsFailed(t *testing.T) {
 	for _, b := range behaviours[:3] {
 		synctest.Test(t, func(t *testing.T) {
 			w := &world{t: t, told: map[string]int{}}
-			var probes int
-			bad := true
+			var probes atomic.Int64
+			var good atomic.Bool
 			m, err := health.NewMonitor(health.Config{
 				Interval: time.Second, Timeout: 500 * time.Millisecond, Observer: observer{w}, DownThreshold: 3,
 				Probe: func(ctx context.Context) error {
-					probes++
-					if bad {
+					probes.Add(1)
+					if !good.Load() {
 						b.does(w, ctx)
 					}
 					return ctx.Err()
@@ -306,10 +307,12 @@ func TestAProbeThatPanicsCountsAsFailed(t *testing.T) {
 			}
 			m.Start()
 			time.Sleep(time.Minute)
-			if n := w.told["Probe"]; m.Up() || m.Last() == nil || probes < 30 || b.name == "blocks" && n > 0 || b.name != "blocks" && n != probes {
-				t.Errorf("a probe that %s: up %v after %d probes (%v), told %v; want down, and each told once", b.name, m.Up(), probes, m.Last(), w.told)
+			synctest.Wait()
+			_, _, _, told := w.books()
+			if n, made := told["Probe"], int(probes.Load()); m.Up() || m.Last() == nil || made < 30 || b.name == "blocks" && n > 0 || b.name != "blocks" && n != made {
+				t.Errorf("a probe that %s: up %v after %d probes (%v), told %v; want down, and each told once", b.name, m.Up(), made, m.Last(), told)
 			}
-			bad = false
+			good.Store(true)
 			time.Sleep(10 * time.Second)
 			if !m.Up() || m.Last() != nil {
 				t.Errorf("a probe that %s: up %v afterwards (%v)", b.name, m.Up(), m.Last())

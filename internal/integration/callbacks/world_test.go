@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock-go/penstock"
@@ -301,6 +302,7 @@ func (w *world) checkRecovered() {
 	if most.Load() != 2 {
 		w.t.Errorf("%d operations ran at once afterwards, want 2", most.Load())
 	}
+	synctest.Wait() // a probe may be under way
 	s := w.client.Pool().Stats()
 	if s.InFlight != 0 || s.Waiters != 0 || s.InUse != 0 {
 		w.t.Errorf("%d leases out, %d waiters, %d connections in use afterwards, want none", s.InFlight, s.Waiters, s.InUse)
