@@ -113,9 +113,9 @@ type Config struct {
 	// quarters of it at least) and, in a shared pool, about suspect ones. Zero
 	// asks before each lease.
 	CheckIdleAfter time.Duration
-	// CheckEvery is for factories that are a [Pinger]: at this interval the pool
-	// pings each connection that had no caller since the last ping, or is suspect.
-	// Zero disables pings.
+	// CheckEvery is for factories that are a [Pinger]: at this interval, 10 ms at
+	// least, the pool pings each connection that had no caller since the last ping, or
+	// is suspect. Zero disables pings.
 	CheckEvery time.Duration
 	// ReplaceAfter is for shared pools whose factory is a [Checker]: a connection
 	// that has been suspect for that long is replaced. All suspect connections are

@@ -34,6 +34,10 @@ type upkeep struct {
 // d + d/idleTicks.
 const idleTicks = 4
 
+// shortestTick is the least time between two looks at the connections, however short
+// the durations are.
+const shortestTick = 10 * time.Millisecond
+
 // beginUpkeep begins the upkeep of a new connection. p.mu is held.
 func (p *Pool[C]) beginUpkeep(e *entry[C]) {
 	now := p.now()
@@ -55,10 +59,13 @@ func (p *Pool[C]) beginUpkeep(e *entry[C]) {
 // alarm is set for.
 func (p *Pool[C]) nextTick(now instant) instant {
 	next := never
-	for _, d := range []time.Duration{p.cfg.IdleTimeout / idleTicks, p.cfg.CheckIdleAfter / idleTicks, p.cfg.LeakAfter} {
+	for _, d := range []time.Duration{p.cfg.IdleTimeout, p.cfg.CheckIdleAfter} {
 		if d > 0 {
-			next = min(next, later(now, d))
+			next = min(next, later(now, max(d/idleTicks, shortestTick)))
 		}
+	}
+	if d := p.cfg.LeakAfter; d > 0 {
+		next = min(next, later(now, max(d, shortestTick)))
 	}
 	return next
 }
@@ -151,10 +158,10 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 	}
 
 	if now >= u.checkAt {
-		u.checkAt = later(now, p.cfg.CheckEvery)
+		u.checkAt = later(now, max(p.cfg.CheckEvery, shortestTick))
 		if idle >= p.cfg.CheckEvery-p.cfg.CheckEvery/idleTicks || e.flags.Load()&flagSuspect != 0 {
 			if !p.mayCheck() || !p.check(e) {
-				u.checkAt = later(now, p.cfg.CheckEvery/idleTicks) // too many pings, or no free seat
+				u.checkAt = later(now, max(p.cfg.CheckEvery/idleTicks, shortestTick)) // too many pings, or no free seat
 			}
 		}
 	}

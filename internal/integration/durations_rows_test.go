@@ -170,7 +170,7 @@ var durations = map[string]durationRow{
 			return func(t *testing.T, w *world) {
 				leaked := 0
 				w.backend.Pool.OnLeak = func(pool.LeakInfo) { leaked++ }
-				w.work, w.client.Chain.Timeout.Disabled = 24*time.Hour, true
+				w.work, w.client.Chain.Timeout.Disabled = time.Hour, true
 				made(t, w)
 				once(t, w)
 				if leaked != want {

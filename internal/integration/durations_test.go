@@ -28,15 +28,6 @@ var results = []string{
 	"coretest.Phase", "coretest.BreakerConfig", "milvustest.Fault",
 }
 
-// knownFaults are the values that do not work yet. An entry goes when its value works.
-var knownFaults = map[string][]time.Duration{
-	"pool.Config.DialTimeout":    {longest, longest - 1}, // every dial is given up at once
-	"pool.Config.LifetimeJitter": {longest},              // the pool panics
-	"pool.Config.CheckEvery":     {1},                    // the upkeep of the pool spins
-	"pool.Config.LeakAfter":      {1},                    // the same
-	"health.Config.Interval":     {longest, longest - 1}, // probes without a pause
-}
-
 // world is a client and its backend, which takes its time.
 type world struct {
 	backend penstock.Backend[*struct{}]
@@ -194,7 +185,7 @@ func TestEveryDurationIsRefusedOrWorks(t *testing.T) {
 					if d == 1 {
 						special = row.short
 					}
-					if slices.Contains(knownFaults[field], d) || refused(d) {
+					if refused(d) {
 						continue
 					}
 					synctest.Test(t, func(t *testing.T) {

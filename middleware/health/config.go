@@ -32,8 +32,8 @@ type Config struct {
 	// as a failure, because the backend was not asked: an error that wraps
 	// core.ErrRejected, and a *core.Error with a neutral Outcome.
 	Probe func(ctx context.Context) error
-	// Interval is the time between two probes, up to 20 % more or less. Zero is
-	// 10 s.
+	// Interval is the time between two probes, up to 20 % more or less, and a
+	// millisecond at least. Zero is 10 s.
 	Interval time.Duration
 	// Timeout limits each probe. Zero is 5 s, or Interval if that is shorter.
 	Timeout time.Duration
@@ -58,7 +58,7 @@ func (cfg Config) Effective() (Config, error) {
 		faults.Add("Probe is nil, and the factory has no Ping to make a probe of: write either")
 	}
 	fault.Default(&faults, "Interval", &cfg.Interval, 10*time.Second)
-	fault.Default(&faults, "Timeout", &cfg.Timeout, min(5*time.Second, cfg.Interval))
+	fault.Default(&faults, "Timeout", &cfg.Timeout, min(5*time.Second, max(cfg.Interval, shortestPause)))
 	fault.Default(&faults, "DownThreshold", &cfg.DownThreshold, 3)
 	fault.Default(&faults, "UpThreshold", &cfg.UpThreshold, 1)
 	cfg.Name = cmp.Or(cfg.Name, Name)

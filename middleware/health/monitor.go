@@ -129,7 +129,7 @@ func (m *Monitor) Close(ctx context.Context) error {
 // loop probes until ctx ends.
 func (m *Monitor) loop(ctx context.Context) {
 	for {
-		timer := time.NewTimer(spread(m.cfg.Interval, rand.Float64()))
+		timer := time.NewTimer(max(spread(m.cfg.Interval, rand.Float64()), shortestPause))
 		select {
 		case <-timer.C:
 			_ = m.check(ctx, true) // the monitor keeps the outcome
@@ -139,6 +139,9 @@ func (m *Monitor) loop(ctx context.Context) {
 		}
 	}
 }
+
+// shortestPause is the least time between two probes, however short the Interval is.
+const shortestPause = time.Millisecond
 
 // spread returns an interval from 20 % less to 20 % more than d, for a random number
 // in [0, 1): many clients of one backend should not probe in step.
