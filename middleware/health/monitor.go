@@ -129,7 +129,7 @@ func (m *Monitor) Close(ctx context.Context) error {
 // loop probes until ctx ends.
 func (m *Monitor) loop(ctx context.Context) {
 	for {
-		timer := time.NewTimer(max(spread(m.cfg.Interval, rand.Float64()), shortestPause))
+		timer := time.NewTimer(spread(max(m.cfg.Interval, shortestPause), rand.Float64()))
 		select {
 		case <-timer.C:
 			_ = m.check(ctx, true) // the monitor keeps the outcome
@@ -140,7 +140,7 @@ func (m *Monitor) loop(ctx context.Context) {
 	}
 }
 
-// shortestPause is the least time between two probes, however short the Interval is.
+// shortestPause is the least Interval that is in force.
 const shortestPause = time.Millisecond
 
 // spread returns an interval from 20 % less to 20 % more than d, for a random number
