@@ -11,7 +11,7 @@ RACE = $(eval RACE := $(shell CGO_ENABLED=1 $(GO) build -race runtime/cgo >/dev/
 CGO = CGO_ENABLED=$(if $(RACE),1,0)
 
 .DEFAULT_GOAL := help
-.PHONY: help test check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain
+.PHONY: help test test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: check ## every check, then every test with the race detector and, where in
 	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m $$($(GO) list ./... | grep -v /internal/integration/real$$))
 	@# With -v, because it prints how long a real outage lasted, beside the bare SDK.
 	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m -v ./internal/integration/real)
+
+test-busy: ## "make test" three times, beside a loop for each processor
+	sh .ci/busy sh -c 'for n in 1 2 3; do $(MAKE) test || exit; done'
 
 check: fmt-check vet tidy-check staticcheck api-check ## the checks of "make test" that run no test
 
