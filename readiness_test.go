@@ -23,7 +23,6 @@ type restarting struct {
 	wires
 	down atomic.Bool
 	dead atomic.Int64 // number of the last connection that is lost
-	last atomic.Int64 // number of the last connection
 }
 
 func newRestarting() *restarting {
@@ -32,7 +31,6 @@ func newRestarting() *restarting {
 		if s.down.Load() {
 			return nil, errRefused
 		}
-		s.last.Store(int64(n))
 		return &wire{n}, nil
 	}
 	s.OnPing = func(_ context.Context, w *wire) error { return s.ping(w) }
@@ -47,7 +45,7 @@ func (s *restarting) ping(w *wire) error {
 }
 
 // stop ends the server, and start begins it anew.
-func (s *restarting) stop()  { s.down.Store(true); s.dead.Store(s.last.Load()) }
+func (s *restarting) stop()  { s.down.Store(true); s.dead.Store(int64(s.Dials())) }
 func (s *restarting) start() { s.down.Store(false) }
 
 // However the probe is written, a dead connection is not given back as good, and
