@@ -82,8 +82,8 @@ type Config struct {
 
 // Client runs operations on connections of type C: core.Do and core.Go take it.
 // It is made by [New] or [Open], safe for concurrent use, and closed by its
-// Close. Close makes the MeterProvider export the last figures, which takes 2 s at
-// most if no collector answers.
+// Close. Close exports nothing: the last figures of the pool are in the next
+// collection. Shut the MeterProvider down after its clients, and it exports them.
 type Client[C any] struct {
 	*core.Client[C]
 	pool     *pool.Pool[C]

@@ -271,7 +271,7 @@ func TestOpenLeavesNothingOfAClientThatDoesNotStart(t *testing.T) {
 
 func TestTwoClientsOfOneProviderNeedTwoNames(t *testing.T) {
 	ctx := t.Context()
-	meters := sdkmetric.NewMeterProvider()
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
 	open := func(name string) (*penstock.Client[*wire], error) {
 		return penstock.Open(ctx, backend{Factory: &wires{OnDial: dialWire}, Pool: pool.Config{Name: name}}, penstock.Config{MeterProvider: meters})
 	}

@@ -26,10 +26,11 @@ func Do[C, R any](ctx context.Context, c Runner[C], op Op, fn func(context.Conte
 	}
 	t.fn = fn
 	call.begin(ctx)
+	late := ctx.Err() != nil // then the operation waits for nothing
 	err := client.handle(ctx, call)
 	if err != nil {
 		o := call.Since(Mark{}, err)
-		if o.Verdict == Neutral {
+		if o.Verdict == Neutral && !late {
 			markBlameless(ctx)
 		}
 		err = call.failed(err, o)

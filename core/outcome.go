@@ -145,7 +145,10 @@ func (c *Call) conclude(a attempt, err error) (Outcome, error) {
 	case !atWork:
 		// Where the source says why there is no connection, it knows best,
 		// whichever clock ended the wait.
-		if _, known := errors.AsType[classified](err); !known && a.contextEnded() && saysContextEnded(err) {
+		_, known := errors.AsType[classified](err)
+		// The context that ended may be that of a dial.
+		known = known || a.progress == waited && errors.Is(err, ErrConnection)
+		if !known && a.contextEnded() && saysContextEnded(err) {
 			o.Class = Class{Verdict: Neutral, ErrorType: class.ErrorType}
 		}
 	case caller != nil:

@@ -10,7 +10,9 @@ var (
 	retries    = []Retry{RetryNever, RetryIfReadOnly, RetryIfIdempotent, RetryAlways}
 	fates      = []ConnFate{Keep, Unclean, Suspect, Broken}
 	scopeKinds = []ScopeKind{ScopeOperation, ScopeAttempt, ScopeAcquire, ScopeConnect, ScopeProbe}
-	eventKinds = []EventKind{EventRetry, EventRetryEnd, EventReject, EventTransition, EventTimeout, EventHealth}
+	eventKinds = []EventKind{
+		EventRetry, EventRetryEnd, EventReject, EventTransition, EventTimeout, EventHealth, EventWait, EventPanic,
+	}
 )
 
 // MarshalText returns the text of String, for files and logs. An unknown value is an

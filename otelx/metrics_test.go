@@ -9,8 +9,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -214,9 +216,57 @@ func TestPoolCannotBeRegisteredTwiceNorLate(t *testing.T) {
 	}
 }
 
+// An application without telemetry has the global provider, and may run several times in
+// one process.
+func TestANameIsFreeWhileNothingReadsTheProvider(t *testing.T) {
+	for name, meters := range map[string]metric.MeterProvider{
+		"the global one": otel.GetMeterProvider(), "without a reader": sdkmetric.NewMeterProvider(),
+	} {
+		for range 2 {
+			o, err := otelx.NewObserver(otelx.WithMeterProvider(meters))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := o.RegisterPool("free", func() pool.Stats { return pool.Stats{} }); err != nil {
+				t.Errorf("%s: RegisterPool = %v", name, err)
+			}
+			defer o.Close(t.Context())
+		}
+	}
+}
+
+// The registry of pools must not keep a provider that nothing collects from any more.
+func TestAClosedPoolIsForgottenWithoutACollection(t *testing.T) {
+	for name, options := range map[string][]sdkmetric.Option{
+		"no reader": nil, "nobody collects": {sdkmetric.WithReader(sdkmetric.NewManualReader())},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			before := otelx.RegisteredPools()
+			o, err := otelx.NewObserver(otelx.WithMeterProvider(sdkmetric.NewMeterProvider(options...)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := o.RegisterPool("p", func() pool.Stats { return pool.Stats{} }); err != nil {
+				t.Fatal(err)
+			}
+			if err := o.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			if n := otelx.RegisteredPools(); n != before {
+				t.Errorf("%s: %d pools are kept", name, n-before)
+			}
+		})
+	}
+}
+
 func TestTwoObserversOfOneProviderCannotRegisterOneName(t *testing.T) {
 	stats := func() pool.Stats { return pool.Stats{} }
-	mp, other := sdkmetric.NewMeterProvider(), sdkmetric.NewMeterProvider()
+	provider := func() *sdkmetric.MeterProvider {
+		return sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+	}
+	mp, other := provider(), provider()
 	observer := func(meters metric.MeterProvider) *otelx.Observer {
 		o, err := otelx.NewObserver(otelx.WithMeterProvider(meters))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -75,8 +76,10 @@ func (o *Observer) Close(context.Context) error {
 	o.closed = true
 	for _, p := range o.pools {
 		p.close()
-		if o.settings.meters == nil {
-			p.drop() // nothing collects
+		if o.collected() {
+			time.AfterFunc(lastCollection, p.drop)
+		} else {
+			p.drop()
 		}
 	}
 	o.pools = nil

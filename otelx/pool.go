@@ -41,11 +41,18 @@ func contained(name string, stats func() pool.Stats) func() (pool.Stats, error) 
 	}
 }
 
+// collected reports whether a reader may collect the metrics now. The global provider
+// has no reader until the application sets an SDK.
+func (o *Observer) collected() bool {
+	return o.settings.meters != nil && o.inst.duration.Enabled(context.Background())
+}
+
 // RegisterPool makes the metrics of the pool called name read stats each time
 // they are collected, until [Observer.Close]. stats must be safe for concurrent
 // use, and must not collect metrics; a panic in it is an error of the collection. An
 // empty name, a nil stats, a name that is registered already with the same
-// meter provider, by this Observer or by another, and a closed Observer are errors.
+// meter provider, by this Observer or by another, and a closed Observer are errors. A
+// name may be registered again with a provider that nothing reads.
 func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	switch {
 	case name == "":
@@ -60,7 +67,7 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 		return fmt.Errorf("otelx: pool %q registered after Close", name)
 	}
 	p := &registeredPool{key: o.poolKey(name), stats: contained(name, stats)}
-	if !registry.add(p) {
+	if !registry.add(p) && o.collected() {
 		return fmt.Errorf("otelx: pool %q is registered already with this meter provider: give each client's pool a name of its own (pool.Config.Name), or close the other client first", name)
 	}
 

@@ -5,6 +5,7 @@ package otelx
 import (
 	"reflect"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 
@@ -102,6 +103,10 @@ func (p *registeredPool) close() {
 	defer p.mu.Unlock()
 	p.stats, p.closed = func() (pool.Stats, error) { return last, err }, true
 }
+
+// lastCollection is how long the last figures of a closed pool wait for a collection.
+// A provider that is not read any more must not be kept.
+const lastCollection = 10 * time.Minute
 
 // drop takes p off the meter.
 func (p *registeredPool) drop() {

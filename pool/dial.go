@@ -195,6 +195,9 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 		return
 	}
 	old := d.replaces
+	if failed != nil && !p.draining {
+		p.lastDial.Store(failed) // first, so that setDark knows of it
+	}
 	p.uncount(d)
 	switch {
 	case p.draining && failed != nil:
@@ -232,7 +235,6 @@ func (p *Pool[C]) dialSucceeded(old *entry[C], conn C) {
 // dialFailed does what follows from a failed dial. p.mu is held.
 func (p *Pool[C]) dialFailed(d *dial[C], failed *DialError) {
 	p.dialErrors++
-	p.lastDial.Store(failed)
 	if d.round == p.round {
 		// Dials that fail together make the pause longer once.
 		p.round++
@@ -299,15 +301,19 @@ func (p *Pool[C]) dialOverdue(d *dial[C]) {
 		p.roomFreed()
 		return
 	}
+	failed := &DialError{
+		Pool:    p.cfg.Name,
+		Err:     fmt.Errorf("the factory has not returned: %w", context.DeadlineExceeded),
+		Timeout: true,
+	}
+	if !p.draining {
+		p.lastDial.Store(failed) // first, so that setDark knows of it
+	}
 	p.uncount(d)
 	d.unwanted = CloseDiscarded
 	d.cancel()
 	if !p.draining {
-		p.dialFailed(d, &DialError{
-			Pool:    p.cfg.Name,
-			Err:     fmt.Errorf("the factory has not returned: %w", context.DeadlineExceeded),
-			Timeout: true,
-		})
+		p.dialFailed(d, failed)
 	}
 }
 

@@ -18,15 +18,16 @@ const fairWait = 100 * time.Millisecond
 
 // darkState says whether the backend answers at all.
 type darkState struct {
-	// darkSince is the instant since when the pool has had no connection and always a
-	// dial under way; never if it has a connection, or no dial. It is written with
+	// darkSince is the instant since when the pool has had no connection, and its dials
+	// get no answer: there has always been a dial under way, or the last one timed out.
+	// It is never if the pool has a connection, or the dials get an answer. It is written with
 	// Pool.mu held, and read without by callers whose wait ends: thousands may end at
 	// the same moment.
 	darkSince atomic.Int64
 
 	// Guarded by Pool.mu.
 	bareSince    instant // since when the pool has had no usable connection; never if it has one
-	dialingSince instant // since when there has always been a dial under way
+	dialingSince instant // since when the dials get no answer
 }
 
 // setDark brings darkSince up to date. It is called after the number of connections or
@@ -40,8 +41,9 @@ func (p *Pool[C]) setDark() {
 			*since = p.now()
 		}
 	}
+	last := p.lastDial.Load()
 	mark(&p.bareSince, !p.usable())
-	mark(&p.dialingSince, len(p.dials) > 0)
+	mark(&p.dialingSince, len(p.dials) > 0 || last != nil && last.Timeout)
 	p.darkSince.Store(int64(max(p.bareSince, p.dialingSince)))
 }
 

@@ -28,7 +28,7 @@ import (
 // enums has the first and the last value of each enumerated type.
 var enums = map[string][2]fmt.Stringer{
 	"core.ConnFate":      {core.Keep, core.Broken},
-	"core.EventKind":     {core.EventRetry, core.EventHealth},
+	"core.EventKind":     {core.EventRetry, core.EventPanic},
 	"core.Retry":         {core.RetryNever, core.RetryAlways},
 	"core.Safety":        {core.Unsafe, core.ReadOnly},
 	"core.ScopeKind":     {core.ScopeOperation, core.ScopeProbe},
@@ -67,6 +67,10 @@ func TestEachEnumeratedTypeIsWrittenAndReadAsText(t *testing.T) {
 			}
 			if want := int(number(last) - number(first) + 1); len(seen) != want {
 				t.Errorf("the %d values have %d texts", want, len(seen))
+			}
+			beyond := fmt.Sprint(value(first.Type(), number(last)+1).Elem().Interface())
+			if beyond != "unknown" && !strings.Contains(beyond, "(") && !seen[fmt.Sprintf("%q", beyond)] {
+				t.Errorf("%q is a value too, and the table ends before it", beyond)
 			}
 			refuses(t, first.Type(), number(last)+1)
 		})

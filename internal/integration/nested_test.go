@@ -190,3 +190,20 @@ func TestAWaitInVainThatWasOverLongAgoDoesNotExcuseTheBackend(t *testing.T) {
 		}
 	})
 }
+
+// An operation that begins when the time is over, to clean up for example, waits for
+// nothing, and excuses nothing.
+func TestAnOperationAfterTheEndOfTheTimeDoesNotExcuseTheBackend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, touchy(), 2)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := core.Do(ctx, c, opRead, func(ctx context.Context, _ int) (int, error) {
+			defer func() { _ = nest(ctx, c, 1) }()
+			return untilDone(ctx, 0)
+		})
+		if c.Breaker().State() != breaker.Open {
+			t.Errorf("the breaker is %v after %v, want open", c.Breaker().State(), err)
+		}
+	})
+}

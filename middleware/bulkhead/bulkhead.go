@@ -51,11 +51,16 @@ func New(cfg Config) (*Bulkhead, error) {
 func (b *Bulkhead) Middleware(next core.Handler) core.Handler {
 	return func(ctx context.Context, call *core.Call) error {
 		waited, err := b.enter(ctx, call)
+		if err == nil {
+			defer b.leave() // also if next, or the observer, panics or calls Goexit
+		}
+		if waited > 0 {
+			call.Event(core.Event{Kind: core.EventWait, Name: Name, Delay: waited, Err: err})
+		}
 		if err != nil {
 			return b.reject(call, err)
 		}
-		defer b.leave() // also if next panics or calls Goexit
-		if waited {     // a breaker may have opened meanwhile
+		if waited > 0 { // a breaker may have opened meanwhile
 			if err := call.AfterWait(); err != nil {
 				return b.reject(call, fmt.Errorf("after a wait in bulkhead %q: %w", b.cfg.Name, err))
 			}
@@ -70,28 +75,27 @@ func (b *Bulkhead) reject(call *core.Call, err error) error {
 	return err
 }
 
-// enter takes a slot, and says whether it had to wait for the slot. The error
-// says why there is none.
-func (b *Bulkhead) enter(ctx context.Context, call *core.Call) (waited bool, err error) {
+// enter takes a slot, and says how long it waited for the slot; zero without a wait.
+// The error says why there is none.
+func (b *Bulkhead) enter(ctx context.Context, call *core.Call) (waited time.Duration, err error) {
 	b.mu.Lock()
 	if b.running < b.cfg.MaxConcurrent { // then the queue is empty
 		b.running++
 		b.admitted++
 		b.mu.Unlock()
-		return false, nil
+		return 0, nil
 	}
 	if b.queue.Len() >= b.cfg.MaxWaiting || ctx.Err() != nil {
 		b.rejected++
 		b.mu.Unlock()
-		return false, &FullError{Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Err: ctx.Err()}
+		return 0, &FullError{Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Err: ctx.Err()}
 	}
 	w := &waiter{admitted: make(chan struct{})}
 	b.queue.PushBack(&w.place, w)
 	b.mu.Unlock()
 	began := time.Now()
 	err = b.wait(ctx, call, w, began)
-	call.Event(core.Event{Kind: core.EventWait, Name: Name, Delay: time.Since(began), Err: err})
-	return true, err
+	return max(time.Since(began), 1), err
 }
 
 // wait waits until w has a slot. The wait began at the given time.

@@ -38,6 +38,7 @@ const maxPause = time.Hour
 // fields are guarded by a mutex of its owner.
 type hung struct {
 	calls int
+	free  int       // calls that may hang without a pause
 	until time.Time // no further call before
 	err   error     // of the last call that was given up
 }
@@ -48,6 +49,7 @@ type hung struct {
 func (h *hung) giveUp(mu *sync.Mutex, returned <-chan struct{}, first time.Duration, free int, err error) {
 	mu.Lock()
 	h.calls++
+	h.free = free
 	h.until, h.err = time.Now(), err
 	if h.calls >= free {
 		h.until = h.until.Add(pause(first, h.calls-free))
@@ -62,9 +64,10 @@ func (h *hung) giveUp(mu *sync.Mutex, returned <-chan struct{}, first time.Durat
 }
 
 // pausing returns the error of the last call that was given up, if no further call
-// may be made now.
+// may be made now. A pause ends when so many of the calls have returned that the rest
+// may hang without one.
 func (h *hung) pausing() error {
-	if h.calls > 0 && time.Now().Before(h.until) {
+	if h.calls > 0 && h.calls >= h.free && time.Now().Before(h.until) {
 		return h.err
 	}
 	return nil

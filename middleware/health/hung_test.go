@@ -180,3 +180,36 @@ func TestAReadinessCheckThatDoesNotReturnIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// The pause is for calls that hang: it ends when most of them have returned.
+func TestProbingGoesOnWhenTheProbesThatHungHaveReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hangs atomic.Bool
+		hangs.Store(true)
+		var probes atomic.Int64
+		wake, lost := make(chan struct{}), make(chan struct{})
+		r := newRig(t, health.Config{Probe: func(context.Context) error {
+			switch {
+			case !hangs.Load():
+				return nil
+			case probes.Add(1) == 1:
+				<-lost // for good
+			default:
+				<-wake
+			}
+			return context.DeadlineExceeded
+		}})
+		r.Start()
+		time.Sleep(24 * time.Hour)
+		r.up(t, false)
+		hangs.Store(false)
+		close(wake)
+		time.Sleep(30 * time.Second)
+		r.up(t, true)
+		close(lost)
+		synctest.Wait()
+		if err := r.Close(t.Context()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+}
