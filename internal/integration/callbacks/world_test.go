@@ -18,7 +18,9 @@ import (
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/breaker/keyed"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/pool"
@@ -216,10 +218,13 @@ func newWorld(t *testing.T, mode pool.Mode, target string, does func(*world, con
 				w.user("middleware/breaker/keyed.Config.Key", nil)
 				return call.Op.Target
 			}},
-			Retry:   retry.Config{MaxRetries: 1, Interval: 10 * time.Millisecond},
-			Timeout: timeout.Config{Attempt: 3 * time.Second},
-			Health:  &health.Config{Interval: 2 * time.Second, Timeout: time.Second},
-			Stages:  []middleware.Stage{{Name: "own", Middleware: w.stage, Before: "retry"}},
+			// Tight enough that operations wait in both.
+			Bulkhead:  &bulkhead.Config{MaxConcurrent: 2, MaxWaiting: 100},
+			RateLimit: &ratelimit.Config{Rate: 50, Burst: 1, MaxWait: time.Second},
+			Retry:     retry.Config{MaxRetries: 1, Interval: 10 * time.Millisecond},
+			Timeout:   timeout.Config{Attempt: 3 * time.Second},
+			Health:    &health.Config{Interval: 2 * time.Second, Timeout: time.Second},
+			Stages:    []middleware.Stage{{Name: "own", Middleware: w.stage, Before: "retry"}},
 		},
 	})
 	if err != nil {
@@ -306,6 +311,12 @@ func (w *world) checkRecovered() {
 	s := w.client.Pool().Stats()
 	if s.InFlight != 0 || s.Waiters != 0 || s.InUse != 0 {
 		w.t.Errorf("%d leases out, %d waiters, %d connections in use afterwards, want none", s.InFlight, s.Waiters, s.InUse)
+	}
+	if s := w.client.Bulkhead().Stats(); s.Running != 0 || s.Waiting != 0 {
+		w.t.Errorf("%d operations hold a slot of the bulkhead and %d wait afterwards, want none", s.Running, s.Waiting)
+	}
+	if s := w.client.Limiter().Stats(); s.Waiting != 0 {
+		w.t.Errorf("%d operations wait for a token afterwards, want none", s.Waiting)
 	}
 	if state := w.client.Breaker().State(); state != breaker.Closed {
 		w.t.Errorf("the breaker is %v afterwards, want closed", state)
