@@ -127,7 +127,7 @@ func (p *Pool[C]) refSeated(ctx context.Context, e *entry[C], token uint64) any 
 
 // growLocked is grow with p.mu held.
 func (p *Pool[C]) growLocked(ref any, e *entry[C]) {
-	if !p.mayGrow.Load() || e.flags.Load()&flagSuspect != 0 || e.callers() < p.cfg.TargetSharing {
+	if !p.mayGrow.Load() || p.room() <= 0 || e.removed || e.flags.Load()&flagSuspect != 0 || e.callers() < p.cfg.TargetSharing {
 		return
 	}
 	for _, other := range p.conns {

@@ -75,13 +75,13 @@ func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 		p.replacing++
 		old.successor = d
 	}
-	p.begun++
 	p.jobs++
 	p.setMayGrow()
 	d.limit = time.AfterFunc(limit, func() { p.dialOverdue(d) })
 	if old != nil && old.due == CloseUnhealthy && p.checker != nil {
 		go p.dialIfDue(ctx, d)
 	} else {
+		p.begun++
 		go p.dial(ctx, d)
 	}
 }
@@ -94,8 +94,9 @@ func (p *Pool[C]) dialIfDue(ctx context.Context, d *dial[C]) {
 	p.askDue()
 	p.mu.Lock()
 	recovered := d.unwanted == "" && d.replaces != nil && !d.replaces.isDue()
-	if recovered {
-		p.begun--
+	if !recovered {
+		p.begun++
+	} else {
 		p.uncount(d)
 		d.limit.Stop()
 		d.done = true
@@ -243,6 +244,9 @@ func (p *Pool[C]) dialFailed(d *dial[C], failed *DialError) {
 	}
 	p.settleStarts(failed)
 	if p.dialing == 0 && !p.usable() {
+		p.tryDoubted()
+	}
+	if p.dialing == 0 && !p.usable() {
 		p.failWaiters(failed)
 	}
 	p.replenish()
@@ -278,11 +282,11 @@ func (p *Pool[C]) uncount(d *dial[C]) {
 // Until d has returned it counts for Config.MaxSize, as it may have made a
 // connection. p.mu is held.
 func (p *Pool[C]) drop(d *dial[C], reason CloseReason) {
+	p.dropped++ // first, so that d counts throughout
 	p.uncount(d)
 	d.unwanted = reason
 	d.cancel()
 	d.limit.Reset(min(callGrace, d.overdue-p.now()))
-	p.dropped++
 }
 
 // dialOverdue is called when d should have returned, because its context has ended

@@ -48,6 +48,7 @@ type entry[C any] struct {
 // Bits of entry.flags.
 const (
 	flagSuspect = 1 << iota // other connections are preferred; of an exclusive one: see doubtOthers
+	flagTrial               // exclusive: lent although others are in doubt; see tryDoubted
 	flagStale               // without a caller for Config.CheckIdleAfter: ask the checker
 )
 

@@ -26,7 +26,8 @@ type Checker[C any] interface {
 	// Alive reports whether conn can be lent. The pool calls it when it is about
 	// to lend the connection (see Config.CheckIdleAfter), so Alive must be quick and
 	// do no I/O. It may call the pool; but Drain and Close wait for the connection that
-	// it is asked about, and need a ctx that ends. A connection is not alive if Alive
+	// it is asked about, and need a ctx that ends. It may be asked about a connection
+	// that Close has just closed. A connection is not alive if Alive
 	// panics or calls runtime.Goexit. An exclusive pool removes a connection that
 	// is not alive. In a shared pool such a connection is suspect: it is passed
 	// over while there is a better one, and replaced if there is none. A connection

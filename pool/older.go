@@ -8,10 +8,12 @@ package pool
 //
 //   - With a Checker, the pool asks it before the next lease, as ever.
 //   - With a Pinger alone, the pool pings the connections in doubt in the background.
-//   - With neither, a connection in doubt that callers had at the failure, and that one
-//     returns as good, proves that the server was not restarted: that ends the doubt
-//     about all. Until then, each waiter that finds no other connection lets the pool
-//     replace one.
+//   - With neither, a connection in doubt that a caller had at the failure, and returns
+//     as good, is taken for proof that the server was not restarted: that ends the doubt
+//     about all. (The caller may have had its answer before the restart. Then another
+//     lease fails, and the doubt begins anew.) Until then, each waiter that finds no
+//     other connection lets the pool replace one. While dials fail, nothing can be
+//     replaced: the pool lends one connection in doubt as a trial after each dial.
 
 // doubtOthers puts every connection in doubt, after another one was returned as broken.
 // p.mu is held.
@@ -21,6 +23,7 @@ func (p *Pool[C]) doubtOthers() {
 	}
 	for _, e := range p.conns {
 		e.flags.Or(flagSuspect)
+		e.flags.And(^uint32(flagTrial))
 	}
 	p.pingDoubted()
 	p.setDark()
@@ -34,12 +37,34 @@ func (p *Pool[C]) asGood(e *entry[C]) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if e.removed {
+		return // it may have led to another server than those in the pool
+	}
 	for _, other := range p.conns {
+		other.flags.And(^uint32(flagTrial))
 		if other.flags.Load()&flagSuspect != 0 {
 			other.calm()
 			if other.callers() == 0 {
 				p.serve()
 			}
+		}
+	}
+	p.setDark()
+}
+
+// tryDoubted makes one idle connection in doubt lendable, because it cannot be
+// replaced. If its caller returns it as good, the doubt is over. p.mu is held.
+func (p *Pool[C]) tryDoubted() {
+	if !p.exclusive || p.checker != nil || p.pinger != nil || p.draining {
+		return
+	}
+	for _, e := range p.conns {
+		if e.flags.Load()&flagSuspect != 0 && e.callers() == 0 {
+			e.flags.Or(flagTrial)
+			e.calm()
+			p.setDark()
+			p.serve()
+			return
 		}
 	}
 }
@@ -84,20 +109,28 @@ func (p *Pool[C]) vacate(n int) {
 	if !p.exclusive || p.checker != nil || p.draining || p.now() < p.dialAt() {
 		return
 	}
+	if p.lastDial.Load() != nil {
+		return // dials fail, so a connection in doubt is worth more than room
+	}
 	free := int(p.max.Load()) - len(p.conns) - p.dialing - p.closingSlowly
 	for e := range p.leaving {
-		if e.callers() > 0 {
+		if e.callers() > 0 || e.pins > 0 {
 			free--
 		}
 	}
 	n = min(n-p.dialing-p.checking, p.cfg.MaxConcurrentDials-len(p.dials)-p.dropped) - max(free, 0)
 	for i := 0; i < len(p.conns) && n > 0; {
 		e := p.conns[i]
-		if !p.unlendable(e) || e.callers() > 0 {
+		switch {
+		case !p.unlendable(e) || e.callers() > 0:
 			i++
 			continue
+		case e.pins > 0: // Range has it, so that removing it would make no room
+			p.tryDoubted()
+			i++
+		default:
+			p.remove(e, CloseUnhealthy) // takes it out of p.conns
 		}
-		p.remove(e, CloseUnhealthy) // takes it out of p.conns
 		n--
 	}
 }

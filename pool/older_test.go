@@ -273,12 +273,18 @@ func TestConnectionsInDoubtDoNotHideThatTheServerIsGone(t *testing.T) {
 			p, lease := idleBut(t, gone(func(context.Context) error { return errRefused }), pool.Config{MaxSize: 10})
 			lease.Discard(nil)
 			start := time.Now()
+			trials := 0
 			for range 20 {
-				_, err := p.Acquire(t.Context())
+				lease, err := p.Acquire(t.Context())
+				if err == nil {
+					trials++
+					lease.Discard(nil)
+					continue
+				}
 				wantErr(t, "Acquire", err, pool.ErrDial)
 			}
-			if took := time.Since(start); took > 0 {
-				t.Errorf("took %v, want the refusal at once", took)
+			if took := time.Since(start); trials != 1 || took > 0 {
+				t.Errorf("%d trials in %v, want one after the one dial, and the refusal at once", trials, took)
 			}
 		})
 	})
@@ -330,6 +336,72 @@ func TestAConnectionOfASharedPoolIsNotInDoubtForAnother(t *testing.T) {
 		synctest.Wait()
 		if s := p.Stats(); s.Dials != 4 || s.Idle != 3 {
 			t.Errorf("Stats = %+v, want one dial more than at the start", s)
+		}
+	})
+}
+
+// One connection is broken, the others are well, and no dial succeeds: the password was
+// changed, say.
+func TestConnectionsInDoubtAreLentWhenTheyCannotBeReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &factory{onDial: func(_ context.Context, n int) error {
+			if n > 10 {
+				return errRefused
+			}
+			return nil
+		}}
+		p, lease := idleBut(t, f, pool.Config{MaxSize: 10})
+		lease.Discard(nil)
+		for n := range 100 {
+			lease, err := p.Acquire(t.Context())
+			if err != nil {
+				t.Fatalf("Acquire %d = %v, want one of nine that are well", n, err)
+			}
+			lease.Release()
+			time.Sleep(100 * time.Millisecond)
+		}
+		if s := p.Stats(); s.Idle != 9 {
+			t.Errorf("Stats = %+v, want nine idle", s)
+		}
+	})
+}
+
+// Range has every connection, so none can be replaced.
+func TestConnectionsInDoubtAreLentWhileRangeHasThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, lease := idleBut(t, &factory{}, pool.Config{MaxSize: 10})
+		done := make(chan struct{})
+		go p.Range(func(*conn) bool { <-done; return false })
+		synctest.Wait()
+		lease.Discard(nil)
+		start := time.Now()
+		for range 3 {
+			acquire(t, p).Release()
+		}
+		if took := time.Since(start); took > 0 {
+			t.Errorf("took %v, want one of nine that are idle", took)
+		}
+		close(done)
+	})
+}
+
+// A connection that Reset removed may have led to another server.
+func TestARemovedConnectionThatWorksEndsNoDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &factory{}
+		p := open(t, f, pool.Config{MaxSize: 4})
+		first, a := acquire(t, p), acquire(t, p)
+		first.Discard(nil) // now a is in doubt
+		p.Reset("another address")
+		b, c := acquire(t, p), acquire(t, p)
+		doubted := c.Conn()
+		c.Release()
+		b.Discard(nil) // now c is in doubt
+		a.Release()
+		if l := acquire(t, p); l.Conn() == doubted {
+			t.Error("a connection in doubt was lent")
+		} else {
+			l.Release()
 		}
 	})
 }

@@ -96,7 +96,7 @@ func (p *Pool[C]) Reset(reason string) {
 // until fn returns false. It is for work on all connections, such as clearing their
 // caches. Range takes no lease: callers use the connections at the same time, so a
 // connection must be fit for that even in an exclusive pool. A connection is not
-// closed while Range runs, unless Close does so by force; a connection that was removed
+// closed while Range runs, unless the pool is closed; a connection that was removed
 // takes its room meanwhile, so fn must not wait for another one.
 func (p *Pool[C]) Range(fn func(C) bool) {
 	p.mu.Lock()

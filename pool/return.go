@@ -27,7 +27,7 @@ func (e *entry[C]) giveBack(token uint64, fate core.ConnFate) (news bool) {
 	if fate != core.Keep {
 		return e.giveBackUnkept(token, fate)
 	}
-	if e.flags.Load()&flagSuspect != 0 {
+	if e.flags.Load()&(flagSuspect|flagTrial) != 0 {
 		p.asGood(e)
 	}
 	if p.gate.Load()&gateStrict != 0 && p.pass(e, seat) {
@@ -95,8 +95,7 @@ func (p *Pool[C]) seatFreedLocked(e *entry[C]) {
 	case p.draining:
 		p.checkDrained()
 	case e.removed:
-		p.replenish()
-		p.replaceDue()
+		p.roomFreed()
 		p.balance()
 	case p.overfull:
 		p.balance()

@@ -161,5 +161,5 @@ func (p *Pool[C]) inFlight() int {
 	for e := range p.leaving {
 		n += e.callers()
 	}
-	return n
+	return max(n, 0) // a ping may outlive the closing of the pool
 }

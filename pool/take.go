@@ -61,7 +61,7 @@ func (p *Pool[C]) takeFree(t *table[C], h *hint, locked bool) (*entry[C], uint64
 	}
 	for range n {
 		e := t.conns[at]
-		if e.oneWord[0].Load() == 0 && (e.flags.Load() == 0 || p.checker != nil) && e.oneWord[0].CompareAndSwap(0, 1) {
+		if e.oneWord[0].Load() == 0 && (e.flags.Load()&^flagTrial == 0 || p.checker != nil) && e.oneWord[0].CompareAndSwap(0, 1) {
 			if locked || !p.asks(e) || e.sound() {
 				h.exclusive = at
 				if dead {
