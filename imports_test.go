@@ -117,7 +117,7 @@ var rules = []rule{
 		may: slices.Concat(frontDoor, []string{
 			enum, fxgraph, "otelx/sdk", "go.uber.org/fx/...", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
 		}),
-		tests: []string{coretests, otelSDK, goleak},
+		tests: []string{"fxmodule/testdata/penstock", coretests, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/milvusfx",

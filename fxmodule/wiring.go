@@ -50,6 +50,8 @@ type wiring struct {
 	fx.In
 	Shared  *shared `optional:"true"`
 	Graph   fx.DotGraph
+	Config  penstock.Config  `optional:"true"` // a mistake
+	Pointer *penstock.Config `optional:"true"` // a mistake
 	Members []*member `group:"penstock.clients"`
 	Targets []target  `group:"penstock.targets"`
 }
@@ -71,7 +73,7 @@ func check(w wiring) error {
 		switch {
 		case strings.HasPrefix(k.Type, "penstock.Backend["), strings.HasPrefix(k.Type, "*penstock.Backend["):
 			faults = append(faults, w.backend(k))
-		case k.Type == "penstock.Config", k.Type == "*penstock.Config":
+		case w.isConfig(k):
 			faults = append(faults, w.config(k))
 		}
 	}
@@ -79,6 +81,20 @@ func check(w wiring) error {
 	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(faults...)
+}
+
+// isConfig reports whether k is a penstock.Config or a pointer to one. The graph has
+// the names of types without their paths, and the application may have a package
+// penstock of its own: so the value without a name must be there, too.
+func (w *wiring) isConfig(k fxgraph.Key) bool {
+	switch k.Type {
+	case "penstock.Config":
+		return k.Name != "" || !reflect.ValueOf(w.Config).IsZero()
+	case "*penstock.Config":
+		return k.Name != "" || w.Pointer != nil
+	default:
+		return false
+	}
 }
 
 // backend returns the fault of a penstock.Backend that no client takes.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule"
+	own "github.com/penstock-go/penstock/fxmodule/testdata/penstock"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/otelx/sdk"
@@ -164,6 +165,7 @@ func TestWiringThatWorksIsNoFault(t *testing.T) {
 		"a private backend beside its client":       fx.Module("mine", fx.Provide(func() conns { return backend }, fx.Private), fxmodule.Client[*conn]()),
 		"a configuration beside a configured one":   fx.Options(fxmodule.Client[*conn](configured), fx.Supply(backend, penstock.Config{MaxAsync: 2}, &penstock.Config{})),
 		"a configuration, and all are configured":   fx.Options(fxmodule.Module(configured), archive, with("archive", backend), fx.Supply(penstock.Config{})),
+		"a type of the application's own":           fx.Options(fxmodule.Client[*conn](), fx.Supply(backend, own.Config{Answer: 42}, &own.Config{})),
 		"two applications of the same options":      fx.Options(fxmodule.Module(), archive, with("archive", backend)),
 		"clients of two types, both without a name": fx.Options(fxmodule.Client[*conn](), fx.Supply(backend), fxmodule.Client[*conn2](), fx.Supply(penstock.Backend[*conn2]{Factory: &factory2{}})),
 	} {
