@@ -10,7 +10,7 @@ import (
 
 // Contained returns an observer that calls o and recovers its panics. A scope whose
 // Begin panicked has no End. A panic of Begin, End or Ref is told to o as an
-// [EventPanic]; a panic of Event is told to nobody. runtime.Goexit in o ends the
+// [EventPanic]; a panic of Event is recovered and not told. runtime.Goexit in o ends the
 // calling goroutine and is told in the same way.
 //
 // [NewClient], pool.New and health.NewMonitor contain the observer that they are given.

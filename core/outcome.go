@@ -146,7 +146,7 @@ func (c *Call) conclude(a attempt, err error) (Outcome, error) {
 		// Where the source says why there is no connection, it knows best,
 		// whichever clock ended the wait.
 		_, known := errors.AsType[classified](err)
-		// The context that ended may be that of a dial.
+		// The context that ended may be a dial's own.
 		known = known || a.progress == waited && errors.Is(err, ErrConnection)
 		if !known && a.contextEnded() && saysContextEnded(err) {
 			o.Class = Class{Verdict: Neutral, ErrorType: class.ErrorType}

@@ -40,7 +40,7 @@ func members[C any](opts []Option) fx.Option {
 	}, fx.ResultTags(`group:"penstock.clients"`)))
 }
 
-// target says which clients a stage is for: those of the name, or all.
+// target says which clients a stage is for: the clients of that name, or all clients.
 type target struct {
 	name string
 	all  bool
@@ -52,8 +52,8 @@ type wiring struct {
 	Graph   fx.DotGraph
 	Config  penstock.Config  `optional:"true"` // a mistake
 	Pointer *penstock.Config `optional:"true"` // a mistake
-	Members []*member `group:"penstock.clients"`
-	Targets []target  `group:"penstock.targets"`
+	Members []*member        `group:"penstock.clients"`
+	Targets []target         `group:"penstock.targets"`
 }
 
 // check returns an error that names what the application provides for its clients

@@ -116,7 +116,7 @@ func (cfg Config) order() []string {
 	return order
 }
 
-// compose returns the chain of stages. Those of the user's are watched: they may lose
+// compose returns the chain of stages. The user's stages are watched: they may lose
 // an error.
 func compose(stages []Stage, users []string) core.Middleware {
 	mws := make([]core.Middleware, len(stages))

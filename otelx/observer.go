@@ -66,7 +66,7 @@ func NewObserver(opts ...Option) (*Observer, error) {
 // without one should get no Observer at all: that costs less.
 func (o *Observer) Enabled() bool { return o.settings.tracers != nil || o.settings.meters != nil }
 
-// Close takes the pools off the meter. The next collection, which may be that of the
+// Close takes the pools off the meter. The next collection, such as the one in the
 // provider's Shutdown, still reports their last figures, and no later one does. Close
 // exports nothing and does not use its context; it returns nil, and calls after the
 // first do nothing.

@@ -78,7 +78,7 @@ type Config struct {
 	TargetSharing int
 	// MaxSharing is for shared pools: the greatest number of callers of one
 	// connection. Further callers wait. There are never more leases than MaxSize
-	// times MaxSharing, those of removed connections included. Default 128, or
+	// times MaxSharing; leases of removed connections count. Default 128, or
 	// TargetSharing if that is more. An exclusive pool has 1.
 	MaxSharing int
 	// MaxWaiters is the greatest number of callers that wait at once. Further

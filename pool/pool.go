@@ -147,7 +147,7 @@ func (p *Pool[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 }
 
 // TryAcquire returns a lease if a connection is free now, and false if not. Unlike
-// a newcomer in [Pool.Acquire] it overtakes nobody: it returns false while a caller
+// a newcomer in [Pool.Acquire] it overtakes no waiter: it returns false while a caller
 // waits. Without a free connection it starts a dial in the background if the pool has
 // room for another connection.
 func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {

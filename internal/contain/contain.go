@@ -52,7 +52,7 @@ func Recovered(name string, value any) *Panic {
 // Call calls fn, a function of the user with the given name, and reports whether fn
 // returned. If fn panics, Call recovers, and calls tell. If fn calls
 // runtime.Goexit, Call calls tell, and the goroutine goes on exiting: only the
-// deferred functions of Call's callers run. A nil tell tells nobody. A panic in tell
+// deferred functions of Call's callers run. With a nil tell, nothing is told. A panic in tell
 // is recovered.
 func Call(name string, tell func(*Panic), fn func()) (returned bool) {
 	defer func() {

@@ -86,7 +86,7 @@ func (b *Breaker) Reset() { b.set(Closed) }
 // breaker would do the same.
 //
 // Failures are forgotten after a while, so that they do not keep a breaker that
-// nobody uses. The while is RecoveryTimeout, or FailureWindowTime if that is longer.
+// is not used. The while is RecoveryTimeout, or FailureWindowTime if that is longer.
 // A closed breaker is idle, too, if its last failure or slow attempt was that long
 // ago, and so is a breaker that has been half-open for that long. The latter closes,
 // and its transition is told soon after.
