@@ -109,8 +109,11 @@ func (p *Pool[C]) vacate(n int) {
 	if !p.exclusive || p.checker != nil || p.draining || p.now() < p.dialAt() {
 		return
 	}
-	if p.lastDial.Load() != nil {
-		return // dials fail, so a connection in doubt is worth more than room
+	if p.lastDial.Load() != nil { // dials fail, so a connection in doubt is worth more than room
+		if n > 0 && p.dialing == 0 && p.room() <= 0 && !p.usable() {
+			p.tryDoubted() // no dial can begin, and so none can fail
+		}
+		return
 	}
 	free := int(p.max.Load()) - len(p.conns) - p.dialing - p.closingSlowly
 	for e := range p.leaving {

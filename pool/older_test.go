@@ -405,3 +405,35 @@ func TestARemovedConnectionThatWorksEndsNoDoubt(t *testing.T) {
 		}
 	})
 }
+
+// Resize takes the room in which the next dial would have begun.
+func TestConnectionsInDoubtAreLentWhenNoDialCanBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &factory{onDial: func(_ context.Context, n int) error {
+			if n > 10 {
+				return errRefused
+			}
+			return nil
+		}}
+		p := open(t, f, pool.Config{MaxSize: 10})
+		var leases []pool.Lease[*conn]
+		for range 10 {
+			leases = append(leases, acquire(t, p))
+		}
+		for _, lease := range leases[1:] {
+			lease.Release()
+		}
+		leases[0].Discard(nil)
+		trial := acquire(t, p) // after the dial that failed
+		trial.Discard(nil)
+		if err := p.Resize(8); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		start := time.Now()
+		acquire(t, p).Release()
+		if took := time.Since(start); took > 0 {
+			t.Errorf("took %v, want one of eight that are idle", took)
+		}
+	})
+}
