@@ -25,7 +25,7 @@ func Example() {
 	search := core.Op{Name: "Search", Target: "docs", Safety: core.ReadOnly}
 	var calls atomic.Int64
 	hits, err := hedge.Do(context.Background(), hedger, client, search, func(ctx context.Context, _ string) (string, error) {
-		if calls.Add(1) == 1 { // it has met a bad server
+		if calls.Add(1) == 1 { // this run has met a bad server
 			<-ctx.Done()
 			return "", ctx.Err()
 		}
@@ -33,7 +33,7 @@ func Example() {
 	})
 	fmt.Println(hits, err)
 	stats := hedger.Stats()
-	fmt.Println(stats.Operations, stats.Hedged, stats.Won)
+	fmt.Println(stats.Operations, stats.Hedged)
 
 	_, err = hedge.Do(context.Background(), hedger, client, core.Op{Name: "Insert"}, func(context.Context, string) (int, error) {
 		return 0, nil
@@ -41,6 +41,6 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// a hit <nil>
-	// 1 1 1
+	// 1 1
 	// Insert: only ReadOnly operations may be hedged: this one is unsafe
 }
