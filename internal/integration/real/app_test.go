@@ -68,6 +68,16 @@ func TestTheAppOfTheREADMEShowsItsTraceInJaeger(t *testing.T) {
 func traceOf(ctx context.Context, t *testing.T, j *servers.Jaeger, service, operation string) string {
 	t.Helper()
 	query := url.Values{"service": {service}, "operation": {operation}}
+	found := traceIDs(ctx, t, j, query)
+	if len(found) != 1 {
+		t.Fatalf("%d traces of %s, want 1", len(found), service)
+	}
+	return found[0]
+}
+
+// traceIDs returns the ids of the traces that Jaeger finds for query.
+func traceIDs(ctx context.Context, t *testing.T, j *servers.Jaeger, query url.Values) (ids []string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, j.QueryURL()+"/api/traces?"+query.Encode(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -85,8 +95,8 @@ func traceOf(ctx context.Context, t *testing.T, j *servers.Jaeger, service, oper
 	if err := json.NewDecoder(resp.Body).Decode(&found); err != nil {
 		t.Fatal(err)
 	}
-	if len(found.Data) != 1 {
-		t.Fatalf("%d traces of %s, want 1", len(found.Data), service)
+	for _, data := range found.Data {
+		ids = append(ids, data.TraceID)
 	}
-	return found.Data[0].TraceID
+	return ids
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -143,26 +142,9 @@ func find(t *testing.T, j *servers.Jaeger, service, tags string) []*servers.Trac
 		t.Fatal(err)
 	}
 	query := url.Values{"service": {service}, "tags": {string(encoded)}, "limit": {"100"}}
-	req, err := http.NewRequestWithContext(j.Context(), http.MethodGet, j.QueryURL()+"/api/traces?"+query.Encode(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var found struct {
-		Data []struct {
-			TraceID string `json:"traceID"`
-		} `json:"data"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&found); err != nil {
-		t.Fatal(err)
-	}
 	var traces []*servers.Trace
-	for _, data := range found.Data {
-		trace, err := j.Trace(j.Context(), data.TraceID)
+	for _, id := range traceIDs(j.Context(), t, j, query) {
+		trace, err := j.Trace(j.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
