@@ -56,11 +56,12 @@ func markRetried(ctx context.Context) { markAll(ctx, retried) }
 
 // attemptContext is the context of an attempt's work, and knows what the work said of
 // itself. Each attempt has its own, because work that ignores the end of its attempt may
-// still look at it. It has 24 bytes: an operation allocates one.
+// still look at it. It has 32 bytes: an operation allocates one.
 type attemptContext struct {
 	parent context.Context
 	marks  atomic.Uint32 // applied, blameless, retried
 	lease  uint32        // lower bits of the lease's token; set once, before the work
+	note   atomic.Pointer[nested.Note]
 }
 
 // Bits of attemptContext.marks.
@@ -75,6 +76,9 @@ func (a *attemptContext) marked(bit uint32) bool { return a.marks.Load()&bit != 
 
 // Lease implements [nested.Attempt].
 func (a *attemptContext) Lease() uint32 { return a.lease }
+
+// Say implements [nested.Attempt].
+func (a *attemptContext) Say(n *nested.Note) { a.note.Store(n) }
 
 // Outer implements [nested.Attempt].
 func (a *attemptContext) Outer() context.Context { return a.parent }
@@ -139,7 +143,15 @@ func (r *run) succeeded() {
 		r.lender.Return(r.token, Keep, nil)
 	}
 	r.over = true
+	r.noted()
 	r.call.settle(&o)
+}
+
+// noted keeps what the adapter said of the work, for the observer.
+func (r *run) noted() {
+	if n := r.ctx.note.Load(); n != r.call.note {
+		r.call.note = n
+	}
 }
 
 // failed ends the run with err, and returns the error that explains it.
@@ -153,6 +165,7 @@ func (r *run) failed(err error) error {
 	}
 	o, err := r.call.conclude(a, err)
 	r.over = true
+	r.noted()
 	returned := false
 	defer func() {
 		if !returned { // a function of the user that Return called

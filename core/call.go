@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/nested"
 )
 
 // A Call is one run of an [Op] through the chain. It belongs to one goroutine at a
@@ -21,6 +23,10 @@ type Call struct {
 	job    job
 	ctx    context.Context // the caller's, or the operation timeout's
 	scope  context.Context // of the operation's scope; nil without an observer
+	state  any             // see Scope.State
+	lender Lender          // of the last connection; nil without an observer
+	token  uint64          // of the lease that lender gave
+	note   *nested.Note    // of the last work, see Scope.Note
 	guards guards
 
 	attempt int32
@@ -58,6 +64,15 @@ func (c *Call) recycle() {
 	c.ctx = nil
 	if c.scope != nil {
 		c.scope = nil
+	}
+	if c.state != nil {
+		c.state = nil
+	}
+	if c.lender != nil {
+		c.lender = nil
+	}
+	if c.note != nil {
+		c.note = nil
 	}
 	if c.history != nil {
 		c.history = nil
@@ -212,9 +227,27 @@ func (c *Call) Observe(ctx context.Context) { c.scope = ctx }
 // operation.
 func (c *Call) Event(e Event) {
 	if observer := c.client.observer; observer != nil {
-		e.Op = c.Op
+		e.Op, e.State = c.Op, &c.state
 		observer.Event(c.scope, e)
 	}
+}
+
+// Begin tells the observer that s, a scope of this operation, begins, and returns the
+// context for everything inside. It must not be called without an observer.
+func (c *Call) Begin(ctx context.Context, s *Scope) context.Context {
+	s.Op, s.State = c.Op, &c.state
+	return c.client.observer.Begin(ctx, *s)
+}
+
+// End tells the observer that s is over, which began with [Call.Begin].
+func (c *Call) End(ctx context.Context, s *Scope, err error) {
+	if numbered, ok := c.lender.(numbered); ok {
+		s.Conn = numbered.ConnNumber(c.token)
+	}
+	if c.note != nil {
+		s.Note = c.note.Value // nil if the attempt got no connection
+	}
+	c.client.observer.End(ctx, *s, err)
 }
 
 // Ref returns the observer's reference to the operation, see [Observer.Ref];
@@ -223,7 +256,7 @@ func (c *Call) Ref() any {
 	if c.client.observer == nil {
 		return nil
 	}
-	return c.client.observer.Ref(c.scope)
+	return c.client.observer.Ref(c.scope, &c.state)
 }
 
 // Caller returns the context that bounds the whole operation. It is the caller's

@@ -126,10 +126,15 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) error {
 	defer r.end()
 	lease, err := t.client.source.Acquire(r.ctx)
 	if err != nil {
+		r.tellWaitInVain(err)
 		return r.failed(err)
 	}
 	r.lender, r.token = lease.lender, lease.token
 	r.ctx.lease = uint32(lease.token)
+	if call.client.observer != nil {
+		call.lender, call.token = unwrapped(r.lender), r.token
+		call.tellWait(waitFor(r.lender), nil)
+	}
 	if err := r.work(); err != nil {
 		return r.failed(err)
 	}
@@ -140,6 +145,20 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) error {
 	t.result, call.done = result, true
 	r.succeeded()
 	return nil
+}
+
+// tellWait tells the observer how long the call waited for a connection, if it did.
+func (c *Call) tellWait(wait time.Duration, err error) {
+	if wait > 0 {
+		c.Event(Event{Kind: EventWait, Name: "pool", Delay: wait, Err: err})
+	}
+}
+
+// tellWaitInVain is tellWait for a wait that ended without a connection.
+func (r *run) tellWaitInVain(err error) {
+	if n := r.ctx.note.Load(); n != nil {
+		r.call.tellWait(n.Waited, err)
+	}
 }
 
 // now returns a monotonic reading of the clock.

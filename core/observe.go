@@ -24,8 +24,9 @@ type Observer interface {
 	Event(ctx context.Context, e Event)
 	// Ref returns an opaque reference to the operation that ctx belongs to, or
 	// nil. It can be kept and put into a later Event or Scope, so that an
-	// effect can point at its cause.
-	Ref(ctx context.Context) any
+	// effect can point at its cause. state is the State of the operation, nil
+	// where the caller does not know it.
+	Ref(ctx context.Context, state *any) any
 }
 
 // Scope is a stretch of time with a begin and an end.
@@ -49,6 +50,17 @@ type Scope struct {
 	// Answered says, at the end of an operation or an attempt, that its error is an
 	// answer of the backend and no failure, see [Outcome.Answered].
 	Answered bool
+	// Conn is, at the end of an operation or an attempt, the number of the connection
+	// that its last work ran on, see [Lender]. Zero is none or not known.
+	Conn int
+	// Note is, at the end of an operation or an attempt, what the adapter of the
+	// backend said of the last work. Nil if it said nothing.
+	Note any
+	// State is a variable for the Observer, one for each operation: nil when the
+	// operation begins, and the same variable in all scopes and events of the
+	// operation. The Observer must not use it after the operation's End. The pointer is
+	// nil outside of an operation.
+	State *any
 }
 
 // ScopeKind says what a [Scope] covers.
@@ -100,6 +112,8 @@ type Event struct {
 	Err error
 	// Ref is the operation that caused it, see [Observer.Ref].
 	Ref any
+	// State is the variable of the operation for the Observer, see [Scope].
+	State *any
 }
 
 // EventKind says what happened.
@@ -119,9 +133,9 @@ const (
 	EventTimeout
 	// EventHealth: a health gate went from one state to another.
 	EventHealth
-	// EventWait: a stage made the operation wait, in vain or not; Name is the name
-	// of the stage. It is told after the wait, and before what the wait came to. A
-	// wait for a connection is a [ScopeAcquire].
+	// EventWait: a stage or the source of connections made the operation wait, in vain
+	// or not; Name is the name of the stage, or "pool". It is told after the wait, and
+	// before what the wait came to. A pool tells of its waits as a [ScopeAcquire], too.
 	EventWait
 	// EventPanic: a function of the user, other than the work, panicked or called
 	// runtime.Goexit. The panic was recovered.

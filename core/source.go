@@ -27,12 +27,22 @@ type Lease[C any] struct {
 
 // Lender ends the leases of its connections.
 type Lender interface {
+	// A Lender may also have a method ConnNumber(token uint64) int. It returns the
+	// number of the connection for telemetry, from 1, and may be called after the end
+	// of the lease. Numbers should be few: telemetry has a series for each.
+
 	// Return ends the lease with this token. reason says why the connection is
 	// not kept as it is, and may be nil. Return reports whether the failure of
 	// the connection is news: false if another lease of the same connection, held
 	// at the same time, reported it before. The token of a lease that has ended is
 	// counted and otherwise ignored.
 	Return(token uint64, fate ConnFate, reason error) (news bool)
+}
+
+// numbered is a Lender whose connections have numbers, for people who read telemetry:
+// small ones, used again after the connection is closed. The lease may be over.
+type numbered interface {
+	ConnNumber(token uint64) int
 }
 
 // NewLease returns a lease of conn, which lender knows by token. It is for
@@ -54,6 +64,14 @@ func (l Lease[C]) WithWait(wait time.Duration) Lease[C] {
 type waitedLender struct {
 	Lender
 	wait time.Duration
+}
+
+// unwrapped returns the lender that made a lease of lender.
+func unwrapped(lender Lender) Lender {
+	if l, ok := lender.(*waitedLender); ok {
+		return l.Lender
+	}
+	return lender
 }
 
 // waitFor returns how long the caller of a lease of lender waited for it.

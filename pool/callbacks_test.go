@@ -43,9 +43,12 @@ func (u *user) Close(ctx context.Context, c *conn) error {
 	return err
 }
 
-func (u *user) Alive(c *conn) bool                     { u.on("Alive"); return !c.dead.Load() }
-func (u *user) Ping(context.Context, *conn) error      { u.on("Ping"); return nil }
-func (u *user) Ref(ctx context.Context) any            { u.on("Ref"); return u.Recorder.Ref(ctx) }
+func (u *user) Alive(c *conn) bool                { u.on("Alive"); return !c.dead.Load() }
+func (u *user) Ping(context.Context, *conn) error { u.on("Ping"); return nil }
+func (u *user) Ref(ctx context.Context, state *any) any {
+	u.on("Ref")
+	return u.Recorder.Ref(ctx, state)
+}
 func (u *user) OnUse(time.Duration)                    { u.count(nil); u.on("OnUse") }
 func (u *user) OnLeak(leak pool.LeakInfo)              { u.count(&leak); u.on("OnLeak") }
 func (u *user) End(context.Context, core.Scope, error) { u.on("End") }

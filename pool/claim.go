@@ -8,6 +8,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/contain"
+	"github.com/penstock-go/penstock/internal/nested"
 )
 
 // claim is a call of Acquire that found no free seat. Functions of the user run in
@@ -40,7 +41,7 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 	var ref any
 	if p.cfg.Observer != nil {
 		c.started = time.Now()
-		ref = p.cfg.Observer.Ref(ctx)
+		ref = p.cfg.Observer.Ref(ctx, nil)
 	}
 	defer c.quit()
 	p.mu.Lock()
@@ -56,6 +57,7 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 	e, token, err, over := p.park(w)
 	p.mu.Unlock()
 	e, token, err, over = c.settle(e, token, err, over)
+	atOnce := over
 	switch {
 	case over:
 	case p.cfg.Observer != nil:
@@ -64,6 +66,9 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 		e, token, err = c.wait()
 	}
 	if e == nil {
+		if p.cfg.Observer != nil && !atOnce {
+			nested.Say(ctx, &nested.Note{Waited: p.now() - since})
+		}
 		return core.Lease[C]{}, err
 	}
 	if p.mayGrow.Load() {

@@ -120,7 +120,7 @@ func (p *Pool[C]) refSeated(ctx context.Context, e *entry[C], token uint64) any 
 			p.giveUpSeat(e, token)
 		}
 	}()
-	ref := p.cfg.Observer.Ref(ctx)
+	ref := p.cfg.Observer.Ref(ctx, nil)
 	returned = true
 	return ref
 }

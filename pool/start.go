@@ -41,7 +41,7 @@ func (p *Pool[C]) start(ctx context.Context) error {
 	}
 	s := &start{want: max(p.cfg.MinSize, 1), done: make(chan error, 1)}
 	if p.cfg.Observer != nil {
-		s.ref = p.cfg.Observer.Ref(ctx)
+		s.ref = p.cfg.Observer.Ref(ctx, nil)
 	}
 	p.mu.Lock()
 	if p.draining {

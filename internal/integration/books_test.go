@@ -212,6 +212,7 @@ func (b *books) stages() []middleware.Stage {
 			err := next()
 			if !tr.working {
 				b.since("db.client.connection.wait_time", "", tr.at)
+				b.since("penstock.wait.duration", "pool", tr.at)
 			}
 			if e, ok := errors.AsType[*pool.AcquireError](err); ok && !tr.working && isTimeout(e) {
 				b.add("db.client.connection.timeouts", "", 1)
@@ -259,6 +260,7 @@ func (b *books) work(r *rand.Rand) func(context.Context, int) (int, error) {
 	return func(ctx context.Context, _ int) (int, error) {
 		tr := ctx.Value(tripKey{}).(*trip)
 		b.since("db.client.connection.wait_time", "", tr.at)
+		b.since("penstock.wait.duration", "pool", tr.at)
 		tr.working = true
 		begin := time.Now()
 		defer func() { b.since("db.client.connection.use_time", "", begin) }()

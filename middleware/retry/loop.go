@@ -159,17 +159,16 @@ func (r *run) wait(ctx context.Context) error {
 // attempt makes the next attempt in a scope of its own.
 func (r *run) attempt(ctx context.Context) error {
 	n := r.call.NextAttempt()
-	observer := r.call.Observer()
-	if observer == nil {
+	if r.call.Observer() == nil {
 		return r.next(ctx, r.call)
 	}
 	scope := core.Scope{
-		Kind: core.ScopeAttempt, Op: r.call.Op, Attempt: n, Start: time.Now(), Delay: r.delay,
+		Kind: core.ScopeAttempt, Attempt: n, Start: time.Now(), Delay: r.delay,
 		Cause: r.result.Attempts[len(r.result.Attempts)-1],
 	}
-	ctx = observer.Begin(ctx, scope)
+	ctx = r.call.Begin(ctx, &scope)
 	err := core.ErrPanic // used if next panics or calls Goexit
-	defer func() { observer.End(ctx, scope, err) }()
+	defer func() { r.call.End(ctx, &scope, err) }()
 	mark := r.call.Mark()
 	if err = r.next(ctx, r.call); err != nil {
 		scope.Answered = r.call.LastSince(mark, err).Answered()

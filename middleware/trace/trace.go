@@ -42,24 +42,23 @@ func (Config) Warnings(around stage.Around) []string {
 func New() core.Middleware {
 	return func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
-			observer := call.Observer()
-			if observer == nil {
+			if call.Observer() == nil {
 				return next(ctx, call)
 			}
-			return traced(ctx, call, next, observer)
+			return traced(ctx, call, next)
 		}
 	}
 }
 
 // traced runs next within the scope of the operation. It is a function of its own,
 // like the rest below: an operation without an observer then needs no stack for it.
-func traced(ctx context.Context, call *core.Call, next core.Handler, observer core.Observer) error {
-	scope := core.Scope{Kind: core.ScopeOperation, Op: call.Op, Attempt: 1, Start: time.Now()}
-	ctx = observer.Begin(ctx, scope)
+func traced(ctx context.Context, call *core.Call, next core.Handler) error {
+	scope := core.Scope{Kind: core.ScopeOperation, Attempt: 1, Start: time.Now()}
+	ctx = call.Begin(ctx, &scope)
 	call.Observe(ctx)
 	mark := call.Mark()
 	err := core.ErrPanic // used if next panics or calls Goexit; the panic is not recovered
-	defer func() { observer.End(ctx, scope, err) }()
+	defer func() { call.End(ctx, &scope, err) }()
 	if err = next(ctx, call); err != nil {
 		tellTimeout(call, err)
 		scope.Answered = call.Since(mark, err).Answered()

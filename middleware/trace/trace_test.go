@@ -84,7 +84,7 @@ func TestTheWorkRunsInTheScope(t *testing.T) {
 	client := newClient(t, recorder, nil)
 	for n := range 3 {
 		_, err := core.Do(t.Context(), client, core.Op{Name: "op"}, func(ctx context.Context, _ int) (int, error) {
-			if got := recorder.Ref(ctx); got != n+1 {
+			if got := recorder.Ref(ctx, nil); got != n+1 {
 				t.Errorf("the work belongs to operation %v, want %d", got, n+1)
 			}
 			return 0, nil
