@@ -18,7 +18,7 @@ help: ## list the targets
 
 test: check ## every check, then every test with the race detector and, where installed, real servers
 	@if [ "$${PENSTOCK_REQUIRE_REAL:-}" != 1 ]; then \
-		for server in milvus jaeger; do \
+		for server in milvus jaeger prometheus; do \
 			missing=$$(sh .ci/tools/install-$$server --check 2>&1) || echo "skipping the tests with a real server: $${missing#*: }"; \
 		done; \
 	fi
@@ -61,9 +61,9 @@ api: ## write the exported API of the public packages into docs/api
 api-check:
 	$(GO) run ./internal/api -go $(GO) -check
 
-servers: ## install a real Milvus and a real Jaeger for the tests, into the user's cache
+servers: ## install a real Milvus, Jaeger and Prometheus for the tests, into the user's cache
 	@status=0; \
-	for server in milvus jaeger; do \
+	for server in milvus jaeger prometheus; do \
 		sh .ci/tools/install-$$server || status=1; \
 	done; \
 	exit $$status

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package servers starts real servers for tests: Milvus and Jaeger, as processes
-// without containers.
+// Package servers starts real servers for tests: Milvus, Jaeger and
+// Prometheus, as processes without containers.
 //
 //	func TestSearch(t *testing.T) {
 //		m := servers.StartMilvus(t)
 //		// use m.Addr(); the end of the test ends m
 //	}
 //
-// "make servers" installs both into the user's cache directory (PENSTOCK_CACHE
+// "make servers" installs all of them into the user's cache directory (PENSTOCK_CACHE
 // replaces it). If a server is not installed, a test that starts it is skipped,
 // with one line that says how to install it. With PENSTOCK_REQUIRE_REAL=1 the test
 // fails instead. Go's test cache does not see an installation: use "go test

@@ -49,6 +49,13 @@ func jaegerInstall() (string, error) {
 		"jaeger")
 }
 
+// prometheusInstall is milvusInstall for Prometheus.
+func prometheusInstall() (string, error) {
+	return installed("prometheus",
+		"Prometheus is not installed; 'make servers' installs it (from the package prometheus of Debian or Ubuntu)",
+		"prometheus", "promtool")
+}
+
 // installed returns the directory of that name in the cache if it is complete. The
 // manifest shows that the installer has finished; only the installer verifies
 // checksums.

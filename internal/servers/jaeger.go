@@ -4,7 +4,6 @@ package servers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -37,11 +36,7 @@ func StartJaeger(t testing.TB) *Jaeger {
 	if err != nil {
 		skipOrFail(t, err)
 	}
-	// The environment's proxy is not for a server on this machine.
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-
-	j := &Jaeger{http: &http.Client{Transport: transport}}
+	j := &Jaeger{http: newHTTP(t)}
 	var died *diedError
 	for range 2 {
 		var c command
@@ -132,7 +127,7 @@ func (j *Jaeger) ask(ctx context.Context) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/x-protobuf")
-	return j.do(req, io.Discard)
+	return do(j.http, req, io.Discard)
 }
 
 // get decodes the query API's JSON answer to GET path.
@@ -143,28 +138,7 @@ func (j *Jaeger) get(ctx context.Context, path string, into any) error {
 	if err != nil {
 		return err
 	}
-	return j.do(req, into)
-}
-
-// do sends req. It copies the answer to into if that is an io.Writer, and otherwise
-// decodes the answer as JSON.
-func (j *Jaeger) do(req *http.Request, into any) error {
-	res, err := j.http.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close() // only read
-	if res.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(res.Body, 512)) // for the error; may be cut
-		return fmt.Errorf("%s %s: %s: %s", req.Method, req.URL.Path, res.Status, text)
-	}
-	if w, ok := into.(io.Writer); ok {
-		_, err = io.Copy(w, res.Body)
-		return err
-	}
-	d := json.NewDecoder(res.Body)
-	d.UseNumber() // keeps the text of a tag's number
-	return d.Decode(into)
+	return do(j.http, req, into)
 }
 
 // command writes the configuration of a server into dir, with free ports, and sets
