@@ -106,6 +106,8 @@ var rules = []rule{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{
 			texts, otelSDK, "go.opentelemetry.io/contrib/exporters/autoexport", "go.opentelemetry.io/contrib/propagators/autoprop",
+			"go.opentelemetry.io/contrib/otelconf", "go.opentelemetry.io/otel/exporters/prometheus", "github.com/prometheus/client_golang/...",
+			"go.yaml.in/yaml/v3",
 		}),
 		// A test's collector has to read what it is sent.
 		tests: []string{"otelx", "go.opentelemetry.io/proto/otlp/...", protobuf, goleak},

@@ -22,6 +22,11 @@ import (
 	"github.com/penstock-go/penstock/internal/text"
 )
 
+const (
+	prometheusHost = "OTEL_EXPORTER_PROMETHEUS_HOST"
+	prometheusPort = "OTEL_EXPORTER_PROMETHEUS_PORT"
+)
+
 // disabled reports whether the environment turns the SDK off. The SDK for Go does
 // not read the variable itself.
 func disabled() bool {
@@ -50,7 +55,11 @@ func metricReader(ctx context.Context) (sdkmetric.Reader, error) {
 	if on, err := wanted("METRICS"); !on {
 		return nil, err
 	}
-	reader, err := autoexport.NewMetricReader(ctx)
+	newReader := func(ctx context.Context) (sdkmetric.Reader, error) { return autoexport.NewMetricReader(ctx) }
+	if os.Getenv("OTEL_METRICS_EXPORTER") == "prometheus" {
+		newReader = newPrometheusReader
+	}
+	reader, err := newReader(ctx)
 	if err != nil {
 		return nil, signalError("METRICS", err)
 	}

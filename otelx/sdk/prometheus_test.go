@@ -3,19 +3,41 @@
 package sdk_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"github.com/penstock-go/penstock/otelx/sdk"
 )
 
 // docs/telemetry.md says so.
 func TestThePrometheusExporterListensWhereTheEnvironmentSays(t *testing.T) {
+	url, s := prometheus(t)
+	counter, err := s.MeterProvider().Meter("test").Int64Counter("orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counter.Add(t.Context(), 3)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := read(t, request); !strings.Contains(text, "orders_total{") {
+		t.Errorf("/metrics has no counter:\n%s", text)
+	}
+}
+
+// prometheus sets up an SDK with the exporter prometheus, and with spans that are not
+// exported. It returns where to scrape.
+func prometheus(t *testing.T) (url string, s *sdk.SDK) {
+	t.Helper()
 	var (
-		s          *sdk.SDK
 		host, port string
 		err        error
 	)
@@ -26,28 +48,35 @@ func TestThePrometheusExporterListensWhereTheEnvironmentSays(t *testing.T) {
 			"OTEL_EXPORTER_PROMETHEUS_HOST": host,
 			"OTEL_EXPORTER_PROMETHEUS_PORT": port,
 		})
-		if s, err = sdk.Setup(t.Context(), sdk.Config{ServiceName: "shop"}); err == nil {
-			break
+		s, err = sdk.Setup(t.Context(), sdk.Config{
+			ServiceName:    "shop",
+			SpanProcessors: []sdktrace.SpanProcessor{tracetest.NewSpanRecorder()},
+		})
+		if err == nil {
+			t.Cleanup(func() { _ = s.Shutdown(context.Background()) })
+			return "http://" + net.JoinHostPort(host, port) + "/metrics", s
 		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Shutdown(t.Context())
-	counter, err := s.MeterProvider().Meter("test").Int64Counter("orders")
-	if err != nil {
-		t.Fatal(err)
-	}
-	counter.Add(t.Context(), 3)
-	response, err := http.Get("http://" + net.JoinHostPort(host, port) + "/metrics")
+	t.Fatal(err)
+	return "", nil
+}
+
+// read returns the body of the answer to request.
+func read(t *testing.T, request *http.Request) string {
+	t.Helper()
+	// A client of its own, so that its connections are closed with it.
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || !strings.Contains(string(text), "orders_total{") {
-		t.Errorf("/metrics has no counter: %v\n%s", err, text)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return string(text)
 }
 
 // free returns an address where nothing listens.
@@ -63,4 +92,51 @@ func free(t *testing.T) (host, port string) {
 		t.Fatal(err)
 	}
 	return host, port
+}
+
+func TestAScrapeThatAsksForOpenMetricsGetsExemplars(t *testing.T) {
+	for accept, want := range map[string]bool{
+		"application/openmetrics-text;version=1.0.0": true,
+		"text/plain;version=0.0.4":                   false,
+	} {
+		t.Run(accept, func(t *testing.T) {
+			url, s := prometheus(t)
+			ctx, span := s.TracerProvider().Tracer("test").Start(t.Context(), "Search docs")
+			defer span.End()
+			duration, err := s.MeterProvider().Meter("test").Float64Histogram("db.client.operation.duration")
+			if err != nil {
+				t.Fatal(err)
+			}
+			duration.Record(ctx, 0.02)
+
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Accept", accept)
+			// The labels of an exemplar are in no order.
+			exemplar := `trace_id="` + span.SpanContext().TraceID().String() + `"`
+			if text := read(t, request); strings.Contains(text, exemplar) != want {
+				t.Errorf("the exemplar with %s is there = %v, want %v:\n%s", exemplar, !want, want, text)
+			}
+		})
+	}
+}
+
+func TestAPortThatIsTakenIsAnErrorThatNamesIt(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	setenv(t, map[string]string{
+		"OTEL_METRICS_EXPORTER":         "prometheus",
+		"OTEL_EXPORTER_PROMETHEUS_HOST": "127.0.0.1",
+		"OTEL_EXPORTER_PROMETHEUS_PORT": port,
+	})
+	if _, err := sdk.Setup(t.Context(), sdk.Config{ServiceName: "shop"}); err == nil ||
+		!strings.Contains(err.Error(), "OTEL_EXPORTER_PROMETHEUS_PORT") || !strings.Contains(err.Error(), "127.0.0.1:"+port) {
+		t.Errorf("Setup = %v", err)
+	}
 }
