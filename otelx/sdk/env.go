@@ -3,7 +3,6 @@
 package sdk
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -39,6 +38,9 @@ func spanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 	if on, err := wanted("TRACES"); !on {
 		return nil, err
 	}
+	if err := checkSignal("TRACES"); err != nil {
+		return nil, err
+	}
 	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
 		return nil, signalError("TRACES", err)
@@ -53,6 +55,9 @@ func spanExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
 // none.
 func metricReader(ctx context.Context) (sdkmetric.Reader, error) {
 	if on, err := wanted("METRICS"); !on {
+		return nil, err
+	}
+	if err := checkSignal("METRICS"); err != nil {
 		return nil, err
 	}
 	newReader := func(ctx context.Context) (sdkmetric.Reader, error) { return autoexport.NewMetricReader(ctx) }
@@ -73,10 +78,7 @@ func metricReader(ctx context.Context) (sdkmetric.Reader, error) {
 // check autoexport exports to localhost by default.
 func wanted(signal string) (bool, error) {
 	exporter := os.Getenv("OTEL_" + signal + "_EXPORTER")
-	variable := "OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT"
-	if os.Getenv(variable) == "" {
-		variable = "OTEL_EXPORTER_OTLP_ENDPOINT"
-	}
+	variable := otlpVariable(signal, "ENDPOINT")
 	endpoint := os.Getenv(variable)
 	if exporter == "" && endpoint == "" {
 		return false, nil
@@ -87,7 +89,7 @@ func wanted(signal string) (bool, error) {
 	// An exporter reports a bad endpoint on standard error only, and exports to
 	// localhost instead. The error does not repeat the value, which may hold a
 	// password.
-	protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))
+	protocol := os.Getenv(otlpVariable(signal, "PROTOCOL"))
 	u, err := url.Parse(strings.TrimSpace(endpoint))
 	if err != nil || (u.Host == "" && protocol != "grpc") {
 		return false, fmt.Errorf("%s is not a URL such as http://localhost:4318", variable)
@@ -112,13 +114,21 @@ func signalError(signal string, err error) error {
 	return fmt.Errorf("exporter of %s: %w", strings.ToLower(signal), err)
 }
 
+// propagators are the names in OTEL_PROPAGATORS. A program may have registered
+// further ones.
+const propagators = "tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace and none"
+
 // propagatorFromEnv returns the propagators that the environment names. It leaves
 // out unknown ones, and falls back to the two of the W3C.
 func propagatorFromEnv(ctx context.Context, logger *slog.Logger) propagation.TextMapPropagator {
-	if names := os.Getenv("OTEL_PROPAGATORS"); names != "" {
-		p, err := autoprop.TextMapPropagator(strings.Split(names, ",")...)
+	if value := os.Getenv("OTEL_PROPAGATORS"); value != "" {
+		names := strings.Split(value, ",")
+		for i := range names {
+			names[i] = strings.TrimSpace(names[i])
+		}
+		p, err := autoprop.TextMapPropagator(names...)
 		if err != nil {
-			logger.WarnContext(ctx, "OTEL_PROPAGATORS names an unknown propagator", "error", err)
+			logger.WarnContext(ctx, "OTEL_PROPAGATORS names an unknown propagator: there are "+propagators, "error", err)
 		}
 		if p != nil {
 			return p

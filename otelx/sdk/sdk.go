@@ -70,7 +70,12 @@ func Setup(ctx context.Context, cfg Config) (*SDK, error) {
 
 	exporter, traceErr := spanExporter(ctx)
 	reader, metricErr := metricReader(ctx)
-	if err := errors.Join(traceErr, metricErr); err != nil {
+	var sampler sdktrace.Sampler
+	var samplerErr error
+	if exporter != nil || len(cfg.SpanProcessors) > 0 {
+		sampler, samplerErr = samplerFromEnv()
+	}
+	if err := joinOnce(traceErr, metricErr, samplerErr); err != nil {
 		if exporter != nil {
 			_ = exporter.Shutdown(ctx)
 		}
@@ -95,6 +100,9 @@ func Setup(ctx context.Context, cfg Config) (*SDK, error) {
 	var tp *sdktrace.TracerProvider
 	if len(processors) > 0 {
 		opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
+		if sampler != nil {
+			opts = append(opts, sdktrace.WithSampler(sampler))
+		}
 		for _, p := range processors {
 			opts = append(opts, sdktrace.WithSpanProcessor(p))
 		}

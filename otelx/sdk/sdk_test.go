@@ -325,7 +325,7 @@ func TestSettingsThatCannotBeObeyedAreErrors(t *testing.T) {
 		"no URL":      {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "127.0.0.1:4318"}, []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}},
 		"protocol": {
 			map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "pigeon"},
-			[]string{"traces", "metrics"},
+			[]string{"OTEL_EXPORTER_OTLP_PROTOCOL=pigeon is unknown, want http/protobuf or grpc"},
 		},
 		"gRPC needs no scheme":  {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_METRICS_EXPORTER": "none"}, nil},
 		"endpoint of no matter": {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:1", "OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"}, nil},
