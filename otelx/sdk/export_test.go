@@ -2,19 +2,14 @@
 
 package sdk
 
-import (
-	"log/slog"
-	"time"
-)
+import "log/slog"
 
 // NewErrorHandler returns a handler of its own, which is not the process's.
 func NewErrorHandler(logger *slog.Logger) interface{ Handle(error) } {
-	return &handler{logger: logger}
+	h := &handler{}
+	h.logger.Store(logger)
+	return h
 }
 
 // ForgetErrors makes the process's handler log the next error.
-func ForgetErrors() {
-	errorHandler.mu.Lock()
-	defer errorHandler.mu.Unlock()
-	errorHandler.last, errorHandler.left = time.Time{}, 0
-}
+func ForgetErrors() { errorHandler.forget() }

@@ -18,7 +18,7 @@ import (
 
 // docs/telemetry.md says so.
 func TestThePrometheusExporterListensWhereTheEnvironmentSays(t *testing.T) {
-	url, s := prometheus(t)
+	url, s := prometheus(t, recorded(), nil)
 	counter, err := s.MeterProvider().Meter("test").Int64Counter("orders")
 	if err != nil {
 		t.Fatal(err)
@@ -33,26 +33,24 @@ func TestThePrometheusExporterListensWhereTheEnvironmentSays(t *testing.T) {
 	}
 }
 
-// prometheus sets up an SDK with the exporter prometheus, and with spans that are not
-// exported. It returns where to scrape.
-func prometheus(t *testing.T) (url string, s *sdk.SDK) {
+// recorded has spans that are sampled, and not exported.
+func recorded() sdk.Config {
+	return sdk.Config{SpanProcessors: []sdktrace.SpanProcessor{tracetest.NewSpanRecorder()}}
+}
+
+// prometheus sets up an SDK with the exporter prometheus and further variables. It
+// returns where to scrape.
+func prometheus(t *testing.T, cfg sdk.Config, env map[string]string) (url string, s *sdk.SDK) {
 	t.Helper()
-	var (
-		host, port string
-		err        error
-	)
+	cfg.ServiceName = "shop"
+	setenv(t, env)
+	t.Setenv("OTEL_METRICS_EXPORTER", "prometheus")
+	var err error
 	for range 10 { // another process may take the port first
-		host, port = free(t)
-		setenv(t, map[string]string{
-			"OTEL_METRICS_EXPORTER":         "prometheus",
-			"OTEL_EXPORTER_PROMETHEUS_HOST": host,
-			"OTEL_EXPORTER_PROMETHEUS_PORT": port,
-		})
-		s, err = sdk.Setup(t.Context(), sdk.Config{
-			ServiceName:    "shop",
-			SpanProcessors: []sdktrace.SpanProcessor{tracetest.NewSpanRecorder()},
-		})
-		if err == nil {
+		host, port := free(t)
+		t.Setenv("OTEL_EXPORTER_PROMETHEUS_HOST", host)
+		t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", port)
+		if s, err = sdk.Setup(t.Context(), cfg); err == nil {
 			t.Cleanup(func() { _ = s.Shutdown(context.Background()) })
 			return "http://" + net.JoinHostPort(host, port) + "/metrics", s
 		}
@@ -100,7 +98,7 @@ func TestAScrapeThatAsksForOpenMetricsGetsExemplars(t *testing.T) {
 		"text/plain;version=0.0.4":                   false,
 	} {
 		t.Run(accept, func(t *testing.T) {
-			url, s := prometheus(t)
+			url, s := prometheus(t, recorded(), nil)
 			ctx, span := s.TracerProvider().Tracer("test").Start(t.Context(), "Search docs")
 			defer span.End()
 			duration, err := s.MeterProvider().Meter("test").Float64Histogram("db.client.operation.duration")

@@ -84,11 +84,7 @@ func Setup(ctx context.Context, cfg Config) (*SDK, error) {
 		}
 		return nil, fmt.Errorf("sdk: cannot set up telemetry: %w", err)
 	}
-	processors := cfg.SpanProcessors
-	if exporter != nil {
-		processors = append([]sdktrace.SpanProcessor{sdktrace.NewBatchSpanProcessor(exporter)}, processors...)
-	}
-	if len(processors) == 0 && reader == nil {
+	if exporter == nil && reader == nil && len(cfg.SpanProcessors) == 0 {
 		return s, nil
 	}
 
@@ -97,22 +93,29 @@ func Setup(ctx context.Context, cfg Config) (*SDK, error) {
 		errorHandler.use(logger)
 	}
 	res := resourceFromEnv(ctx, cfg.ServiceName, exports, logger)
-	var tp *sdktrace.TracerProvider
-	if len(processors) > 0 {
-		opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
-		if sampler != nil {
-			opts = append(opts, sdktrace.WithSampler(sampler))
-		}
-		for _, p := range processors {
-			opts = append(opts, sdktrace.WithSpanProcessor(p))
-		}
-		tp = sdktrace.NewTracerProvider(opts...)
-		s.tracers = tp
-	}
 	var mp *sdkmetric.MeterProvider
 	if reader != nil {
 		mp = sdkmetric.NewMeterProvider(sdkmetric.WithResource(res), sdkmetric.WithReader(reader))
 		s.meters = mp
+	}
+	var tp *sdktrace.TracerProvider
+	if exporter != nil || len(cfg.SpanProcessors) > 0 {
+		opts := []sdktrace.TracerProviderOption{sdktrace.WithResource(res)}
+		if sampler != nil {
+			opts = append(opts, sdktrace.WithSampler(sampler))
+		}
+		if exporter != nil {
+			queue := newSpanQueue(exporter, logger)
+			opts = append(opts, sdktrace.WithSpanProcessor(queue))
+			if err := queue.observe(s.meters); err != nil {
+				logger.WarnContext(ctx, "dropped spans are not counted", "error", err)
+			}
+		}
+		for _, p := range cfg.SpanProcessors {
+			opts = append(opts, sdktrace.WithSpanProcessor(p))
+		}
+		tp = sdktrace.NewTracerProvider(opts...)
+		s.tracers = tp
 	}
 	s.stop = func(ctx context.Context) error { return shutdown(ctx, tp, mp) }
 	return s, nil
