@@ -50,6 +50,8 @@ var unused = map[string]string{
 	"middleware/health.Liveness":   "An application serves it beside Readiness.",
 	"middleware/retry.Outcome*":    "They are the values of a metric's attribute, and what an observer is told.",
 
+	"otelx/sdk.EvidenceSampler": "An application with an SDK of its own wraps its sampler with it.",
+
 	"pool.Close*":                        "They are the keys of Stats.Closed.",
 	"pool.Never":                         "It is a value of Config.ReplaceAfter.",
 	"pool.Lease":                         "An application names the lease of its pool by it.",

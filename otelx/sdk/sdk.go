@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -28,7 +29,7 @@ type Config struct {
 	// ServiceName names the program if neither OTEL_SERVICE_NAME nor
 	// OTEL_RESOURCE_ATTRIBUTES does. If it is empty too, the name is
 	// "unknown_service:" and the name of the executable, and Setup logs a warning
-	// if it exports anything.
+	// if it exports anything. It has no effect on a file that OTEL_CONFIG_FILE names.
 	ServiceName string
 	// Logger gets the errors of exporters, and warnings about settings that look
 	// wrong. Nil is slog.Default().
@@ -65,6 +66,13 @@ func Setup(ctx context.Context, cfg Config) (*SDK, error) {
 		done:       make(chan struct{}),
 	}
 	if disabled() {
+		return s, nil
+	}
+
+	if path := os.Getenv(configFile); path != "" {
+		if err := s.setupFromFile(ctx, path, cfg, logger); err != nil {
+			return nil, err
+		}
 		return s, nil
 	}
 
