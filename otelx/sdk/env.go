@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
-	"go.opentelemetry.io/contrib/propagators/autoprop"
-	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -112,29 +110,6 @@ func signalError(signal string, err error) error {
 		return fmt.Errorf("OTEL_%s_EXPORTER=%s: %w%s", signal, exporter, err, hint)
 	}
 	return fmt.Errorf("exporter of %s: %w", strings.ToLower(signal), err)
-}
-
-// propagators are the names in OTEL_PROPAGATORS. A program may have registered
-// further ones.
-const propagators = "tracecontext, baggage, b3, b3multi, jaeger, xray, ottrace and none"
-
-// propagatorFromEnv returns the propagators that the environment names. It leaves
-// out unknown ones, and falls back to the two of the W3C.
-func propagatorFromEnv(ctx context.Context, logger *slog.Logger) propagation.TextMapPropagator {
-	if value := os.Getenv("OTEL_PROPAGATORS"); value != "" {
-		names := strings.Split(value, ",")
-		for i := range names {
-			names[i] = strings.TrimSpace(names[i])
-		}
-		p, err := autoprop.TextMapPropagator(names...)
-		if err != nil {
-			logger.WarnContext(ctx, "OTEL_PROPAGATORS names an unknown propagator: there are "+propagators, "error", err)
-		}
-		if p != nil {
-			return p
-		}
-	}
-	return propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 }
 
 // resourceFromEnv returns the resource that describes the program. The environment

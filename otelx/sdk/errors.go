@@ -65,6 +65,6 @@ func (h *handler) Handle(err error) {
 	// No lock is held while the logger is called, because the logger may be one that
 	// reports its own errors to this handler.
 	if left, ok := h.pass(); ok {
-		h.logger.Load().Warn("telemetry is not exported", "error", err, "left_out", left)
+		h.logger.Load().Warn("OpenTelemetry reports an error, telemetry may be lost", "error", err, "left_out", left)
 	}
 }

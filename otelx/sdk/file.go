@@ -53,7 +53,7 @@ func (s *SDK) setupFromFile(ctx context.Context, path string, cfg Config, logger
 	if err != nil {
 		return fileError(text, err)
 	}
-	s.tracers, s.meters, s.propagator = made.TracerProvider(), made.MeterProvider(), made.Propagator()
+	s.tracers, s.meters, s.propagator = made.TracerProvider(), made.MeterProvider(), watch(made.Propagator(), logger)
 	// Nil for a signal that the file does not have, and then a no-op.
 	tp, _ := s.tracers.(*sdktrace.TracerProvider)
 	mp, _ := s.meters.(*sdkmetric.MeterProvider)

@@ -115,7 +115,7 @@ func TestSpansWhoseExportFailsAreCounted(t *testing.T) {
 	if got := counts(t, url); !maps.Equal(got, want) {
 		t.Errorf("the counts are %v, want %v", got, want)
 	}
-	if text := log.String(); strings.Count(text, "telemetry is not exported") != 1 {
+	if text := log.String(); strings.Count(text, "OpenTelemetry reports an error") != 1 {
 		t.Errorf("logged %q, want one record", text)
 	}
 }

@@ -62,7 +62,7 @@ func Setup(ctx context.Context, cfg Config) (*SDK, error) {
 	s := &SDK{
 		tracers:    tracenoop.NewTracerProvider(),
 		meters:     metricnoop.NewMeterProvider(),
-		propagator: propagatorFromEnv(ctx, logger),
+		propagator: watch(propagatorFromEnv(ctx, logger), logger),
 		done:       make(chan struct{}),
 	}
 	if disabled() {
