@@ -133,4 +133,4 @@ type deaf struct{}
 func (deaf) Begin(ctx context.Context, _ core.Scope) context.Context { return ctx }
 func (deaf) End(context.Context, core.Scope, error)                  {}
 func (deaf) Event(context.Context, core.Event)                       {}
-func (deaf) Ref(context.Context, *any) any                           { return nil }
+func (deaf) Ref(context.Context, core.Scope) any                     { return nil }

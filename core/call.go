@@ -23,6 +23,7 @@ type Call struct {
 	job    job
 	ctx    context.Context // the caller's, or the operation timeout's
 	scope  context.Context // of the operation's scope; nil without an observer
+	start  time.Time       // of the operation's scope, while within is set
 	state  any             // see Scope.State
 	lender Lender          // of the last connection; nil without an observer
 	token  uint64          // of the lease that lender gave
@@ -40,6 +41,7 @@ type Call struct {
 	history *history // nil while every attempt succeeded
 
 	measure     bool // Ran of successes is wanted
+	within      bool // the operation's scope has begun and not ended
 	ownDeadline bool // ctx has the deadline of the client's own timeout
 	done        bool // the last attempt succeeded, and the result is its
 
@@ -81,7 +83,7 @@ func (c *Call) recycle() {
 		c.guards = guards{}
 	}
 	c.limit, c.reached, c.judged, c.ran = 0, 0, 0, 0
-	c.measure, c.ownDeadline, c.done = false, false, false
+	c.measure, c.within, c.ownDeadline, c.done = false, false, false, false
 	if c.silent != "" {
 		c.silent = ""
 	}
@@ -236,6 +238,9 @@ func (c *Call) Event(e Event) {
 // context for everything inside. It must not be called without an observer.
 func (c *Call) Begin(ctx context.Context, s *Scope) context.Context {
 	s.Op, s.State = c.Op, &c.state
+	if s.Kind == ScopeOperation {
+		c.start, c.within = s.Start, true
+	}
 	return c.client.observer.Begin(ctx, *s)
 }
 
@@ -247,6 +252,10 @@ func (c *Call) End(ctx context.Context, s *Scope, err error) {
 	if c.note != nil {
 		s.Note = c.note.Value // nil if the attempt got no connection
 	}
+	if s.Kind == ScopeOperation {
+		c.within = false
+		s.Rejected = s.Rejected && c.lender == nil
+	}
 	c.client.observer.End(ctx, *s, err)
 }
 
@@ -256,7 +265,11 @@ func (c *Call) Ref() any {
 	if c.client.observer == nil {
 		return nil
 	}
-	return c.client.observer.Ref(c.scope, &c.state)
+	s := Scope{Kind: ScopeOperation, Op: c.Op, Attempt: 1, State: &c.state}
+	if c.within {
+		s.Start = c.start
+	}
+	return c.client.observer.Ref(c.scope, s)
 }
 
 // Caller returns the context that bounds the whole operation. It is the caller's

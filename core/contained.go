@@ -62,14 +62,14 @@ func (c *contained) Event(ctx context.Context, e Event) {
 	c.observer.Event(ctx, e)
 }
 
-func (c *contained) Ref(ctx context.Context, state *any) (ref any) {
+func (c *contained) Ref(ctx context.Context, s Scope) (ref any) {
 	returned := false
 	defer func() {
 		if !returned {
 			c.tell(ctx, contain.Recovered("Observer.Ref", recover()))
 		}
 	}()
-	ref = c.observer.Ref(ctx, state)
+	ref = c.observer.Ref(ctx, s)
 	returned = true
 	return ref
 }

@@ -53,13 +53,13 @@ func (o *badObserver) Event(_ context.Context, e core.Event) {
 	o.note("Event", what)
 }
 
-func (o *badObserver) Ref(context.Context, *any) any { o.note("Ref", "ref"); return 7 }
+func (o *badObserver) Ref(context.Context, core.Scope) any { o.note("Ref", "ref"); return 7 }
 
 // use calls each method once.
 func use(ctx context.Context, o core.Observer) (ref any) {
 	s := core.Scope{Kind: core.ScopeOperation}
 	inside := o.Begin(ctx, s)
-	ref = o.Ref(inside, nil)
+	ref = o.Ref(inside, core.Scope{})
 	o.Event(inside, core.Event{Kind: core.EventRetry, Name: "retry"})
 	o.End(inside, s, nil)
 	return ref
@@ -108,7 +108,7 @@ func TestContainedKeepsNilAndItself(t *testing.T) {
 
 func TestThePanicOfAnObserverHasItsStack(t *testing.T) {
 	o := &stackObserver{}
-	core.Contained(o).Ref(t.Context(), nil)
+	core.Contained(o).Ref(t.Context(), core.Scope{})
 	s, ok := o.err.(interface{ Stack() []byte })
 	if !ok || len(s.Stack()) == 0 || core.ErrorType(o.err) != "panic" || !errors.Is(o.err, errUnavailable) {
 		t.Errorf("told %v of type %q, want a panic with its stack", o.err, core.ErrorType(o.err))
@@ -121,5 +121,5 @@ type stackObserver struct {
 	err error
 }
 
-func (o *stackObserver) Ref(context.Context, *any) any             { panic(errUnavailable) }
+func (o *stackObserver) Ref(context.Context, core.Scope) any       { panic(errUnavailable) }
 func (o *stackObserver) Event(_ context.Context, event core.Event) { o.err = event.Err }

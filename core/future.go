@@ -61,6 +61,7 @@ func (b *base) tellRefusal(ctx context.Context, op Op, err error) {
 	s := Scope{Kind: ScopeOperation, Op: op, Attempt: 1, Start: time.Now()}
 	ctx = b.observer.Begin(ctx, s)
 	b.observer.Event(ctx, e)
+	s.Rejected = true
 	b.observer.End(ctx, s, err)
 }
 

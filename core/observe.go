@@ -17,16 +17,17 @@ type Observer interface {
 	// inside s, and carries what the Observer needs there.
 	Begin(ctx context.Context, s Scope) context.Context
 	// End says that s is over. ctx is the context that Begin returned, and s is
-	// the scope that Begin was given, with Answered set where it holds.
+	// the scope that Begin was given, with Answered and Rejected set where they hold.
 	End(ctx context.Context, s Scope, err error)
 	// Event says that something happened at one instant. ctx is the context of
 	// the scope in which it happened.
 	Event(ctx context.Context, e Event)
 	// Ref returns an opaque reference to the operation that ctx belongs to, or
 	// nil. It can be kept and put into a later Event or Scope, so that an
-	// effect can point at its cause. state is the State of the operation, nil
-	// where the caller does not know it.
-	Ref(ctx context.Context, state *any) any
+	// effect can point at its cause. s is the scope of the operation, with its Op,
+	// Start and State. The caller leaves s empty if it does not know the operation, and
+	// Start is zero outside of the operation's scope.
+	Ref(ctx context.Context, s Scope) any
 }
 
 // Scope is a stretch of time with a begin and an end.
@@ -50,6 +51,9 @@ type Scope struct {
 	// Answered says, at the end of an operation or an attempt, that its error is an
 	// answer of the backend and no failure, see [Outcome.Answered].
 	Answered bool
+	// Rejected says, at the end of an operation, that this process refused it before any
+	// attempt held a connection.
+	Rejected bool
 	// Conn is, at the end of an operation or an attempt, the number of the connection
 	// that its last work ran on, see [Lender]. Zero is none or not known.
 	Conn int

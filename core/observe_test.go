@@ -17,6 +17,7 @@ import (
 type keeping struct {
 	coretest.Recorder
 	ended []core.Scope
+	refs  []core.Scope
 	said  [][]string // of each operation
 }
 
@@ -45,7 +46,11 @@ func (k *keeping) End(_ context.Context, s core.Scope, _ error) {
 }
 
 func (k *keeping) Event(_ context.Context, e core.Event) { k.note(e.State, e.Kind.String()) }
-func (k *keeping) Ref(_ context.Context, state *any) any { k.note(state, "ref"); return nil }
+func (k *keeping) Ref(_ context.Context, s core.Scope) any {
+	k.note(s.State, "ref")
+	k.refs = append(k.refs, s)
+	return nil
+}
 
 // numberedSource is a source whose only connection has the number 7, and for which its
 // callers wait.
@@ -59,14 +64,16 @@ func (numberedSource) ConnNumber(token uint64) int              { return 6 + int
 
 func TestAnObserverHasAVariableForEachOperation(t *testing.T) {
 	k := new(keeping)
+	begun := time.Now()
 	stage := func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
-			scope := core.Scope{Kind: core.ScopeOperation}
+			scope := core.Scope{Kind: core.ScopeOperation, Start: begun}
 			ctx = call.Begin(ctx, &scope)
 			call.Observe(ctx)
 			call.Ref()
 			err := next(ctx, call)
 			call.End(ctx, &scope, err)
+			call.Ref()
 			return err
 		}
 	}
@@ -91,6 +98,9 @@ func TestAnObserverHasAVariableForEachOperation(t *testing.T) {
 	for i, note := range []any{"strong", "strong", nil} {
 		if s := k.ended[i]; s.Conn != 7 || s.Note != note || s.Op != search {
 			t.Errorf("operation %d ended with connection %d and note %v, want 7 and %v", i, s.Conn, s.Note, note)
+		}
+		if within, after := k.refs[2*i], k.refs[2*i+1]; within.Op != search || within.Start != begun || !after.Start.IsZero() {
+			t.Errorf("operation %d: Ref got %+v within its scope and %+v after it, want its Op, and its Start within", i, within, after)
 		}
 	}
 }

@@ -227,7 +227,7 @@ func emitEverything(t *testing.T, h *harness) {
 	h.End(ctx, answered, errBackend)
 	h.operation(t.Context(), hedged, func(ctx context.Context) error {
 		for _, kind := range []core.ScopeKind{core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe} {
-			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx, nil), Cause: errBackend}, func(context.Context) error {
+			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx, core.Scope{}), Cause: errBackend}, func(context.Context) error {
 				time.Sleep(time.Second)
 				return errBackend
 			})

@@ -133,7 +133,7 @@ func TestRejectionLinksToTheOperationThatOpenedTheBreaker(t *testing.T) {
 	h := newHarness(t)
 	var opener any
 	h.operation(t.Context(), core.Op{Name: "Insert"}, func(ctx context.Context) error {
-		opener = h.Ref(ctx, nil)
+		opener = h.Ref(ctx, core.Scope{})
 		h.Event(ctx, core.Event{Kind: core.EventReject, Name: "breaker", From: "open", Ref: opener}) // its own: no link
 		return nil
 	})
@@ -255,16 +255,16 @@ func TestEventsOfNestedOperationsLandOnTheirOwnSpan(t *testing.T) {
 
 func TestRefOutsideOfOperationsIsTheSpanAround(t *testing.T) {
 	h := newHarness(t)
-	if got := h.Ref(t.Context(), nil); got != nil {
+	if got := h.Ref(t.Context(), core.Scope{}); got != nil {
 		t.Errorf("Ref = %v, want nil", got)
 	}
 	ctx, span := h.tp.Tracer("user").Start(t.Context(), "job")
 	defer span.End()
 	sc := span.SpanContext()
-	if got, want := fmt.Sprint(h.Ref(ctx, nil)), sc.TraceID().String()+"-"+sc.SpanID().String(); got != want {
+	if got, want := fmt.Sprint(h.Ref(ctx, core.Scope{})), sc.TraceID().String()+"-"+sc.SpanID().String(); got != want {
 		t.Errorf("Ref = %v, want %v", got, want)
 	}
-	if h.Ref(ctx, nil) != h.Ref(ctx, nil) {
+	if h.Ref(ctx, core.Scope{}) != h.Ref(ctx, core.Scope{}) {
 		t.Error("two references to the same span differ")
 	}
 }

@@ -343,7 +343,7 @@ func TestObserverIsSafeForConcurrentUse(t *testing.T) {
 				err := typedError{errorType: fmt.Sprint(i % 100)}
 				h.operation(context.Background(), op, func(ctx context.Context) error {
 					h.Event(ctx, core.Event{Kind: core.EventRetry, Op: op, Err: err})
-					h.Event(ctx, core.Event{Kind: core.EventTransition, Name: fmt.Sprint(g), Ref: h.Ref(ctx, nil)})
+					h.Event(ctx, core.Event{Kind: core.EventTransition, Name: fmt.Sprint(g), Ref: h.Ref(ctx, core.Scope{})})
 					h.within(ctx, core.Scope{Kind: core.ScopeAttempt, Op: op, Attempt: 2}, failWith(err))
 					return err
 				})

@@ -212,7 +212,7 @@ func TestOperationUnderUnsampledParentIsMeasuredButNotStarted(t *testing.T) {
 		if ctx != unsampled {
 			t.Error("Begin made a context for nothing")
 		}
-		if ref := h.Ref(ctx, nil); ref != nil {
+		if ref := h.Ref(ctx, core.Scope{}); ref != nil {
 			t.Errorf("Ref = %v, want nil", ref)
 		}
 		return nil

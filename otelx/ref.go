@@ -7,6 +7,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock/core"
 )
 
 // Ref is what [Observer.Ref] returns: a sampled span that another span can link
@@ -22,7 +24,7 @@ func (r Ref) String() string { return r.TraceID.String() + "-" + r.SpanID.String
 // Ref returns the [Ref] of the operation that ctx belongs to, or else of the
 // current span of ctx. It returns nil if that span is not sampled, or if there is
 // none.
-func (o *Observer) Ref(ctx context.Context, _ *any) any {
+func (o *Observer) Ref(ctx context.Context, _ core.Scope) any {
 	sc := trace.SpanContextFromContext(ctx)
 	if op := o.operation(ctx); op != nil {
 		sc = op.span.SpanContext()

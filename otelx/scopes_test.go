@@ -152,7 +152,7 @@ func TestConnectIsATraceOfItsOwnLinkedToWhoNeededIt(t *testing.T) {
 	h := newHarness(t, standard()...)
 	var cause any
 	h.operation(t.Context(), search, func(ctx context.Context) error {
-		cause = h.Ref(ctx, nil)
+		cause = h.Ref(ctx, core.Scope{})
 		h.within(ctx, core.Scope{Kind: core.ScopeConnect, Name: "pool-1", Ref: cause}, func(ctx context.Context) error {
 			_, inner := h.tp.Tracer("driver").Start(ctx, "handshake")
 			inner.End()

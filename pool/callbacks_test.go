@@ -45,9 +45,9 @@ func (u *user) Close(ctx context.Context, c *conn) error {
 
 func (u *user) Alive(c *conn) bool                { u.on("Alive"); return !c.dead.Load() }
 func (u *user) Ping(context.Context, *conn) error { u.on("Ping"); return nil }
-func (u *user) Ref(ctx context.Context, state *any) any {
+func (u *user) Ref(ctx context.Context, s core.Scope) any {
 	u.on("Ref")
-	return u.Recorder.Ref(ctx, state)
+	return u.Recorder.Ref(ctx, s)
 }
 func (u *user) OnUse(time.Duration)                    { u.count(nil); u.on("OnUse") }
 func (u *user) OnLeak(leak pool.LeakInfo)              { u.count(&leak); u.on("OnLeak") }

@@ -41,7 +41,7 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 	var ref any
 	if p.cfg.Observer != nil {
 		c.started = time.Now()
-		ref = p.cfg.Observer.Ref(ctx, nil)
+		ref = p.cfg.Observer.Ref(ctx, core.Scope{})
 	}
 	defer c.quit()
 	p.mu.Lock()

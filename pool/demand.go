@@ -2,7 +2,11 @@
 
 package pool
 
-import "context"
+import (
+	"context"
+
+	"github.com/penstock-go/penstock/core"
+)
 
 // hopeless reports whether waiting is of no use: the pool has no usable connection, and
 // no dial will begin before a backoff or a pause is over. p.mu is held.
@@ -120,7 +124,7 @@ func (p *Pool[C]) refSeated(ctx context.Context, e *entry[C], token uint64) any 
 			p.giveUpSeat(e, token)
 		}
 	}()
-	ref := p.cfg.Observer.Ref(ctx, nil)
+	ref := p.cfg.Observer.Ref(ctx, core.Scope{})
 	returned = true
 	return ref
 }

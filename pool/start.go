@@ -5,6 +5,8 @@ package pool
 import (
 	"context"
 	"slices"
+
+	"github.com/penstock-go/penstock/core"
 )
 
 // startState is what a pool knows of the calls of Start. Guarded by Pool.mu.
@@ -41,7 +43,7 @@ func (p *Pool[C]) start(ctx context.Context) error {
 	}
 	s := &start{want: max(p.cfg.MinSize, 1), done: make(chan error, 1)}
 	if p.cfg.Observer != nil {
-		s.ref = p.cfg.Observer.Ref(ctx, nil)
+		s.ref = p.cfg.Observer.Ref(ctx, core.Scope{})
 	}
 	p.mu.Lock()
 	if p.draining {

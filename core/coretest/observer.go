@@ -163,11 +163,11 @@ func checkEvent(o core.Observer) error {
 }
 
 func checkRef(o core.Observer) error {
-	refs := []any{o.Ref(context.Background(), nil)}
+	refs := []any{o.Ref(context.Background(), core.Scope{})}
 	for _, kind := range scopeKinds {
 		for _, s := range scopes(kind) {
 			ctx := o.Begin(context.Background(), s)
-			refs = append(refs, o.Ref(ctx, nil))
+			refs = append(refs, o.Ref(ctx, core.Scope{}))
 			o.End(ctx, s, nil)
 		}
 	}
@@ -204,12 +204,12 @@ func checkConcurrently(o core.Observer) error {
 				for _, ctx := range []context.Context{own, shared} {
 					for _, kind := range scopeKinds[1:] {
 						for _, s := range scopes(kind) {
-							s.Ref = o.Ref(ctx, nil)
+							s.Ref = o.Ref(ctx, core.Scope{})
 							o.End(o.Begin(ctx, s), s, core.ErrUnavailable)
 						}
 					}
 					for _, kind := range eventKinds {
-						for _, e := range events(kind, o.Ref(ctx, nil)) {
+						for _, e := range events(kind, o.Ref(ctx, core.Scope{})) {
 							o.Event(ctx, e)
 						}
 					}

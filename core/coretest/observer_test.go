@@ -32,7 +32,7 @@ type silent struct{}
 func (silent) Begin(ctx context.Context, _ core.Scope) context.Context { return ctx }
 func (silent) End(context.Context, core.Scope, error)                  {}
 func (silent) Event(context.Context, core.Event)                       {}
-func (silent) Ref(context.Context, *any) any                           { return nil }
+func (silent) Ref(context.Context, core.Scope) any                     { return nil }
 
 func TestAnObserverMayDoNothing(t *testing.T) {
 	coretest.TestObserver(t, func() core.Observer { return silent{} })
@@ -65,7 +65,7 @@ func (trustsTheError) End(_ context.Context, _ core.Scope, err error) { _ = err.
 
 func (trustsTheEvent) Event(_ context.Context, e core.Event) { _ = e.Err.Error() }
 
-func (wantsAScope) Ref(ctx context.Context, state *any) any { return ctx.Value(scopeKey{}).(int) }
+func (wantsAScope) Ref(ctx context.Context, _ core.Scope) any { return ctx.Value(scopeKey{}).(int) }
 
 func (wantsAStart) Begin(ctx context.Context, s core.Scope) context.Context {
 	if s.Start.IsZero() {

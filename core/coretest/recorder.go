@@ -96,7 +96,7 @@ func (r *Recorder) Event(_ context.Context, e core.Event) {
 
 // Ref returns the number of the operation that ctx belongs to, from 1 in the
 // order of their begin, or nil.
-func (r *Recorder) Ref(ctx context.Context, _ *any) any { return ctx.Value(refKey{}) }
+func (r *Recorder) Ref(ctx context.Context, _ core.Scope) any { return ctx.Value(refKey{}) }
 
 // Lines returns what was written so far.
 func (r *Recorder) Lines() []string {

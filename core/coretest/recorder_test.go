@@ -52,7 +52,7 @@ func TestTheRecorderRefersToOperations(t *testing.T) {
 	first, second := r.Begin(t.Context(), operation), r.Begin(t.Context(), operation)
 	inner := r.Begin(first, core.Scope{Kind: core.ScopeAttempt, Attempt: 2})
 	for ctx, want := range map[context.Context]any{t.Context(): nil, first: 1, second: 2, inner: 1} {
-		if got := r.Ref(ctx, nil); got != want {
+		if got := r.Ref(ctx, core.Scope{}); got != want {
 			t.Errorf("Ref = %v, want %v", got, want)
 		}
 	}

@@ -220,12 +220,12 @@ func tellEverything(t *testing.T, o *otelx.Observer, s string) {
 	fill(reflect.ValueOf(&outer), s)
 	ctx := o.Begin(t.Context(), outer)
 	for kind := core.ScopeOperation; kind.String() != "unknown"; kind++ {
-		scope := core.Scope{Kind: kind, Start: time.Now(), Ref: o.Ref(ctx, nil)}
+		scope := core.Scope{Kind: kind, Start: time.Now(), Ref: o.Ref(ctx, core.Scope{})}
 		fill(reflect.ValueOf(&scope), s)
 		o.End(o.Begin(ctx, scope), scope, brought(s))
 	}
 	for kind := core.EventRetry; kind.String() != "unknown"; kind++ {
-		e := core.Event{Kind: kind, Delay: time.Second, Limit: time.Second, Attempt: 2, Err: brought(s), Ref: o.Ref(ctx, nil)}
+		e := core.Event{Kind: kind, Delay: time.Second, Limit: time.Second, Attempt: 2, Err: brought(s), Ref: o.Ref(ctx, core.Scope{})}
 		fill(reflect.ValueOf(&e), s)
 		o.Event(ctx, e)
 	}

@@ -61,7 +61,8 @@ func traced(ctx context.Context, call *core.Call, next core.Handler) error {
 	defer func() { call.End(ctx, &scope, err) }()
 	if err = next(ctx, call); err != nil {
 		tellTimeout(call, err)
-		scope.Answered = call.Since(mark, err).Answered()
+		o := call.Since(mark, err)
+		scope.Answered, scope.Rejected = o.Answered(), o.Rejected
 	}
 	return err
 }

@@ -84,7 +84,7 @@ func TestTheWorkRunsInTheScope(t *testing.T) {
 	client := newClient(t, recorder, nil)
 	for n := range 3 {
 		_, err := core.Do(t.Context(), client, core.Op{Name: "op"}, func(ctx context.Context, _ int) (int, error) {
-			if got := recorder.Ref(ctx, nil); got != n+1 {
+			if got := recorder.Ref(ctx, core.Scope{}); got != n+1 {
 				t.Errorf("the work belongs to operation %v, want %d", got, n+1)
 			}
 			return 0, nil
@@ -140,4 +140,45 @@ func TestTheOperationTimeoutIsAnEventOfTheOperation(t *testing.T) {
 			t.Errorf("%d timeouts observed, want 1", n)
 		}
 	})
+}
+
+// ends keeps the scopes that end.
+type ends struct {
+	coretest.Recorder
+	ended []core.Scope
+}
+
+func (e *ends) End(_ context.Context, s core.Scope, _ error) { e.ended = append(e.ended, s) }
+
+// What comes before a connection is a refusal of this process; what comes after one
+// is not, also if a nested operation was refused.
+func TestAnOperationIsRejectedIfNoAttemptHeldAConnection(t *testing.T) {
+	refused := core.Sentinel("full", "bulkhead_full", core.ErrRejected)
+	down := errors.New("down")
+	for _, row := range []struct {
+		name        string
+		stage, work error
+		want        bool
+	}{
+		{"by a stage", refused, nil, true},
+		{"by nothing", nil, nil, false},
+		{"within the work", nil, refused, false},
+		{"a failure of a stage", down, nil, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			e := new(ends)
+			client := newClient(t, e, func(next core.Handler) core.Handler {
+				return func(ctx context.Context, call *core.Call) error {
+					if row.stage != nil {
+						return row.stage
+					}
+					return next(ctx, call)
+				}
+			})
+			_, _ = core.Do(t.Context(), client, core.Op{Name: "op"}, func(context.Context, int) (int, error) { return 0, row.work })
+			if len(e.ended) != 1 || e.ended[0].Rejected != row.want {
+				t.Errorf("ended with %+v, want Rejected %v", e.ended, row.want)
+			}
+		})
+	}
 }

@@ -156,7 +156,10 @@ func (o observer) Begin(ctx context.Context, _ core.Scope) context.Context {
 	return ctx
 }
 func (o observer) End(context.Context, core.Scope, error) { o.w.user("core.Observer.End", nil) }
-func (o observer) Ref(context.Context, *any) any          { o.w.user("core.Observer.Ref", nil); return nil }
+func (o observer) Ref(context.Context, core.Scope) any {
+	o.w.user("core.Observer.Ref", nil)
+	return nil
+}
 func (o observer) Event(_ context.Context, e core.Event) {
 	if e.Kind == core.EventPanic {
 		o.w.mu.Lock()
