@@ -17,7 +17,7 @@ import (
 var mostNames = map[string]int{
 	"core":               80,
 	"pool":               40,
-	"otelx":              20,
+	"otelx":              30, // options, most of them
 	"middleware/breaker": 30,
 	"middleware":         10,
 }
@@ -65,9 +65,10 @@ var unused = map[string]string{
 	"pool/milvus/milvustest.Collection*": "A test of a user sets them as faults.",
 	"pool/milvus/milvustest.ErrClosed":   "A test of a user that restarts the server tests for it.",
 
-	"otelx.Ref":       "An application reads from it which span opened a breaker.",
-	"otelx.ScopeName": "An application names it in the views of its metrics.",
-	"otelx.With*":     "An application that makes its observer by hand sets them.",
+	"otelx.NoEvidence": "An application switches evidence off by it.",
+	"otelx.Ref":        "An application reads from it which span opened a breaker.",
+	"otelx.ScopeName":  "An application names it in the views of its metrics.",
+	"otelx.With*":      "An application that makes its observer by hand sets them.",
 
 	"fxmodule.Before":      "An application places its own stage by it.",
 	"fxmodule.For":         "An application with several clients gives a stage to one of them.",

@@ -180,6 +180,7 @@ func (c *Client[C]) observe(b Backend[C], cfg Config) error {
 		otelx.WithNamespace(b.Namespace),
 		otelx.WithServer(b.Address, b.Port),
 		otelx.WithDefaultPort(b.DefaultPort),
+		otelx.WithLogger(cfg.Logger),
 	}, cfg.Telemetry)...)
 	if err != nil {
 		return err

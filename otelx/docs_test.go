@@ -18,6 +18,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 
@@ -157,8 +158,9 @@ func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
 
 func TestReferenceMatchesWhatIsEmitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHarness(t, standard()...)
+		h := newSampledHarness(t, sdktrace.ParentBased(exceptDroppedConnects), append(standard(), otelx.WithEvidence(1))...)
 		emitEverything(t, h)
+		emitEvidence(t, h)
 
 		buckets := map[string][]float64{
 			"operation":  {.001, .005, .01, .05, .1, .5, 1, 5, 10},
@@ -249,6 +251,32 @@ func emitEverything(t *testing.T, h *harness) {
 	})
 	if n := len(h.spans.Ended()); n != 6 {
 		t.Fatalf("%d spans %q, want 6", n, h.names())
+	}
+}
+
+// emitEvidence makes h emit what is evidence, with all that only evidence has. The limit
+// is one trace a second.
+func emitEvidence(t *testing.T, h *harness) {
+	t.Helper()
+	before := len(h.spans.Ended())
+	fail := func(*run) error { return errBackend }
+	ctx := unsampled(t.Context())
+	h.run(ctx, search, fail)
+	h.run(ctx, search, fail) // left out
+	time.Sleep(time.Second)
+	h.run(ctx, search, func(r *run) error {
+		r.event(core.Event{Kind: core.EventWait, Name: "pool", Delay: time.Second})
+		for range 100 {
+			r.event(core.Event{Kind: core.EventRetry, Attempt: 1, Err: errBackend})
+		}
+		r.attempt(2, func() error { return errBackend })
+		return errBackend
+	})
+	h.run(ctx, search, fail) // left out
+	time.Sleep(time.Second)
+	h.within(dropConnects(ctx), core.Scope{Kind: core.ScopeConnect, Name: "main"}, failWith(errBackend))
+	if n := len(h.spans.Ended()) - before; n != 5 {
+		t.Fatalf("%d spans %q are evidence, want 5", n, h.names()[before:])
 	}
 }
 

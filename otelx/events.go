@@ -16,7 +16,7 @@ import (
 // attempt is an attribute of the event and not of the operation's span, because
 // the operation may still succeed.
 func (o *Observer) retry(ctx context.Context, e core.Event) {
-	op := o.operation(ctx)
+	op := o.shown(ctx, e)
 	if op == nil {
 		return
 	}
@@ -36,7 +36,7 @@ func (o *Observer) retryEnd(ctx context.Context, e core.Event) {
 	if o.inst.outcomes.Enabled(ctx) {
 		o.inst.outcomes.Add(ctx, 1, o.inst.outcomeLabels.of(e.Outcome))
 	}
-	op := o.operation(ctx)
+	op := o.shown(ctx, e)
 	if op == nil {
 		return
 	}
@@ -50,7 +50,7 @@ func (o *Observer) retryEnd(ctx context.Context, e core.Event) {
 // reject shows what the error of a rejection does not say: the state of the
 // breaker, when to come back, and which operation opened the breaker.
 func (o *Observer) reject(ctx context.Context, e core.Event) {
-	op := o.operation(ctx)
+	op := o.shown(ctx, e)
 	if op == nil {
 		return
 	}
@@ -73,7 +73,7 @@ func (o *Observer) transition(ctx context.Context, e core.Event) {
 	if o.inst.transitions.Enabled(ctx) {
 		o.inst.transitions.Add(ctx, 1, o.inst.transitionLabels.of(e.Name, e.From, e.To))
 	}
-	if op := o.operation(ctx); op != nil {
+	if op := o.shown(ctx, e); op != nil {
 		op.span.AddEvent(eventTransition, trace.WithAttributes(
 			attrBreakerName.String(text.Clean(e.Name)),
 			attrBreakerFrom.String(text.Clean(e.From)),
@@ -87,7 +87,7 @@ func (o *Observer) health(ctx context.Context, e core.Event) {
 	if o.inst.health.Enabled(ctx) {
 		o.inst.health.Add(ctx, 1, o.inst.healthLabels.of(e.From, e.To))
 	}
-	if op := o.operation(ctx); op != nil {
+	if op := o.shown(ctx, e); op != nil {
 		op.span.AddEvent(eventHealth, trace.WithAttributes(
 			attrHealthFrom.String(text.Clean(e.From)),
 			attrHealthTo.String(text.Clean(e.To)),
@@ -101,7 +101,7 @@ func (o *Observer) timeout(ctx context.Context, e core.Event) {
 	if o.inst.timeouts.Enabled(ctx) {
 		o.inst.timeouts.Add(ctx, 1, o.inst.timeoutLabels.of(e.Outcome))
 	}
-	if op := o.operation(ctx); op != nil {
+	if op := o.shown(ctx, e); op != nil {
 		op.span.SetAttributes(
 			attrTimeoutScope.String(text.Clean(e.Outcome)),
 			attrTimeoutDuration.Float64(e.Limit.Seconds()),
@@ -116,7 +116,7 @@ func (o *Observer) wait(ctx context.Context, e core.Event) {
 	if o.inst.wait.Enabled(ctx) {
 		o.inst.wait.Record(ctx, seconds, o.inst.waitLabels.of(e.Name, o.ops.of(e.Op).series.operation))
 	}
-	if op := o.operation(ctx); op != nil {
+	if op := o.shown(ctx, e); op != nil {
 		op.span.AddEvent(eventWait, trace.WithAttributes(
 			attrStage.String(text.Clean(e.Name)),
 			attrWaitDuration.Float64(seconds),

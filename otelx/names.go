@@ -62,7 +62,15 @@ const (
 	attrStage           attribute.Key = "penstock.stage"
 	attrWaitDuration    attribute.Key = "penstock.wait.duration"
 	attrFunction        attribute.Key = "penstock.function"
+
+	attrEvidence         attribute.Key = "penstock.evidence"
+	attrEvidenceDropped  attribute.Key = "penstock.evidence.dropped"
+	attrEvidenceOmitted  attribute.Key = "penstock.evidence.omitted"
+	attrEvidenceExported attribute.Key = "penstock.evidence.exported"
 )
+
+// stagePool is the value of attrStage for a wait for a connection.
+const stagePool = "pool"
 
 // Values of attrLink. They say what the linked span did.
 const (
@@ -81,4 +89,5 @@ const (
 	metricConnClosed    = "penstock.pool.connections.closed"
 	metricWait          = "penstock.wait.duration"
 	metricPanics        = "penstock.panics"
+	metricEvidence      = "penstock.evidence.traces"
 )

@@ -25,6 +25,9 @@ type Observer struct {
 	meter    metric.Meter
 	ops      *descriptions
 	inst     *instruments
+	evidence *evidence // nil: what is not sampled is not exported
+	refusals *limit    // of refused operations that are sampled; nil: none
+	traces   *traces
 
 	mu     sync.Mutex // guards the fields below
 	pools  []*registeredPool
@@ -59,6 +62,22 @@ func NewObserver(opts ...Option) (*Observer, error) {
 		return nil, fmt.Errorf("otelx: cannot make the instruments: %w", err)
 	}
 	o.inst = inst
+	if o.tracer == nil {
+		return o, nil
+	}
+	if o.traces, err = newTraces(o.meter, s.poolName); err != nil {
+		return nil, fmt.Errorf("otelx: cannot make the instruments: %w", err)
+	}
+	if s.rejections > 0 {
+		o.refusals = newLimit(s.rejections)
+	}
+	if s.evidence > 0 {
+		silent, err := newInstruments(metricnoop.NewMeterProvider().Meter(ScopeName), s.poolName)
+		if err != nil {
+			return nil, fmt.Errorf("otelx: cannot make the instruments: %w", err)
+		}
+		o.evidence = newEvidence(o, silent)
+	}
 	return o, nil
 }
 

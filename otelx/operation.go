@@ -40,20 +40,34 @@ func (o *Observer) operation(ctx context.Context) *operation {
 }
 
 func (o *Observer) beginOperation(ctx context.Context, s core.Scope) context.Context {
-	if !o.settings.startUnsampled {
-		if parent := trace.SpanContextFromContext(ctx); parent.IsValid() && !parent.IsSampled() {
-			return o.hide(ctx)
-		}
+	parent := trace.SpanContextFromContext(ctx)
+	unsampled := parent.IsValid() && !parent.IsSampled()
+	if unsampled && !o.settings.startUnsampled {
+		return o.hide(ctx)
 	}
+	inside, span := o.startOperation(ctx, s)
+	switch {
+	case span.IsRecording():
+		return inside
+	case unsampled: // evidence of the operation belongs below the caller's span
+		return o.hide(ctx)
+	default:
+		return o.hide(inside)
+	}
+}
+
+// startOperation starts the span of an operation. It returns the context of the
+// operation, or of the span alone if that does not record.
+func (o *Observer) startOperation(ctx context.Context, s core.Scope) (context.Context, trace.Span) {
 	d := o.ops.of(s.Op)
 	ctx, span := o.tracer.Start(ctx, d.spanName, d.start...)
 	if !span.IsRecording() {
-		return o.hide(ctx)
+		return ctx, span
 	}
 	if s.Op.Hedge {
 		span.SetAttributes(attrHedge.Bool(true))
 	}
-	return &operation{Context: ctx, observer: o, span: span, description: d}
+	return &operation{Context: ctx, observer: o, span: span, description: d}, span
 }
 
 // hide returns the context of an operation without a span. Within an operation
@@ -75,7 +89,8 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 		span, d = op.span, op.description
 	}
 	measured := o.inst.duration.Enabled(ctx) && !s.Start.IsZero()
-	if span == nil && !measured {
+	watched := o.evidence != nil && notSampled(span)
+	if span == nil && !measured && !watched {
 		return
 	}
 	if d == nil {
@@ -89,11 +104,18 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 			e.mark(span, err)
 		}
 	}
+	var took time.Duration
+	if measured || watched {
+		took = time.Since(s.Start)
+	}
 	if measured {
 		// ctx is the operation's own, so that an exemplar points at its span.
-		o.inst.duration.Record(ctx, time.Since(s.Start).Seconds(), record...)
+		o.inst.duration.Record(ctx, took.Seconds(), record...)
 	}
-	if span != nil {
+	if watched {
+		o.evidence.end(ctx, s, d, took, err)
+	}
+	if span != nil && !o.spared(ctx, span, s, d, err) {
 		span.End()
 	}
 }

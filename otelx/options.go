@@ -3,9 +3,11 @@
 package otelx
 
 import (
+	"log/slog"
 	"net"
 	"reflect"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -16,6 +18,9 @@ import (
 	"github.com/penstock-go/penstock/internal/fault"
 	"github.com/penstock-go/penstock/internal/text"
 )
+
+// defaultEvidence is how many traces a second are exported although they are not sampled.
+const defaultEvidence = 10
 
 // Option sets one property of an [Observer].
 type Option func(*settings)
@@ -32,6 +37,10 @@ type settings struct {
 	peer           string
 	attributes     []attribute.KeyValue
 	startUnsampled bool
+	evidence       int // traces a second; NoEvidence is off
+	slow           time.Duration
+	rejections     int // traces a second; zero is no limit
+	logger         *slog.Logger
 }
 
 // WithTracerProvider sets the provider of spans. Without it, or with nil, there
@@ -84,6 +93,38 @@ func WithPeerService(name string) Option { return func(s *settings) { s.peer = n
 // needs true.
 func WithStartUnsampled(start bool) Option { return func(s *settings) { s.startUnsampled = start } }
 
+// NoEvidence as the argument of [WithEvidence] exports nothing that is not sampled.
+const NoEvidence = -1
+
+// WithEvidence sets how many traces a second the observer exports although they were not
+// sampled: operations that failed, were rejected, recovered in a retry, were hedged or
+// were slow, and dials that failed. Zero, the default, is 10; [NoEvidence] is none.
+// Operations beyond the limit are counted in penstock.evidence.traces.
+//
+// The spans are written when the operation has ended, below a copy of the context of the
+// span that was not sampled, whose sampled flag is set. A sampler that follows the
+// parent, like the SDK's default, takes them. Package sdk wraps any other sampler. The
+// trace stage must be in the chain.
+func WithEvidence(perSecond int) Option { return func(s *settings) { s.evidence = perSecond } }
+
+// WithSlow makes an operation evidence that takes at least threshold, see [WithEvidence].
+// Zero, the default, is no threshold. With and without it, a few operations that take
+// more than three times the moving 99th percentile of their name and target are
+// evidence: at most three, and one more in 2,500 operations.
+func WithSlow(threshold time.Duration) Option { return func(s *settings) { s.slow = threshold } }
+
+// WithRejectionLimit sets how many operations a second are exported that were sampled and
+// that this process refused before an attempt held a connection. Operations beyond the
+// limit are counted in penstock.evidence.traces. Zero, the default, is no limit.
+//
+// The spans beyond the limit are never ended, so a span processor that keeps the spans
+// that are under way, such as that of zPages, must not be used with a limit.
+func WithRejectionLimit(perSecond int) Option { return func(s *settings) { s.rejections = perSecond } }
+
+// WithLogger sets where the observer says once what is wrong with telemetry itself. Nil,
+// the default, is nowhere.
+func WithLogger(logger *slog.Logger) Option { return func(s *settings) { s.logger = logger } }
+
 // resolve fills in the defaults. It returns all faults in one error.
 func (s *settings) resolve() error {
 	var faults fault.List
@@ -98,6 +139,15 @@ func (s *settings) resolve() error {
 	}
 	if s.defaultPort < 0 || s.defaultPort > 65535 {
 		faults.Add("WithDefaultPort: the port is %d, want 0 (none) to 65535", s.defaultPort)
+	}
+	if s.evidence < NoEvidence {
+		faults.Add("WithEvidence: %d traces a second, want 0 (the default, %d) or more, or otelx.NoEvidence", s.evidence, defaultEvidence)
+	}
+	if s.slow < 0 {
+		faults.Add("WithSlow: the threshold is %v, want 0 (none) or more", s.slow)
+	}
+	if s.rejections < 0 {
+		faults.Add("WithRejectionLimit: %d traces a second, want 0 (no limit) or more", s.rejections)
 	}
 	for _, kv := range s.attributes {
 		if !kv.Valid() {
@@ -119,6 +169,12 @@ func (s *settings) resolve() error {
 		s.peer = s.system
 	case "-":
 		s.peer = ""
+	}
+	if s.evidence == 0 {
+		s.evidence = defaultEvidence
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
 	}
 	if s.system == "" {
 		s.system = other

@@ -23,16 +23,20 @@ func (r Ref) String() string { return r.TraceID.String() + "-" + r.SpanID.String
 
 // Ref returns the [Ref] of the operation that ctx belongs to, or else of the
 // current span of ctx. It returns nil if that span is not sampled, or if there is
-// none.
-func (o *Observer) Ref(ctx context.Context, _ core.Scope) any {
+// none. The span of an operation that is not sampled becomes one that is exported, see
+// [WithEvidence].
+func (o *Observer) Ref(ctx context.Context, s core.Scope) any {
 	sc := trace.SpanContextFromContext(ctx)
 	if op := o.operation(ctx); op != nil {
 		sc = op.span.SpanContext()
 	}
-	if !sc.IsValid() || !sc.IsSampled() {
-		return nil
+	switch {
+	case sc.IsValid() && sc.IsSampled():
+		return refTo(sc)
+	case o.evidence != nil:
+		return o.evidence.ref(ctx, s)
 	}
-	return refTo(sc)
+	return nil
 }
 
 func refTo(sc trace.SpanContext) Ref { return Ref{sc.TraceID(), sc.SpanID()} }

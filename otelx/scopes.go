@@ -59,6 +59,7 @@ func (o *Observer) beginAttempt(ctx context.Context, s core.Scope) context.Conte
 		o.inst.retries.Add(ctx, 1, o.inst.retryLabels.of(series.operation, errorType))
 	}
 	op := o.operation(ctx)
+	o.keepAttempt(op, s)
 	if op == nil {
 		return ctx
 	}
@@ -68,6 +69,7 @@ func (o *Observer) beginAttempt(ctx context.Context, s core.Scope) context.Conte
 }
 
 func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
+	o.keepAttemptEnd(s, err)
 	span := o.ownSpan(ctx)
 	if span == nil {
 		return
@@ -93,25 +95,31 @@ func (o *Observer) endAcquire(ctx context.Context, s core.Scope, err error) {
 	if !traced || (err == nil && waited < minAcquireSpan) {
 		return
 	}
-	_, span := o.tracer.Start(ctx, spanAcquire, trace.WithTimestamp(s.Start), trace.WithAttributes(o.poolAttributes(s)...))
+	span := o.startAcquire(ctx, s)
 	if err != nil {
 		kindOf(err, false).mark(span, err)
 	}
 	span.End()
 }
 
+func (o *Observer) startAcquire(ctx context.Context, s core.Scope) trace.Span {
+	_, span := o.tracer.Start(ctx, spanAcquire, trace.WithTimestamp(s.Start), trace.WithAttributes(o.poolAttributes(s)...))
+	return span
+}
+
 // beginConnect starts a new trace: a connection outlives the operation that
 // needed it, and serves other operations.
 func (o *Observer) beginConnect(ctx context.Context, s core.Scope) context.Context {
-	opts := []trace.SpanStartOption{
-		trace.WithNewRoot(),
-		trace.WithAttributes(append(o.poolAttributes(s), o.settings.server()...)...),
-	}
+	ctx, span := o.tracer.Start(ctx, spanConnect, append(o.connectOptions(s), trace.WithNewRoot())...)
+	return &scope{ctx, o, span}
+}
+
+func (o *Observer) connectOptions(s core.Scope) []trace.SpanStartOption {
+	opts := []trace.SpanStartOption{trace.WithAttributes(append(o.poolAttributes(s), o.settings.server()...)...)}
 	if cause, ok := s.Ref.(Ref); ok {
 		opts = append(opts, trace.WithLinks(cause.link(linkNeededBy)))
 	}
-	ctx, span := o.tracer.Start(ctx, spanConnect, opts...)
-	return &scope{ctx, o, span}
+	return opts
 }
 
 func (o *Observer) endConnect(ctx context.Context, s core.Scope, err error) {
@@ -124,6 +132,9 @@ func (o *Observer) endConnect(ctx context.Context, s core.Scope, err error) {
 	}
 	if err != nil {
 		kindOf(err, false).mark(span, err)
+		if o.evidence != nil && notSampled(span) {
+			o.evidence.connect(ctx, s, err)
+		}
 	}
 	span.End()
 }

@@ -42,6 +42,7 @@ type series struct {
 	base      []attribute.KeyValue
 	success   []metric.RecordOption
 	errors    table[kind, *ending]
+	pace      pace // of the operations that are not sampled
 }
 
 // kind is a kind of error in telemetry.
