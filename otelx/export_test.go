@@ -2,9 +2,15 @@
 
 package otelx
 
-// RegisteredPools returns how many pools the registry of this process knows.
-func RegisteredPools() int {
+// RegisteredPools returns how many pools called name the registry of this process knows.
+// Pools of other tests may be leaving it meanwhile.
+func RegisteredPools(name string) (n int) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
-	return len(registry.pools)
+	for key := range registry.pools {
+		if key.name == name {
+			n++
+		}
+	}
+	return n
 }
