@@ -88,9 +88,47 @@ func BenchmarkOperation(b *testing.B) {
 		})
 		b.Run(bb.name+"/observer", func(b *testing.B) {
 			b.ReportAllocs()
+			var state any
 			for b.Loop() {
-				s := core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now()}
+				s := core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now(), State: &state}
 				o.End(o.Begin(bb.ctx, s), s, nil)
+			}
+		})
+	}
+}
+
+// BenchmarkEvidence is the cost of operations that are not sampled and do not go well.
+func BenchmarkEvidence(b *testing.B) {
+	ctx := unsampled(context.Background())
+	for _, bb := range []struct {
+		name      string
+		perSecond int
+		events    int
+		err       error
+	}{
+		{"off", otelx.NoEvidence, 0, errBackend},
+		{"waited", 1, 1, nil},
+		{"left_out", 1, 0, errBackend},
+		{"left_out_after_events", 1, 3, errBackend},
+		{"exported", 1 << 20, 0, errBackend},
+		{"exported_after_events", 1 << 20, 3, errBackend},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			o, err := otelx.NewObserver(append(standard(), otelx.WithEvidence(bb.perSecond),
+				otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{}), sdktrace.WithSampler(one()))),
+				otelx.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))))...)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var state any
+			b.ReportAllocs()
+			for b.Loop() {
+				s := core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now(), State: &state}
+				within := o.Begin(ctx, s)
+				for range bb.events {
+					o.Event(within, core.Event{Kind: core.EventWait, Name: "pool", Op: search, Delay: time.Microsecond, State: &state})
+				}
+				o.End(within, s, bb.err)
 			}
 		})
 	}

@@ -44,7 +44,7 @@ type evidence struct {
 func newEvidence(o *Observer, silent *instruments) *evidence {
 	v := &evidence{observer: o, silent: silent, limit: newLimit(o.settings.evidence)}
 	v.slow.threshold = o.settings.slow
-	v.slow.credit.earn(maxCredit)
+	v.slow.credit.earn(price)
 	return v
 }
 

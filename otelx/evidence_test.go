@@ -346,3 +346,22 @@ func TestASamplerThatTakesNoEvidenceIsToldOnce(t *testing.T) {
 		})
 	}
 }
+
+// A span that is recorded and not sampled goes to the span processors and to no exporter.
+func TestWhatIsOnlyRecordedIsEvidence(t *testing.T) {
+	h := newSampledHarness(t, sdktrace.AlwaysRecord(sdktrace.ParentBased(sdktrace.NeverSample())), standard()...)
+	h.run(t.Context(), search, func(r *run) error {
+		r.event(core.Event{Kind: core.EventRetry, Attempt: 1, Err: errBackend})
+		return errBackend
+	})
+	spans := h.spans.Ended()
+	if len(spans) != 2 {
+		t.Fatalf("%d spans, want one recorded and one exported", len(spans))
+	}
+	for i, sampled := range []bool{true, false} {
+		s := spans[i]
+		if s.SpanContext().IsSampled() != sampled || len(s.Events()) != 1 || (asMap(s.Attributes())["penstock.evidence"] == "failed") != sampled {
+			t.Errorf("span %d: sampled %v, %v, %v", i, s.SpanContext().IsSampled(), s.Events(), s.Attributes())
+		}
+	}
+}

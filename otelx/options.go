@@ -110,7 +110,7 @@ func WithEvidence(perSecond int) Option { return func(s *settings) { s.evidence 
 // WithSlow makes an operation evidence that takes at least threshold, see [WithEvidence].
 // Zero, the default, is no threshold. With and without it, a few operations that take
 // more than three times the moving 99th percentile of their name and target are
-// evidence: at most three, and one more in 2,500 operations.
+// evidence: one in 2,500 operations, and up to three at once.
 func WithSlow(threshold time.Duration) Option { return func(s *settings) { s.slow = threshold } }
 
 // WithRejectionLimit sets how many operations a second are exported that were sampled and
