@@ -35,7 +35,7 @@
 //
 // It is no database: nothing is written to disk, nothing is distributed, and
 // nothing is ever pending. A read sees every write that was answered, at every
-// consistency level. A segment is flushed, an index built and a collection
+// consistency level; with Config.TimeTick, reads wait as their level says in Milvus. A segment is flushed, an index built and a collection
 // loaded at once.
 //
 // Inserting a primary key that exists replaces its row, as Upsert does; Milvus

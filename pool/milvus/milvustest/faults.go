@@ -51,10 +51,32 @@ type Fault struct {
 	// Times is the number of calls the fault applies to. Zero means all until it
 	// is removed.
 	Times int
+
+	// If narrows the fault to the calls for which it returns true, such as those
+	// for one collection (see [CollectionOf]) or of one client: the context has what
+	// gRPC knows of the call, such as its peer. It is called for one call
+	// at a time. It must not block, inject a fault or remove one. Nil means every call.
+	If func(ctx context.Context, request any) bool
+
+	// Share is the share of those calls that the fault applies to, above zero and
+	// below one: with 0.01, one call in each hundred. Which one of the hundred is
+	// chosen at random, and the same for the same Seed. Zero means every call.
+	Share float64
+	// Seed decides which calls a fault with a Share applies to.
+	Seed uint64
+}
+
+// CollectionOf returns the collection that a request names, "" if it names none.
+func CollectionOf(request any) string {
+	if r, ok := request.(interface{ GetCollectionName() string }); ok {
+		return r.GetCollectionName()
+	}
+	return ""
 }
 
 // Inject makes f apply to the calls that arrive from now on. If several faults
-// match a call, only the one injected first applies. remove removes the fault
+// match a call, only the one injected first applies; a fault whose If or Share
+// leaves the call out does not match. remove removes the fault
 // and wakes the calls that it holds: they go on as if there had been no fault.
 // remove may be called more than once. Faults outlive Stop and Restart.
 func (s *Server) Inject(f Fault) (remove func()) {
@@ -68,7 +90,8 @@ type faults struct {
 
 type injected struct {
 	Fault
-	left    int // guarded by faults.mu, counts only if Times is positive
+	left    int    // guarded by faults.mu, counts only if Times is positive
+	share   *share // nil without a Share; guarded by faults.mu
 	removed chan struct{}
 }
 
@@ -77,6 +100,9 @@ func (f *faults) add(fault Fault) (remove func()) {
 		fault.Status = cloneStatus(fault.Status)
 	}
 	in := &injected{Fault: fault, left: fault.Times, removed: make(chan struct{})}
+	if fault.Share > 0 && fault.Share < 1 {
+		in.share = newShare(fault.Share, fault.Seed)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.active = append(f.active, in)
@@ -94,11 +120,16 @@ func (f *faults) drop(in *injected) {
 }
 
 // take returns the fault that applies to a call of method, or nil.
-func (f *faults) take(method string) *injected {
+func (f *faults) take(ctx context.Context, method string, request any) *injected {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, in := range f.active {
-		if in.Method != "" && in.Method != method {
+		switch {
+		case in.Method != "" && in.Method != method:
+			continue
+		case in.If != nil && !in.If(ctx, request):
+			continue
+		case in.share != nil && !in.share.strikes():
 			continue
 		}
 		if in.Times > 0 {

@@ -32,7 +32,7 @@ func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 		}
 		return handler(ctx, req)
 	}
-	fault := s.faults.take(method)
+	fault := s.faults.take(ctx, method, req)
 	if fault == nil {
 		return handle()
 	}

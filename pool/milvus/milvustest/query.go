@@ -83,6 +83,9 @@ func window(params map[string]string, limitKey string) (offset, limit int, err e
 
 func (h *service) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvuspb.QueryResults, error) {
 	reply := &milvuspb.QueryResults{CollectionName: req.GetCollectionName()}
+	if err := h.awaitTick(ctx, req); err != nil {
+		return nil, err
+	}
 	reply.Status = h.reading(func() error {
 		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {

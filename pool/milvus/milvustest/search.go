@@ -30,6 +30,9 @@ type search struct {
 
 func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milvuspb.SearchResults, error) {
 	reply := &milvuspb.SearchResults{CollectionName: req.GetCollectionName()}
+	if err := h.awaitTick(ctx, req); err != nil {
+		return nil, err
+	}
 	reply.Status = h.reading(func() error {
 		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {

@@ -53,6 +53,12 @@ type Config struct {
 	// not change it. Nil means plain text.
 	TLS *tls.Config
 
+	// TimeTick is how often the server learns how far the writes have come. A search
+	// or a query with Strong consistency waits for the next tick, as in Milvus, whose
+	// default is 200 ms; one with Session or Customized consistency waits if its
+	// timestamp is later than the last tick. Zero means that no read waits.
+	TimeTick time.Duration
+
 	// Version is the version that GetVersion and Connect return. Empty means
 	// "v2.4.2-milvustest".
 	Version string
@@ -62,6 +68,7 @@ type Config struct {
 // any time from any goroutine.
 type Server struct {
 	cfg    Config
+	born   time.Time // the ticks are counted from here
 	addr   string
 	store  *store
 	conns  conns
@@ -84,7 +91,7 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, addr: lis.Addr().String(), store: newStore()}
+	s := &Server{cfg: cfg, born: time.Now(), addr: lis.Addr().String(), store: newStore()}
 	s.SetCredentials(cfg.Username, cfg.Password, cfg.APIKey)
 	s.run = s.serve(lis)
 	return s, nil
