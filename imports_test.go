@@ -145,6 +145,12 @@ var rules = []rule{
 	{folder: texts, may: []string{"go.opentelemetry.io/otel/attribute"}},
 	{folder: "internal/api"},
 	{folder: "internal/servers", may: []string{everything}},
+	// The rules of a diagnosis see the telemetry alone, through the HTTP APIs.
+	{folder: "internal/diagnose/jaeger", may: []string{"internal/diagnose/diagnosis"}},
+	{folder: "internal/diagnose/prometheus", may: []string{"internal/diagnose/diagnosis"}},
+	{folder: "internal/diagnose/diagnosis"},
+	{folder: "internal/diagnose/lab", may: []string{everything}},
+	{folder: "internal/diagnose", may: []string{everything}},
 	{folder: "internal/integration/...", may: []string{everything}},
 	{folder: "examples/...", may: []string{everything}},
 }
@@ -163,7 +169,8 @@ func refusal(folder, imp string, test bool) string {
 	if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") {
 		return "" // the standard library
 	}
-	if imp == sdkClient && folder != "pool/milvus" && !test {
+	// The lab calls the SDK with options, as a user does.
+	if imp == sdkClient && folder != "pool/milvus" && folder != "internal/diagnose/lab" && !test {
 		return "only pool/milvus may import the SDK's client"
 	}
 	local := strings.TrimPrefix(imp, module+"/")
@@ -376,6 +383,11 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"internal/servers", ours + "fxmodule/milvusfx", true, true},
 		{"internal/integration", ours + "pool", true, true},
 		{"internal/integration/brandnew", ours + "internal/servers", true, true},
+		{"internal/diagnose/lab", sdkClient, true, true},
+		{"internal/diagnose", sdkClient, false, true},
+		{"internal/diagnose/jaeger", ours + "internal/diagnose/diagnosis", true, true},
+		{"internal/diagnose/jaeger", ours + "internal/diagnose/lab", false, false},
+		{"internal/diagnose/prometheus", ours + "otelx", false, false},
 		{"internal/brandnew", "context", false, false},
 
 		{".", "context", true, true},

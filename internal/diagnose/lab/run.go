@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Case is one run of a scenario.
+type Case struct {
+	Kind string
+	Seed uint64
+}
+
+// Result is what is known of a case that has run.
+type Result struct {
+	Case
+	// Part is the part of the fault, see [Row].
+	Part string
+	// Named says that a diagnosis has to name the kind.
+	Named bool
+	// Service is the name of the service, as in service.name and in the label job.
+	Service string
+	// Begin and End are the window: from the first request to the end of the last one.
+	Begin, End time.Time
+	// Broken is when the fault began.
+	Broken time.Time
+	// Before and After are the requests before and since.
+	Before, After Tally
+	// Stalled is the longest time within the window for which the machine did not run
+	// this process.
+	Stalled time.Duration
+	// Err says why the service did not run as it should. A fault is no error.
+	Err error
+}
+
+// Disturbed reports whether something else than the fault was wrong: the machine was
+// too busy, or requests failed in a service that was well.
+func (r Result) Disturbed() bool {
+	return r.Stalled > mostStall || r.Before.Failed > 0 || r.Kind == Healthy && r.After.Failed > 0
+}
+
+// Options say how cases are run. OTLP and Targets are required.
+type Options struct {
+	// OTLP is the base URL of a collector for traces, over HTTP.
+	OTLP string
+	// Targets is the file of the Prometheus that scrapes the services.
+	Targets *Targets
+	// Ratio is the share of the traces that the services' head sampler keeps. Zero is
+	// 1.
+	Ratio float64
+	// AtOnce is how many services run at the same time. Zero is 24.
+	AtOnce int
+	// Well is how long a service runs before its fault begins, and Ill how long after.
+	// Zero is 8 s and 14 s.
+	Well, Ill time.Duration
+	// Logger gets the log of every service. Nil discards it.
+	Logger *slog.Logger
+	// Done is called with the result of each run, by several goroutines, also if the
+	// case is run again. Nil calls nothing.
+	Done func(Result)
+}
+
+const (
+	// settle is how long a service is there before its first request, so that
+	// Prometheus has scraped it once.
+	settle = 2500 * time.Millisecond
+	// linger is how long it stays after its last one, so that Prometheus scrapes the
+	// last figures.
+	linger = 2500 * time.Millisecond
+	// stagger is the time between the starts of two services.
+	stagger = 120 * time.Millisecond
+	// mostStall is how long the machine may not run a service that is judged. It is
+	// far below the limit of an attempt.
+	mostStall = 150 * time.Millisecond
+	// tries is how often a case is run if it was disturbed.
+	tries = 3
+	// closing bounds the end of a service.
+	closing = 20 * time.Second
+)
+
+// Run runs the cases, and returns a result for each, in their order. A case that was
+// disturbed is run again, three times in all; the last result counts. The error is the
+// cause of ctx, or says which cases did not run as they should.
+func Run(ctx context.Context, cases []Case, o Options) ([]Result, error) {
+	o.Ratio, o.AtOnce = cmp.Or(o.Ratio, 1), cmp.Or(o.AtOnce, 24)
+	o.Well, o.Ill = cmp.Or(o.Well, 8*time.Second), cmp.Or(o.Ill, 14*time.Second)
+	var (
+		results = make([]Result, len(cases))
+		due     []int // indices of cases
+		errs    []error
+	)
+	for i := range cases {
+		due = append(due, i)
+	}
+	watched, stop := context.WithCancel(ctx)
+	defer stop()
+	busy := &stalls{}
+	go busy.watch(watched)
+	for range tries {
+		runAll(ctx, cases, due, results, busy, o)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		due = slices.DeleteFunc(due, func(i int) bool { return results[i].Err == nil && !results[i].Disturbed() })
+	}
+	for _, r := range results {
+		if r.Err != nil {
+			errs = append(errs, fmt.Errorf("%s, seed %d: %w", r.Kind, r.Seed, r.Err))
+		}
+	}
+	return results, errors.Join(errs...)
+}
+
+// runAll runs the cases that are due, and sets their results.
+func runAll(ctx context.Context, cases []Case, due []int, results []Result, busy *stalls, o Options) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	places := make(chan struct{}, o.AtOnce)
+	for _, i := range due {
+		places <- struct{}{}
+		if !sleep(ctx, stagger) {
+			return
+		}
+		running.Go(func() {
+			defer func() { <-places }()
+			r := run(ctx, cases[i], o)
+			r.Stalled = busy.longest(r.Begin, r.End)
+			results[i] = r
+			if o.Done != nil {
+				o.Done(r)
+			}
+		})
+	}
+}
+
+// randoms returns the random numbers of a case: for its settings and for its load.
+func (c Case) randoms() (settings, load *rand.Rand) {
+	h := fnv.New64a()
+	h.Write([]byte(c.Kind))
+	return rand.New(rand.NewPCG(h.Sum64(), c.Seed)), rand.New(rand.NewPCG(h.Sum64()+1, c.Seed))
+}
+
+// run runs one case.
+func run(ctx context.Context, c Case, o Options) (result Result) {
+	row, named, ok := c.row()
+	result = Result{Case: c, Part: row.Part, Named: named}
+	if !ok {
+		result.Err = errors.New("lab: there is no such kind")
+		return result
+	}
+	settings, load := c.randoms()
+	// The name differs between two runs of a case against the same servers.
+	result.Service = fmt.Sprintf("svc-%06x", rand.Uint32N(1<<24))
+	t, err := startTelemetry(ctx, result.Service, o.OTLP, o.Ratio)
+	if err != nil {
+		result.Err = err
+		return result
+	}
+	s := newService(settings)
+	s.Client.Logger = o.Logger
+	breaks := row.Scenario(s)
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+		defer cancel()
+		result.Err = errors.Join(result.Err, o.Targets.Remove(result.Service), s.close(ctx), t.close(ctx))
+	}()
+	if err := s.start(ctx, t); err != nil {
+		result.Err = err
+		return result
+	}
+	if err := o.Targets.Add(result.Service, t.addr); err != nil {
+		result.Err = err
+		return result
+	}
+	if !sleep(ctx, settle) {
+		return result
+	}
+	s.live(ctx, &result, load, breaks, o)
+	sleep(ctx, linger)
+	return result
+}
+
+// live sends the load, and breaks the service in the midst of it.
+func (s *Service) live(ctx context.Context, result *Result, load *rand.Rand, breaks func(context.Context), o Options) {
+	var (
+		before, after counts
+		now           atomic.Pointer[counts]
+		ended         sync.WaitGroup
+	)
+	now.Store(&before)
+	ctx, stop := context.WithTimeout(ctx, o.Well+o.Ill)
+	defer stop()
+	result.Begin = time.Now()
+	ended.Go(func() { s.drive(ctx, load, now.Load) })
+	sleep(ctx, o.Well)
+	result.Broken = time.Now()
+	now.Store(&after)
+	if breaks != nil {
+		ended.Go(func() { breaks(ctx) })
+	}
+	ended.Wait()
+	result.End = time.Now()
+	result.Before, result.After = before.tally(), after.tally()
+}
+
+// sleep waits for d. It returns false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Plan returns each kind with the seeds from first on, runs of each.
+func Plan(kinds []string, first uint64, runs int) []Case {
+	var cases []Case
+	for seed := first; seed < first+uint64(runs); seed++ {
+		for _, k := range kinds {
+			cases = append(cases, Case{k, seed})
+		}
+	}
+	return cases
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/middleware/ratelimit"
+	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
+)
+
+// A Scenario prepares a service that has not started yet: it changes the fields of s as
+// it needs them. It returns what breaks the service once it runs; nil breaks nothing.
+// ctx ends with the run.
+type Scenario func(s *Service) (breaks func(ctx context.Context))
+
+// Service is one program with a client of Penstock, its Milvus server and its load.
+// A scenario may change the exported fields, and what they point at, before the start.
+type Service struct {
+	// Random decides everything that differs between seeds. It is for the scenario
+	// alone, and not for what it returns.
+	Random *rand.Rand
+	// Server is what the Milvus server accepts, Milvus how the client reaches the
+	// server, and Client how it uses it. The service fills in addresses and providers.
+	Server milvustest.Config
+	Milvus milvus.Config
+	Client penstock.Config
+	// Wired puts a wire between client and server, which a scenario can cut.
+	Wired bool
+	// Latency is how long the server works for a search, a query or an insert: half of
+	// it, once or twice.
+	Latency time.Duration
+	// Load is what the callers ask for, Routes by whom.
+	Load   *Load
+	Routes []*Route
+	// Collections are those of the server.
+	Collections []string
+
+	backend *milvustest.Server
+	wire    *wire // nil unless Wired
+	client  *penstock.Client[*milvus.Conn]
+	tracer  trace.Tracer
+	crowds  []crowd // makes the server slower while it has much to do, the slowest first
+
+	mu      sync.Mutex         // guards the fields below
+	latency []milvustest.Fault // those of Work
+	removes []func()           // removes them
+}
+
+// newService returns a service with the settings of a team that takes care: short
+// limits, a few retries, more connections than it needs, and in some services limits of
+// its own with much room.
+func newService(random *rand.Rand) *Service {
+	s := &Service{
+		Random:      random,
+		Latency:     time.Duration(3+random.IntN(6)) * time.Millisecond,
+		Load:        newLoad(24 + 10*random.Float64()),
+		Collections: pick(random, collections, 2),
+	}
+	s.Routes = routes(random, s.Collections)
+	s.Milvus.Pool = pool.Config{
+		MinSize: 2 + random.IntN(3), MaxSize: 4, MaxSharing: 16,
+		AcquireTimeout: 500 * time.Millisecond, DialTimeout: 2 * time.Second,
+	}
+	s.Client.Chain = middleware.Config{
+		OperationTimeout: 3 * time.Second,
+		Timeout:          timeout.Config{Attempt: 500 * time.Millisecond},
+		Retry:            retry.Config{MaxRetries: 2, Interval: 40 * time.Millisecond, MaxInterval: 400 * time.Millisecond},
+		Breaker:          breaker.Config{RecoveryTimeout: 2 * time.Second},
+		Health:           &health.Config{Interval: time.Second, Timeout: 500 * time.Millisecond, DownThreshold: 3},
+	}
+	if random.IntN(2) == 0 {
+		s.Client.Chain.Bulkhead = &bulkhead.Config{MaxConcurrent: 40, MaxWaiting: 40, MaxWait: 100 * time.Millisecond}
+	}
+	if random.IntN(2) == 0 {
+		s.Client.Chain.RateLimit = &ratelimit.Config{Rate: 300}
+	}
+	return s
+}
+
+// start starts the server, and then the client with the telemetry t.
+func (s *Service) start(ctx context.Context, t *telemetry) error {
+	var err error
+	if s.backend, err = milvustest.Start(s.Server); err != nil {
+		return err
+	}
+	s.Milvus.Address = s.backend.Addr()
+	if err := s.fill(ctx); err != nil {
+		return fmt.Errorf("fill the server: %w", err)
+	}
+	if s.Wired {
+		if s.wire, err = newWire(s.backend.Addr()); err != nil {
+			return err
+		}
+		s.Milvus.Address = s.wire.addr
+	}
+	for _, c := range s.crowds {
+		s.backend.Inject(c.fault(s))
+	}
+	s.Work(s.Latency)
+	s.Client.TracerProvider, s.Client.MeterProvider = t.tracers, t.meters
+	s.tracer = t.tracers.Tracer("app")
+	if s.client, err = milvus.Open(ctx, s.Milvus, s.Client); err != nil {
+		return fmt.Errorf("start the client: %w", err)
+	}
+	return nil
+}
+
+// close closes what start made. A service may have been broken so that its client
+// cannot drain, so the error of the client is of no interest.
+func (s *Service) close(ctx context.Context) error {
+	if s.client != nil {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		_ = s.client.Close(ctx)
+	}
+	if s.wire != nil {
+		s.wire.close()
+	}
+	if s.backend == nil {
+		return nil
+	}
+	return s.backend.Close()
+}
+
+// Inject makes the server fail as f says. The fault goes before those of Latency.
+func (s *Service) Inject(f milvustest.Fault) (remove func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	latency := s.removeLatency()
+	remove = s.backend.Inject(f)
+	s.addLatency(latency)
+	return remove
+}
+
+// Work makes the server work for about d on each search, query and insert.
+func (s *Service) Work(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.removeLatency()
+	s.addLatency(latencies(d))
+}
+
+// latencies are the faults that hold each call for half of d, d or twice d.
+func latencies(d time.Duration) []milvustest.Fault {
+	return []milvustest.Fault{
+		{If: isWork, Share: 0.3, Seed: 1, Delay: d / 2},
+		{If: isWork, Share: 0.2, Seed: 2, Delay: 2 * d},
+		{If: isWork, Delay: d},
+	}
+}
+
+// addLatency is called with mu held.
+func (s *Service) addLatency(faults []milvustest.Fault) {
+	s.latency = faults
+	for _, f := range faults {
+		s.removes = append(s.removes, s.backend.Inject(f))
+	}
+}
+
+// removeLatency is called with mu held.
+func (s *Service) removeLatency() []milvustest.Fault {
+	for _, remove := range s.removes {
+		remove()
+	}
+	s.removes = nil
+	return s.latency
+}
+
+// isWork reports whether a request is one of the callers' own, and no probe.
+func isWork(_ context.Context, request any) bool {
+	switch request.(type) {
+	case *milvuspb.SearchRequest, *milvuspb.QueryRequest, *milvuspb.InsertRequest:
+		return true
+	}
+	return false
+}
