@@ -130,13 +130,9 @@ func (s settings) run(ctx context.Context, w io.Writer) (good bool, err error) {
 		if err != nil {
 			return err
 		}
-		for _, name := range []string{"jaeger", "prometheus"} {
-			for _, ratio := range s.ratios {
-				columns = append(columns, column{fmt.Sprintf("%s at %g %%", name, 100*ratio), &score{}})
-			}
-		}
-		for i, ratio := range s.ratios {
-			scores := map[string]*score{"jaeger": columns[i].score, "prometheus": columns[len(s.ratios)+i].score}
+		for _, ratio := range s.ratios {
+			scores := map[string]*score{"jaeger": {}, "prometheus": {}}
+			columns = append(columns, column{"jaeger", ratio, scores["jaeger"]}, column{"prometheus", ratio, scores["prometheus"]})
 			// A Jaeger of its own for each batch keeps its memory small.
 			for batch := range slices.Chunk(s.cases(), s.batch()) {
 				err := with(h.ctx, func(h *harness) error {
@@ -202,7 +198,7 @@ func disturbance(r lab.Result) string {
 	if !r.Disturbed() {
 		return ""
 	}
-	return fmt.Sprintf("  disturbed, stalled for %v", r.Stalled.Round(time.Millisecond))
+	return fmt.Sprintf("  disturbed (slowest control %v, repeated before %d, after %d)", r.Control.Round(time.Millisecond), r.Before.Repeated, r.After.Repeated)
 }
 
 // write writes what was really wrong to the file of the flag.

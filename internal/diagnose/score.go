@@ -129,10 +129,18 @@ func (s *score) cell(kind string) string {
 	return text
 }
 
-// column is a score and its heading.
+// column is a score, and what is printed above it and in its last line.
 type column struct {
-	heading string
+	witness string
+	ratio   float64
 	*score
+}
+
+func (c column) String() string {
+	if c.ratio == 1 {
+		return c.witness
+	}
+	return fmt.Sprintf("%s %g%%", c.witness, 100*c.ratio)
 }
 
 // report prints a table of the columns, and a last line for each.
@@ -140,7 +148,7 @@ func report(w io.Writer, kinds []string, columns []column) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	headings := []string{"kind"}
 	for _, c := range columns {
-		headings = append(headings, c.heading)
+		headings = append(headings, c.String())
 	}
 	fmt.Fprintln(t, strings.Join(headings, "\t"))
 	for _, kind := range kinds {
@@ -153,6 +161,6 @@ func report(w io.Writer, kinds []string, columns []column) {
 	t.Flush()
 	for _, c := range columns {
 		right, runs, alarms := c.total()
-		fmt.Fprintf(w, "%s %d/%d false %d\n", c.heading, right, runs, alarms)
+		fmt.Fprintf(w, "%v %d/%d false %d\n", c, right, runs, alarms)
 	}
 }

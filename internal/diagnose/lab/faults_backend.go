@@ -90,15 +90,15 @@ func broken() milvustest.Fault {
 	}
 }
 
-// breakerOpen: the server failed for a second, and is well since. The recovery timeout
-// is a minute, twice the default, so the circuit breaker goes on refusing everything. A
-// user says "Milvus is fine, and we still refuse".
+// breakerOpen: the server failed until the circuit breaker opened, and is well since. The
+// recovery timeout is a minute, twice the default, so the breaker goes on refusing
+// everything. A user says "Milvus is fine, and we still refuse".
 func breakerOpen(s *Service) func(context.Context) {
 	s.Client.Chain.Breaker.RecoveryTimeout = time.Minute
 	return func(ctx context.Context) {
-		remove := s.Inject(broken())
-		sleep(ctx, 1500*time.Millisecond)
-		remove()
+		defer s.Inject(broken())()
+		for s.client.Breaker().State() != breaker.Open && sleep(ctx, 20*time.Millisecond) {
+		}
 	}
 }
 

@@ -10,10 +10,8 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
-	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/middleware/hedge"
 	"github.com/penstock-go/penstock/middleware/ratelimit"
-	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
@@ -89,6 +87,7 @@ func poolTooSmall(s *Service) func(context.Context) {
 func leakedConnections(s *Service) func(context.Context) {
 	s.Milvus.Pool.MinSize, s.Milvus.Pool.MaxSize, s.Milvus.Pool.MaxSharing = 2, 2, 4
 	s.Milvus.Pool.LeakAfter = 3 * time.Second
+	s.Milvus.Pool.AcquireTimeout = 250 * time.Millisecond
 	every := time.Duration(400+s.Random.IntN(200)) * time.Millisecond
 	return func(ctx context.Context) {
 		for sleep(ctx, every) {
@@ -97,15 +96,17 @@ func leakedConnections(s *Service) func(context.Context) {
 	}
 }
 
-// healthGateShut: the question by which the health stage asks the server is answered
-// with "not healthy", because of a part that no caller needs. The server does its work,
-// and the gate refuses everything. A user says "Milvus answers, and we say unhealthy".
+// healthGateShut: the server answers the pings of the health stage with "not ready", and
+// does its work all the same. A single failed probe shuts the gate: with a higher
+// threshold, the operations that succeed between two probes would keep it open. The gate
+// lets an attempt pass about once an interval, opens, and is shut by the next probe. A
+// user says "Milvus answers, and we say unhealthy".
 func healthGateShut(s *Service) func(context.Context) {
-	s.Client.Chain.Health = &health.Config{
-		Interval: time.Second, Timeout: 500 * time.Millisecond, DownThreshold: 3,
-		Probe: func(ctx context.Context) error { return milvus.ReadyCheck(s.client)(ctx) },
+	s.Client.Chain.Health.DownThreshold = 1
+	s.Client.Chain.Health.Interval = time.Duration(1800+s.Random.IntN(800)) * time.Millisecond
+	return func(context.Context) {
+		s.Inject(milvustest.Fault{Method: "GetVersion", Status: milvustest.NotReady("service not ready: datacoord is recovering")})
 	}
-	return func(context.Context) { s.backend.SetUnhealthy("datanode 4 is offline") }
 }
 
 // deadlineTooShort: a release of one caller gives each request less time than the server

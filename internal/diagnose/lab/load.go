@@ -44,7 +44,14 @@ func (l *Load) now() (rate float64, burst int) {
 const longestPause = 500 * time.Millisecond
 
 // Tally counts the requests of a service as its callers see them.
-type Tally struct{ Requests, Failed int64 }
+type Tally struct {
+	Requests, Failed int64
+	// Repeated is how often their work was done more than once.
+	Repeated int64
+}
+
+// well reports whether every request was answered at once.
+func (t Tally) well() bool { return t.Failed == 0 && t.Repeated == 0 }
 
 // drive sends requests until ctx ends, and waits for the last of them. The requests do
 // not wait for each other: a service that is slow gets as many as before.
@@ -79,7 +86,9 @@ func (s *Service) drive(ctx context.Context, random *rand.Rand, tally func() *co
 			c := tally()
 			running.Go(func() {
 				c.requests.Add(1)
-				if s.handle(serving, route, own) != nil {
+				times, err := s.handle(serving, route, own)
+				c.repeated.Add(max(times-1, 0))
+				if err != nil {
 					c.failed.Add(1)
 				}
 			})
@@ -87,9 +96,9 @@ func (s *Service) drive(ctx context.Context, random *rand.Rand, tally func() *co
 	}
 }
 
-type counts struct{ requests, failed atomic.Int64 }
+type counts struct{ requests, failed, repeated atomic.Int64 }
 
-func (c *counts) tally() Tally { return Tally{c.requests.Load(), c.failed.Load()} }
+func (c *counts) tally() Tally { return Tally{c.requests.Load(), c.failed.Load(), c.repeated.Load()} }
 
 // choose returns the route of a number below the sum of the weights.
 func (s *Service) choose(n int) *Route {

@@ -73,8 +73,8 @@ func routes(random *rand.Rand, of []string) []*Route {
 }
 
 // handle serves one request of the route: a trace begins here, and the head sampler
-// decides.
-func (s *Service) handle(ctx context.Context, r *Route, random *rand.Rand) error {
+// decides. It returns how often the work was done.
+func (s *Service) handle(ctx context.Context, r *Route, random *rand.Rand) (times int64, err error) {
 	ctx, span := s.tracer.Start(ctx, r.Method+" "+r.Path, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("http.request.method", r.Method), attribute.String("http.route", r.Path)))
 	defer span.End()
@@ -90,55 +90,64 @@ func (s *Service) handle(ctx context.Context, r *Route, random *rand.Rand) error
 		defer leave()
 		defer time.AfterFunc(m.Patience, leave).Stop()
 	}
-	err := s.ask(ctx, r.Op, m, random)
+	times, err = s.ask(ctx, r.Op, m, random)
 	status := 200
 	if err != nil {
 		status = 500
 		span.SetStatus(codes.Error, "")
 	}
 	span.SetAttributes(attribute.Int("http.response.status_code", status))
-	return err
+	return times, err
 }
 
-// ask runs the operation of a request.
-func (s *Service) ask(ctx context.Context, name string, m *Manners, random *rand.Rand) error {
+// ask runs the operation of a request. It returns how often the work was done.
+func (s *Service) ask(ctx context.Context, name string, m *Manners, random *rand.Rand) (times int64, err error) {
 	op := core.Op{Name: name, Target: m.Collection, Safety: core.ReadOnly}
 	if m.Target != nil {
 		op.Target = m.Target(random)
 	}
+	if name == "Insert" {
+		op.Safety = core.Unsafe
+	}
+	var done atomic.Int64 // two runs of a hedge may be under way at once
+	do := m.work(name, random)
+	counted := func(ctx context.Context, conn *milvus.Conn) (none struct{}, err error) {
+		done.Add(1)
+		return none, do(ctx, conn)
+	}
+	if m.Hedger != nil && op.Safety == core.ReadOnly {
+		_, err = hedge.Do(ctx, m.Hedger, s.client, op, counted)
+	} else {
+		_, err = core.Do(ctx, s.client, op, counted)
+	}
+	return done.Load(), err
+}
+
+// work returns the work of an operation, which may be done more than once.
+func (m *Manners) work(name string, random *rand.Rand) func(context.Context, *milvus.Conn) error {
 	vector := []float32{random.Float32(), random.Float32(), random.Float32(), random.Float32()}
 	id := int64(random.Uint32())
-	var work func(context.Context, *milvus.Conn) (struct{}, error)
 	switch name {
 	case "Search":
-		work = func(ctx context.Context, conn *milvus.Conn) (none struct{}, err error) {
+		return func(ctx context.Context, conn *milvus.Conn) error {
 			flat, err := entity.NewIndexFlatSearchParam()
-			if err == nil {
-				_, err = conn.Search(ctx, m.Collection, nil, "", nil, []entity.Vector{entity.FloatVector(vector)}, "vector", entity.L2, 3, flat, m.options()...)
+			if err != nil {
+				return err
 			}
-			return none, err
+			_, err = conn.Search(ctx, m.Collection, nil, "", nil, []entity.Vector{entity.FloatVector(vector)}, "vector", entity.L2, 3, flat, m.options()...)
+			return err
 		}
 	case "Query":
-		work = func(ctx context.Context, conn *milvus.Conn) (none struct{}, err error) {
-			_, err = conn.Query(ctx, m.Collection, nil, fmt.Sprintf("id == %d", id%rows), []string{"id"}, m.options()...)
-			return none, err
-		}
-	case "Insert":
-		op.Safety = core.Unsafe
-		work = func(ctx context.Context, conn *milvus.Conn) (none struct{}, err error) {
-			_, err = conn.Insert(ctx, m.Collection, "", entity.NewColumnInt64("id", []int64{rows + id}), entity.NewColumnFloatVector("vector", dim, [][]float32{vector}))
-			return none, err
+		return func(ctx context.Context, conn *milvus.Conn) error {
+			_, err := conn.Query(ctx, m.Collection, nil, fmt.Sprintf("id == %d", id%rows), []string{"id"}, m.options()...)
+			return err
 		}
 	default:
-		return fmt.Errorf("lab: no operation is called %q", name)
+		return func(ctx context.Context, conn *milvus.Conn) error {
+			_, err := conn.Insert(ctx, m.Collection, "", entity.NewColumnInt64("id", []int64{rows + id}), entity.NewColumnFloatVector("vector", dim, [][]float32{vector}))
+			return err
+		}
 	}
-	var err error
-	if m.Hedger != nil && op.Safety == core.ReadOnly {
-		_, err = hedge.Do(ctx, m.Hedger, s.client, op, work)
-	} else {
-		_, err = core.Do(ctx, s.client, op, work)
-	}
-	return err
 }
 
 func (m *Manners) options() []client.SearchQueryOptionFunc {

@@ -37,17 +37,17 @@ type Result struct {
 	Broken time.Time
 	// Before and After are the requests before and since.
 	Before, After Tally
-	// Stalled is the longest time within the window for which the machine did not run
-	// this process.
-	Stalled time.Duration
+	// Control is the slowest answer within the window to a client beside the services
+	// that nothing breaks.
+	Control time.Duration
 	// Err says why the service did not run as it should. A fault is no error.
 	Err error
 }
 
 // Disturbed reports whether something else than the fault was wrong: the machine was
-// too busy, or requests failed in a service that was well.
+// too busy, or a service that was well did not answer a request at once.
 func (r Result) Disturbed() bool {
-	return r.Stalled > mostStall || r.Before.Failed > 0 || r.Kind == Healthy && r.After.Failed > 0
+	return r.Control > mostControl || !r.Before.well() || r.Kind == Healthy && !r.After.well()
 }
 
 // Options say how cases are run. OTLP and Targets are required.
@@ -64,6 +64,9 @@ type Options struct {
 	// Well is how long a service runs before its fault begins, and Ill how long after.
 	// Zero is 8 s and 14 s.
 	Well, Ill time.Duration
+	// Around is how long a service is there before its first request and after its last
+	// one, so that Prometheus scrapes it. Zero is 2.5 s.
+	Around time.Duration
 	// Logger gets the log of every service. Nil discards it.
 	Logger *slog.Logger
 	// Done is called with the result of each run, by several goroutines, also if the
@@ -72,17 +75,11 @@ type Options struct {
 }
 
 const (
-	// settle is how long a service is there before its first request, so that
-	// Prometheus has scraped it once.
-	settle = 2500 * time.Millisecond
-	// linger is how long it stays after its last one, so that Prometheus scrapes the
-	// last figures.
-	linger = 2500 * time.Millisecond
 	// stagger is the time between the starts of two services.
 	stagger = 120 * time.Millisecond
-	// mostStall is how long the machine may not run a service that is judged. It is
-	// far below the limit of an attempt.
-	mostStall = 150 * time.Millisecond
+	// mostControl bounds Result.Control of a service that is judged. It is half the
+	// limit of an attempt.
+	mostControl = 250 * time.Millisecond
 	// tries is how often a case is run if it was disturbed.
 	tries = 3
 	// closing bounds the end of a service.
@@ -94,6 +91,7 @@ const (
 // cause of ctx, or says which cases did not run as they should.
 func Run(ctx context.Context, cases []Case, o Options) ([]Result, error) {
 	o.Ratio, o.AtOnce = cmp.Or(o.Ratio, 1), cmp.Or(o.AtOnce, 24)
+	o.Around = cmp.Or(o.Around, 2500*time.Millisecond)
 	o.Well, o.Ill = cmp.Or(o.Well, 8*time.Second), cmp.Or(o.Ill, 14*time.Second)
 	var (
 		results = make([]Result, len(cases))
@@ -103,12 +101,17 @@ func Run(ctx context.Context, cases []Case, o Options) ([]Result, error) {
 	for i := range cases {
 		due = append(due, i)
 	}
+	beside, err := startControl()
+	if err != nil {
+		return nil, err
+	}
 	watched, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { beside.watch(watched) })
+	defer watching.Wait()
 	defer stop()
-	busy := &stalls{}
-	go busy.watch(watched)
 	for range tries {
-		runAll(ctx, cases, due, results, busy, o)
+		runAll(ctx, cases, due, results, beside, o)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -123,7 +126,7 @@ func Run(ctx context.Context, cases []Case, o Options) ([]Result, error) {
 }
 
 // runAll runs the cases that are due, and sets their results.
-func runAll(ctx context.Context, cases []Case, due []int, results []Result, busy *stalls, o Options) {
+func runAll(ctx context.Context, cases []Case, due []int, results []Result, beside *control, o Options) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	places := make(chan struct{}, o.AtOnce)
@@ -135,7 +138,7 @@ func runAll(ctx context.Context, cases []Case, due []int, results []Result, busy
 		running.Go(func() {
 			defer func() { <-places }()
 			r := run(ctx, cases[i], o)
-			r.Stalled = busy.longest(r.Begin, r.End)
+			r.Control = beside.slowest(r.Begin, r.End)
 			results[i] = r
 			if o.Done != nil {
 				o.Done(r)
@@ -183,11 +186,11 @@ func run(ctx context.Context, c Case, o Options) (result Result) {
 		result.Err = err
 		return result
 	}
-	if !sleep(ctx, settle) {
+	if !sleep(ctx, o.Around) {
 		return result
 	}
 	s.live(ctx, &result, load, breaks, o)
-	sleep(ctx, linger)
+	sleep(ctx, o.Around)
 	return result
 }
 
