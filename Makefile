@@ -11,7 +11,7 @@ RACE = $(eval RACE := $(shell CGO_ENABLED=1 $(GO) build -race runtime/cgo >/dev/
 CGO = CGO_ENABLED=$(if $(RACE),1,0)
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain
+.PHONY: help test test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain diagnose
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,3 +80,6 @@ bench-pool: ## measure the pool beside others, into docs/benchmarks (QUICK=1: in
 
 bench-chain: ## measure the chain beside other libraries, into docs/benchmarks (QUICK=1: in less than a minute)
 	cd internal/bench && $(GO) run ./chain -json ../../docs/benchmarks/results/chain.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown ../../docs/benchmarks/chain.md)
+
+diagnose: ## try whether the telemetry names 24 faults, with a real Jaeger and Prometheus (QUICK=1: one run of each)
+	$(GO) run ./internal/diagnose $(if $(filter-out 0,$(QUICK)),-quick)

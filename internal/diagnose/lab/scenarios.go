@@ -18,7 +18,10 @@ type Row struct {
 // Healthy is the kind of a service in which nothing is wrong.
 const Healthy = "healthy"
 
-// faults are the kinds that a diagnosis has to name.
+// faults are the kinds that a diagnosis has to name. Some are partial, in every run:
+// deadline_too_short, caller_cancelled and wrong_collection hit one caller,
+// server_rate_limit hits one collection, and hanging_call hits about one operation in a
+// hundred.
 var faults = []Row{
 	{"backend_down", "backend", backendDown},
 	{"connection_refused", "transport", connectionRefused},
