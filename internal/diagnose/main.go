@@ -137,7 +137,9 @@ func (s settings) run(ctx context.Context, w io.Writer) (good bool, err error) {
 			for batch := range slices.Chunk(s.cases(), s.batch()) {
 				err := with(h.ctx, func(h *harness) error {
 					j := servers.StartJaeger(h)
-					results, err := lab.Run(h.ctx, batch, lab.Options{OTLP: j.OTLPEndpoint(), Targets: targets, Ratio: ratio, AtOnce: s.atOnce})
+					results, err := lab.Run(h.ctx, batch, lab.Options{
+						OTLP: j.OTLPEndpoint(), Targets: targets, Ratio: ratio, AtOnce: s.atOnce, Done: s.noteAgain,
+					})
 					truth = append(truth, results...)
 					if err != nil {
 						return err
@@ -162,6 +164,15 @@ func (s settings) run(ctx context.Context, w io.Writer) (good bool, err error) {
 	})
 	if err := errors.Join(err, s.write(truth)); err != nil || s.keep {
 		return s.keep, err
+	}
+	disturbed := 0
+	for _, r := range truth {
+		if r.Disturbed() {
+			disturbed++
+		}
+	}
+	if disturbed > 0 {
+		fmt.Fprintf(os.Stderr, "diagnose: the machine was too busy for %d of %d services, which count all the same: fewer run at the same time with -at-once\n", disturbed, len(truth))
 	}
 	report(w, append(slices.Clone(s.kinds), lab.Healthy), columns)
 	good = true
@@ -191,6 +202,13 @@ func (s settings) tell(w io.Writer, results []lab.Result) {
 		case s.keep:
 			fmt.Fprintf(w, "%s %s %s\n", r.Service, r.Begin.Format(time.RFC3339), r.End.Format(time.RFC3339))
 		}
+	}
+}
+
+// noteAgain says of a run that it does not count.
+func (s settings) noteAgain(r lab.Result) {
+	if s.verbose && (r.Err != nil || r.Disturbed()) {
+		fmt.Fprintf(os.Stderr, "%s %s, seed %d, does not count%s %v\n", r.Service, r.Kind, r.Seed, disturbance(r), r.Err)
 	}
 }
 

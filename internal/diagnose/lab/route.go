@@ -17,6 +17,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/hedge"
+	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
@@ -158,6 +159,9 @@ func (m *Manners) options() []client.SearchQueryOptionFunc {
 }
 
 const (
+	// patience bounds what has to succeed before the service runs.
+	patience = 20 * time.Second
+
 	dim  = 4
 	rows = 50 // of each collection at the start
 )
@@ -165,7 +169,7 @@ const (
 // fill makes the collections of the server, ready to be searched.
 func (s *Service) fill(ctx context.Context) error {
 	cfg := s.Milvus
-	cfg.Pool.MaxLifetime = 0
+	cfg.Pool = pool.Config{AcquireTimeout: patience, DialTimeout: patience} // the machine may be busy
 	p, err := milvus.NewPool(cfg)
 	if err != nil {
 		return err

@@ -116,10 +116,24 @@ func (s *Service) start(ctx context.Context, t *telemetry) error {
 	s.Work(s.Latency)
 	s.Client.TracerProvider, s.Client.MeterProvider = t.tracers, t.meters
 	s.tracer = t.tracers.Tracer("app")
-	if s.client, err = milvus.Open(ctx, s.Milvus, s.Client); err != nil {
-		return fmt.Errorf("start the client: %w", err)
+	return s.open(ctx)
+}
+
+// open opens the client. It tries for a while, because the machine may be busy and the
+// client's limits are short.
+func (s *Service) open(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		client, err := milvus.Open(ctx, s.Milvus, s.Client)
+		if err == nil {
+			s.client = client
+			return nil
+		}
+		if !sleep(ctx, 100*time.Millisecond) {
+			return fmt.Errorf("start the client: %w", err)
+		}
 	}
-	return nil
 }
 
 // close closes what start made. A service may have been broken so that its client
