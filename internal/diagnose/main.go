@@ -75,7 +75,7 @@ func parse(args []string) (settings, error) {
 	flags.Uint64Var(&s.first, "first", 1, "first seed")
 	flags.IntVar(&s.seeds, "seeds", 0, "runs of each kind, each with another seed; 5 if zero")
 	flags.IntVar(&s.healthy, "healthy", -1, "healthy runs; 24 if negative")
-	flags.IntVar(&s.atOnce, "at-once", 28, "services that run at the same time")
+	flags.IntVar(&s.atOnce, "at-once", 14, "services that run at the same time; more need an idle machine")
 	flags.BoolVar(&s.keep, "keep", false, "do not diagnose: print the services and their windows, and leave the servers running until interrupted")
 	flags.StringVar(&s.truth, "truth", "", "file for what was really wrong, as JSON")
 	flags.BoolVar(&s.verbose, "v", false, "print each wrong answer, and what the callers saw")
