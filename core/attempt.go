@@ -125,11 +125,26 @@ func (r *run) work() error {
 	} else {
 		r.start = r.call.began()
 	}
+	if r.call.client.namesHolders && r.lender != nil {
+		r.hold()
+	}
 	if err := r.call.beforeWork(); err != nil {
 		return err
 	}
 	r.progress = worked
 	return nil
+}
+
+// hold tells the lender which operation has the lease.
+func (r *run) hold() {
+	lender := r.lender
+	if waited, ok := lender.(*waitedLender); ok {
+		lender = waited.Lender
+	}
+	if keeper, ok := lender.(nested.Keeper); ok {
+		op := &r.call.Op
+		keeper.Hold(r.ctx, r.token, op.Name, op.Target, epoch.Add(r.start))
+	}
 }
 
 // succeeded ends the run of work that returned no error.

@@ -70,8 +70,10 @@ type base struct {
 	timedOut   *TimeoutError // cause of contexts that the timeout ends
 	waitsTold  bool
 	traced     bool
-	closing    chan struct{} // closed before the closers are called; nil means never
-	calls      sync.Pool     // of *Call
+	// namesHolders says that the source wants to know which operation has each connection.
+	namesHolders bool
+	closing      chan struct{} // closed before the closers are called; nil means never
+	calls        sync.Pool     // of *Call
 }
 
 // Runner is what [Do] and [Go] run operations with: a [*Client], or a pointer to
@@ -104,7 +106,10 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 	c.waitsTold = cfg.WaitsTold
 	c.closing = make(chan struct{})
 	c.traced = cfg.Traced
-	c.past = &Client[C]{base: base{handle: work, classifier: cfg.Classifier}, source: cfg.Source}
+	if namer, ok := cfg.Source.(interface{ NamesHolders() bool }); ok {
+		c.namesHolders = namer.NamesHolders()
+	}
+	c.past = &Client[C]{base: base{handle: work, classifier: cfg.Classifier, namesHolders: c.namesHolders}, source: cfg.Source}
 	c.timedOut = &TimeoutError{Operation: true, Limit: cfg.OperationTimeout}
 	return c, nil
 }

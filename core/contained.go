@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/penstock-go/penstock/internal/contain"
+	"github.com/penstock-go/penstock/internal/nested"
 )
 
 // Contained returns an observer that calls o and recovers its panics. A scope whose
@@ -72,6 +73,23 @@ func (c *contained) Ref(ctx context.Context, s Scope) (ref any) {
 	ref = c.observer.Ref(ctx, s)
 	returned = true
 	return ref
+}
+
+// TraceID implements [nested.Tracer], if the observer does.
+func (c *contained) TraceID(ctx context.Context) (id string) {
+	tracer, ok := c.observer.(nested.Tracer)
+	if !ok {
+		return ""
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			c.tell(ctx, contain.Recovered("Observer.TraceID", recover()))
+		}
+	}()
+	id = tracer.TraceID(ctx)
+	returned = true
+	return id
 }
 
 // tell tells the observer of its own panic.

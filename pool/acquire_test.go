@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -106,7 +107,7 @@ func TestAcquireErrorSaysWhatThePoolLookedLike(t *testing.T) {
 		if !ok {
 			t.Fatalf("Acquire = %v, want an AcquireError", r.err)
 		}
-		if want := (pool.AcquireError{Pool: "docs", Waited: 2 * time.Second, InUse: 1, Max: 1, Waiters: 1}); *e != want {
+		if want := (pool.AcquireError{Pool: "docs", Waited: 2 * time.Second, InUse: 1, Max: 1, Waiters: 1}); !reflect.DeepEqual(*e, want) {
 			t.Errorf("Acquire = %+v, want %+v", *e, want)
 		}
 		if want := `pool "docs" exhausted after 2s: 1 of 1 in use, 1 waiting`; e.Error() != want {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -25,6 +27,7 @@ func BenchmarkAcquire(b *testing.B) {
 		{"exclusive/exhausted", pool.Config{MaxSize: 4}, 16, 20 * time.Microsecond},
 		{"exclusive/OnUse", pool.Config{MaxSize: 8, OnUse: func(time.Duration) {}}, 1, 0},
 		{"exclusive/LeakAfter", pool.Config{MaxSize: 8, LeakAfter: time.Hour, OnLeak: func(pool.LeakInfo) {}}, 1, 0},
+		{"exclusive/Observer", pool.Config{MaxSize: 8, Observer: &coretest.Recorder{}}, 1, 0},
 		{"shared/1 per processor", pool.Config{Mode: pool.Shared}, 1, 0},
 		{"shared/64 per processor", pool.Config{Mode: pool.Shared}, 64, 0},
 		{"shared/32 conns", pool.Config{Mode: pool.Shared, MaxSize: 32}, 16, 0},
@@ -57,6 +60,38 @@ func BenchmarkAcquire(b *testing.B) {
 					lease.Release()
 				}
 			})
+		})
+	}
+}
+
+// silent is an observer that does nothing, and is asked for no reference.
+type silent struct{ core.Observer }
+
+func (silent) Begin(ctx context.Context, _ core.Scope) context.Context { return ctx }
+func (silent) End(context.Context, core.Scope, error)                  {}
+func (silent) Event(context.Context, core.Event)                       {}
+
+// BenchmarkDo shows what it costs an operation that the pool knows its holders.
+func BenchmarkDo(b *testing.B) {
+	for name, o := range map[string]core.Observer{"observed": silent{}, "not observed": nil} {
+		b.Run(name, func(b *testing.B) {
+			p, err := pool.New(numbers{}, pool.Config{Observer: o})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer p.Close(context.Background())
+			c, err := core.NewClient(core.ClientConfig[int]{Source: p, Observer: o})
+			if err != nil {
+				b.Fatal(err)
+			}
+			op := core.Op{Name: "Get", Target: "docs"}
+			ctx := b.Context()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := core.Do(ctx, c, op, func(context.Context, int) (int, error) { return 0, nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

@@ -74,7 +74,7 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 	if p.mayGrow.Load() {
 		p.grow(ctx, e, token)
 	}
-	return e.lease(token).WithWait(p.now() - since), nil
+	return e.lease(ctx, token).WithWait(p.now() - since), nil
 }
 
 // settle follows up what park returned. If the wait is over, it leaves p.asking and
@@ -92,7 +92,7 @@ func (c *claim[C]) settle(e *entry[C], token uint64, err error, over bool) (*ent
 		return nil, 0, nil, false
 	}
 	c.over()
-	return e, token, err, true
+	return e, token, p.named(err), true
 }
 
 // over ends a claim that is among p.asking and not in the queue.
@@ -171,7 +171,7 @@ func (c *claim[C]) roused() (e *entry[C], token uint64, err error, over bool) {
 	if w.state.Load() == granted {
 		e, token, err = w.entry, w.token, w.err
 		if e == nil && err == nil {
-			err = p.expire(w.ctx, w.since)
+			err = p.named(p.expire(w.ctx, w.since))
 		}
 		fresh := err == errFresh
 		if fresh {
@@ -227,7 +227,7 @@ func (c *claim[C]) giveUp() (e *entry[C], token uint64, err error) {
 	}
 	c.state = claimOver
 	p.asking.Add(-1)
-	return nil, 0, p.expire(ctx, since)
+	return nil, 0, p.named(p.expire(ctx, since))
 }
 
 // quit takes back what c has, if a function of the user ended the goroutine.

@@ -71,7 +71,7 @@ func (p *Pool[C]) askedInVain(e *entry[C]) {
 
 // report tells the functions of the user of a returned lease.
 func (p *Pool[C]) report(r leaseReport) {
-	if r.leak.Returned {
+	if r.leak != nil {
 		defer p.tellLeak(r.leak) // also if OnUse ends the goroutine
 	}
 	if p.cfg.OnUse != nil {
@@ -90,6 +90,6 @@ func (p *Pool[C]) tellUse(held time.Duration) {
 	returned = true
 }
 
-func (p *Pool[C]) tellLeak(leak LeakInfo) {
-	contain.Call("OnLeak", p.panicked, func() { p.cfg.OnLeak(leak) })
+func (p *Pool[C]) tellLeak(l *leak) {
+	contain.Call("OnLeak", p.panicked, func() { p.cfg.OnLeak(p.leakInfo(l)) })
 }

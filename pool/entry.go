@@ -88,7 +88,7 @@ func (p *Pool[C]) newEntry(conn C) *entry[C] {
 	for i := range e.seats {
 		e.seats[i].Store(first + uint32(i)*goldenRatio)
 	}
-	if p.tracked {
+	if p.records() {
 		e.records = make([]leaseRecord, p.cfg.MaxSharing)
 	}
 	return e

@@ -61,11 +61,16 @@ type AcquireError struct {
 	// and its dials did not end. From 100 ms on the backend is to blame for the wait,
 	// unless the caller canceled it: otherwise Unanswered is zero.
 	Unanswered time.Duration
+	// Holders are the callers that have had a connection for longest, the oldest first,
+	// three at most. They are known to a pool with an Observer or LeakAfter. The list may
+	// be 100 ms old.
+	Holders Holders
 
 	limited bool // a limit of ours, such as the attempt's timeout, ended the context
 }
 
-// Error names the pool, the time of the wait, the use of the pool, and both errors.
+// Error names the pool, the time of the wait, the use of the pool, both errors, and the
+// holders without their stacks.
 func (e *AcquireError) Error() string {
 	var b strings.Builder
 	if e.Held > 0 {
@@ -90,6 +95,9 @@ func (e *AcquireError) Error() string {
 	}
 	if e.LastDial != nil {
 		fmt.Fprintf(&b, " (last dial: %v)", e.LastDial)
+	}
+	if len(e.Holders) > 0 {
+		fmt.Fprintf(&b, " (oldest holders: %s)", e.Holders)
 	}
 	return b.String()
 }

@@ -29,21 +29,21 @@ func TestTheEndOfAWaitIsCalledByItsName(t *testing.T) {
 	}{
 		{"the pool's limit", false, context.WithCancel, "pool_timeout",
 			[]error{pool.ErrExhausted, core.ErrConnection}, []error{context.Canceled, context.DeadlineExceeded}, 1, 0,
-			`pool "pool" exhausted after 3s: 1 of 1 in use, 0 waiting`},
+			`pool "pool" exhausted after 3s: 1 of 1 in use, 0 waiting (oldest holders: unknown operation since 3s)`},
 		{"the caller's cancel", false, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
 			time.AfterFunc(second, cancel)
 			return ctx, cancel
 		}, "canceled", []error{pool.ErrExhausted, context.Canceled, core.ErrConnection}, []error{context.DeadlineExceeded}, 0, 1,
-			`pool "pool" exhausted after 1s: 1 of 1 in use, 0 waiting: context canceled`},
+			`pool "pool" exhausted after 1s: 1 of 1 in use, 0 waiting: context canceled (oldest holders: unknown operation since 1s)`},
 		{"the caller's deadline", false, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, second)
 		}, "deadline_exceeded", []error{pool.ErrExhausted, context.DeadlineExceeded, core.ErrConnection}, []error{context.Canceled}, 1, 0,
-			`pool "pool" exhausted after 1s: 1 of 1 in use, 0 waiting: context deadline exceeded`},
+			`pool "pool" exhausted after 1s: 1 of 1 in use, 0 waiting: context deadline exceeded (oldest holders: unknown operation since 1s)`},
 		{"a limit of the attempt", false, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeoutCause(ctx, second, &core.TimeoutError{Limit: second})
 		}, "timeout", []error{pool.ErrExhausted, context.DeadlineExceeded}, []error{context.Canceled}, 1, 0,
-			`pool "pool" exhausted after 1s: 1 of 1 in use, 0 waiting: context deadline exceeded`},
+			`pool "pool" exhausted after 1s: 1 of 1 in use, 0 waiting: context deadline exceeded (oldest holders: unknown operation since 1s)`},
 		{"a deadline that had passed", true, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, -second)
 		}, "deadline_exceeded", []error{context.DeadlineExceeded, core.ErrConnection}, []error{pool.ErrExhausted}, 0, 0,

@@ -43,3 +43,17 @@ func Unlocked[C any](p *Pool[C]) bool {
 	}
 	return false
 }
+
+// RememberedContexts returns how many contexts of callers p keeps.
+func RememberedContexts[C any](p *Pool[C]) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.conns {
+		for i := range e.records {
+			if e.records[i].ctx != nil {
+				n++
+			}
+		}
+	}
+	return n
+}

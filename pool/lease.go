@@ -3,11 +3,9 @@
 package pool
 
 import (
-	"fmt"
+	"context"
 	"runtime"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -20,46 +18,49 @@ type Lease[C any] = core.Lease[C]
 // LeakInfo describes a lease that was not returned within Config.LeakAfter.
 type LeakInfo struct {
 	Pool string
-	// Held is how long the lease has been out.
-	Held time.Duration
-	// Stack says where the lease was acquired, the innermost function first.
-	Stack string
+	// Holder is the caller that has the lease, for how long, and its stack.
+	Holder
 	// Returned is false in the first report of a leaked lease. It is true in the
 	// second one, which follows if the lease is returned after all.
 	Returned bool
 }
 
-// leaseRecord is what a pool with LeakAfter or OnUse knows of the lease of one
-// seat.
+// leaseRecord is what a pool with an Observer, LeakAfter or OnUse knows of the lease of
+// one seat. Its mutex is of this seat alone: a lease waits for nothing but a look at
+// this record.
 type leaseRecord struct {
-	since atomic.Int64 // instant of the Acquire
-
-	mu     sync.Mutex   // guards what follows; no function of the user is called with it held
-	out    bool         // the lease has not been returned
-	leaked bool         // the lease counts as leaked
-	stack  *[32]uintptr // stack of the Acquire; nil without OnLeak
-	depth  int          // number of frames in stack
+	mu     sync.Mutex      // guards what follows; no function of the user is called with it held
+	since  instant         // begin of the lease
+	out    bool            // the lease has not been returned, and since holds
+	leaked bool            // the lease counts as leaked
+	ctx    context.Context // of the caller
+	op     string          // name of the operation, empty if none is known
+	target string          // its target
+	stack  *[32]uintptr    // stack of the Acquire; nil without LeakAfter
+	depth  int             // number of frames in stack
 }
 
 // lease returns the lease of a seat that was taken for the calling goroutine.
-func (e *entry[C]) lease(token uint64) core.Lease[C] {
+func (e *entry[C]) lease(ctx context.Context, token uint64) core.Lease[C] {
 	if e.records != nil {
-		e.beginRecord(&e.records[seatOf(token)])
+		e.beginRecord(ctx, &e.records[seatOf(token)])
 	}
 	return core.NewLease(e.conn, core.Lender(e), token)
 }
 
-// beginRecord records the begin of a lease.
-func (e *entry[C]) beginRecord(r *leaseRecord) {
+// beginRecord records the begin of a lease. Where nothing but the holder is wanted and
+// core calls Hold, core knows the instant as well, so no clock is read.
+func (e *entry[C]) beginRecord(ctx context.Context, r *leaseRecord) {
 	p := e.pool
-	r.since.Store(int64(p.now()))
-	if p.cfg.LeakAfter == 0 {
+	if !p.tracked && heldByOperation(ctx) {
 		return
 	}
+	now := p.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.out, r.leaked = true, false
-	if p.cfg.OnLeak != nil {
+	r.since, r.out, r.leaked = now, true, false
+	r.ctx = ctx
+	if p.cfg.LeakAfter > 0 {
 		if r.stack == nil {
 			r.stack = new([32]uintptr)
 		}
@@ -67,32 +68,50 @@ func (e *entry[C]) beginRecord(r *leaseRecord) {
 	}
 }
 
+// clear forgets the lease of r, and with it the context of its caller. r.mu is held.
+func (r *leaseRecord) clear() {
+	r.out, r.leaked = false, false
+	r.ctx, r.op, r.target = nil, "", ""
+}
+
+// endHold records the end of a lease of which nothing but the holder is known.
+func (r *leaseRecord) endHold() {
+	r.mu.Lock()
+	r.clear()
+	r.mu.Unlock()
+}
+
 // leaseReport is what the functions of the user are told of a returned lease.
 type leaseReport struct {
 	held time.Duration
-	leak LeakInfo // if Returned is true
+	leak *leak // nil if OnLeak is not called
+}
+
+// leak is a leak to report. OnLeak is told of info with the trace of ctx.
+type leak struct {
+	holding
+	held     time.Duration
+	returned bool
 }
 
 // endRecord records the end of a lease.
 func (e *entry[C]) endRecord(r *leaseRecord) (report leaseReport) {
 	p := e.pool
-	report.held = p.now() - instant(r.since.Load())
-	if p.cfg.LeakAfter == 0 {
-		return report
-	}
+	now := p.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	report.held = now - r.since
 	if r.leaked && p.cfg.OnLeak != nil {
-		report.leak = p.leakInfo(r, report.held, true)
+		report.leak = &leak{r.holding(), report.held, true}
 	}
-	r.out, r.leaked = false, false
+	r.clear()
 	return report
 }
 
 // findLeaks counts the leases that have become leaked and returns what to report
 // of them, and the instant at which the next lease may become leaked. p.mu is
 // held.
-func (p *Pool[C]) findLeaks(now instant) (leaks []LeakInfo, next instant) {
+func (p *Pool[C]) findLeaks(now instant) (leaks []*leak, next instant) {
 	next = never
 	if p.cfg.LeakAfter == 0 {
 		return nil, next
@@ -102,14 +121,13 @@ func (p *Pool[C]) findLeaks(now instant) (leaks []LeakInfo, next instant) {
 			r := &e.records[i]
 			r.mu.Lock()
 			if r.out && !r.leaked {
-				since := instant(r.since.Load())
-				if due := later(since, p.cfg.LeakAfter); now < due {
+				if due := later(r.since, p.cfg.LeakAfter); now < due {
 					next = min(next, due)
 				} else {
 					r.leaked = true
 					p.leaks++
 					if p.cfg.OnLeak != nil {
-						leaks = append(leaks, p.leakInfo(r, now-since, false))
+						leaks = append(leaks, &leak{r.holding(), now - r.since, false})
 					}
 				}
 			}
@@ -125,22 +143,9 @@ func (p *Pool[C]) findLeaks(now instant) (leaks []LeakInfo, next instant) {
 	return leaks, next
 }
 
-// leakInfo describes the lease of r. r.mu is held.
-func (p *Pool[C]) leakInfo(r *leaseRecord, held time.Duration, returned bool) LeakInfo {
-	var b strings.Builder
-	frames := runtime.CallersFrames(r.stack[:r.depth])
-	for own := true; ; {
-		f, more := frames.Next()
-		own = own && strings.HasPrefix(f.Function, ownPackage) // functions of this package say nothing
-		if !own && f.Function != "" {
-			fmt.Fprintf(&b, "%s\n\t%s:%d\n", f.Function, f.File, f.Line)
-		}
-		if !more {
-			break
-		}
-	}
-	return LeakInfo{Pool: p.cfg.Name, Held: held, Stack: b.String(), Returned: returned}
+// leakInfo describes a leak. No lock is held.
+func (p *Pool[C]) leakInfo(l *leak) LeakInfo {
+	h := l.holder
+	h.Held, h.Trace, h.Stack = l.held, p.traceOf(l.ctx), stackText(l.stack[:l.depth])
+	return LeakInfo{Pool: p.cfg.Name, Holder: h, Returned: l.returned}
 }
-
-// ownPackage is how the names of this package's functions begin.
-const ownPackage = "github.com/penstock-go/penstock/pool."

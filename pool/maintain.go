@@ -86,12 +86,12 @@ func (p *Pool[C]) maintain() {
 	leaks := p.maintainLocked()
 	p.mu.Unlock()
 	for _, leak := range leaks {
-		contain.Apart("OnLeak", p.panicked, func() { p.cfg.OnLeak(leak) })
+		contain.Apart("OnLeak", p.panicked, func() { p.cfg.OnLeak(p.leakInfo(leak)) })
 	}
 }
 
 // maintainLocked is maintain with p.mu held. It returns the leaks to report.
-func (p *Pool[C]) maintainLocked() (leaks []LeakInfo) {
+func (p *Pool[C]) maintainLocked() (leaks []*leak) {
 	if p.shut {
 		return nil
 	}

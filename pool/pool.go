@@ -21,6 +21,7 @@ type Pool[C any] struct {
 	settings[C]
 	takeState
 	waitState[C]
+	holderState
 	darkState
 	connState[C]
 	dialState[C]
@@ -45,7 +46,7 @@ type settings[C any] struct {
 
 	exclusive bool
 	askAlways bool // ask the checker before each lease
-	tracked   bool // keep a record of each lease
+	tracked   bool // keep a record of each lease, with its times
 
 	epoch  time.Time       // when the pool's clock began
 	ctx    context.Context // of dials and checks; ends when Close begins
@@ -140,7 +141,7 @@ func (p *Pool[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 			if p.mayGrow.Load() {
 				p.grow(ctx, e, token)
 			}
-			return e.lease(token), nil
+			return e.lease(ctx, token), nil
 		}
 	}
 	return p.acquireSlowly(ctx)
@@ -157,7 +158,7 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 			if p.mayGrow.Load() {
 				p.grow(context.Background(), e, token)
 			}
-			return e.lease(token), true
+			return e.lease(context.Background(), token), true
 		}
 	}
 	p.mu.Lock()

@@ -15,6 +15,10 @@ func (e *entry[C]) Return(token uint64, fate core.ConnFate, _ error) (news bool)
 	if e.records == nil {
 		return e.giveBack(token, fate)
 	}
+	if !p.tracked {
+		e.records[seat].endHold()
+		return e.giveBack(token, fate)
+	}
 	report := e.endRecord(&e.records[seat])
 	news = e.giveBack(token, fate)
 	p.report(report) // calls functions of the user, so the seat is free before

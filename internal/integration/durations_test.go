@@ -24,7 +24,7 @@ import (
 // fakes.
 var results = []string{
 	"breaker.OpenError", "bulkhead.FullError", "ratelimit.LimitedError", "hedge.Stats", "middleware.WorstCase",
-	"core.Scope", "core.Event", "core.Outcome", "core.TimeoutError", "pool.AcquireError", "pool.LeakInfo",
+	"core.Scope", "core.Event", "core.Outcome", "core.TimeoutError", "pool.AcquireError", "pool.Holder",
 	"coretest.Phase", "coretest.BreakerConfig", "milvustest.Fault",
 }
 
