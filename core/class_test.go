@@ -215,7 +215,7 @@ func TestTheNamesOfThings(t *testing.T) {
 		core.RetryNever: "never", core.RetryIfReadOnly: "if_read_only", core.RetryIfIdempotent: "if_idempotent", core.RetryAlways: "always",
 		core.Keep: "keep", core.Unclean: "unclean", core.Suspect: "suspect", core.Broken: "broken",
 		core.ScopeOperation: "operation", core.ScopeAttempt: "attempt", core.ScopeAcquire: "acquire",
-		core.ScopeConnect: "connect", core.ScopeProbe: "probe",
+		core.ScopeConnect: "connect", core.ScopeProbe: "probe", core.ScopeValidate: "validate",
 		core.EventRetry: "retry", core.EventRetryEnd: "retry_end", core.EventReject: "reject",
 		core.EventTransition: "transition", core.EventTimeout: "timeout", core.EventHealth: "health",
 		// What is no value has no name.

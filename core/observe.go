@@ -81,11 +81,13 @@ const (
 	ScopeConnect
 	// ScopeProbe is a health probe.
 	ScopeProbe
+	// ScopeValidate is a ping of an idle connection that failed. It is told afterwards.
+	ScopeValidate
 )
 
 // String returns the name of the kind in lower case.
 func (k ScopeKind) String() string {
-	return nameOf(int(k), "operation", "attempt", "acquire", "connect", "probe")
+	return nameOf(int(k), "operation", "attempt", "acquire", "connect", "probe", "validate")
 }
 
 // Event is something that happened at one instant. Which fields are set

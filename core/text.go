@@ -9,7 +9,7 @@ var (
 	verdicts   = []Verdict{Failure, Neutral, Success}
 	retries    = []Retry{RetryNever, RetryIfReadOnly, RetryIfIdempotent, RetryAlways}
 	fates      = []ConnFate{Keep, Unclean, Suspect, Broken}
-	scopeKinds = []ScopeKind{ScopeOperation, ScopeAttempt, ScopeAcquire, ScopeConnect, ScopeProbe}
+	scopeKinds = []ScopeKind{ScopeOperation, ScopeAttempt, ScopeAcquire, ScopeConnect, ScopeProbe, ScopeValidate}
 	eventKinds = []EventKind{
 		EventRetry, EventRetryEnd, EventReject, EventTransition, EventTimeout, EventHealth, EventWait, EventPanic,
 	}

@@ -139,7 +139,7 @@ func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
 		"Attributes": withPrefix(all, "attr"),
 		"Metrics":    append(withPrefix(all, "metric"), conventional...),
 		"Events":     withPrefix(all, "event"),
-		"Spans":      {all["spanAcquire"], all["spanConnect"], "{operation}" + all["spanAttemptSuffix"], "{operation} {target}"},
+		"Spans":      {all["spanAcquire"], all["spanConnect"], all["spanValidate"], "{operation}" + all["spanAttemptSuffix"], "{operation} {target}"},
 	} {
 		slices.Sort(want)
 		if got := names(rows(section(t, heading))); !slices.Equal(got, want) {
@@ -214,7 +214,10 @@ func TestReferenceMatchesWhatIsEmitted(t *testing.T) {
 func emitEverything(t *testing.T, h *harness) {
 	t.Helper()
 	if err := h.RegisterPool("main", func() pool.Stats {
-		return pool.Stats{Closed: map[pool.CloseReason]uint64{pool.CloseDead: 1}}
+		return pool.Stats{
+			Closed:   map[pool.CloseReason]uint64{pool.CloseDead: 1},
+			Failures: []uint64{1}, Validations: 1, Invalid: map[string]uint64{"dead": 1},
+		}
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -228,9 +231,12 @@ func emitEverything(t *testing.T, h *harness) {
 	h.End(within, attempt, errBackend)
 	h.End(ctx, answered, errBackend)
 	h.operation(t.Context(), hedged, func(ctx context.Context) error {
-		for _, kind := range []core.ScopeKind{core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe} {
+		for _, kind := range []core.ScopeKind{core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe, core.ScopeValidate} {
 			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx, core.Scope{}), Cause: errBackend}, func(context.Context) error {
 				time.Sleep(time.Second)
+				if kind == core.ScopeAcquire {
+					return &pool.AcquireError{Waited: time.Second, Holders: pool.Holders{{}}, LastDial: errBackend}
+				}
 				return errBackend
 			})
 		}
@@ -249,8 +255,8 @@ func emitEverything(t *testing.T, h *harness) {
 		}
 		return errBackend
 	})
-	if n := len(h.spans.Ended()); n != 6 {
-		t.Fatalf("%d spans %q, want 6", n, h.names())
+	if n := len(h.spans.Ended()); n != 7 {
+		t.Fatalf("%d spans %q, want 7", n, h.names())
 	}
 }
 

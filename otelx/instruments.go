@@ -48,10 +48,46 @@ type instruments struct {
 type poolInstruments struct {
 	count, idleMax, idleMin, max, pending metric.Int64ObservableUpDownCounter
 	timeouts, closed                      metric.Int64ObservableCounter
+
+	leases, leasesLeft, stuck, leaving     metric.Int64ObservableUpDownCounter
+	leaks, canceled, validations, failures metric.Int64ObservableCounter
 }
 
 func (p *poolInstruments) all() []metric.Observable {
-	return []metric.Observable{p.count, p.idleMax, p.idleMin, p.max, p.pending, p.timeouts, p.closed}
+	return []metric.Observable{
+		p.count, p.idleMax, p.idleMin, p.max, p.pending, p.timeouts, p.closed,
+		p.leases, p.leasesLeft, p.stuck, p.leaving, p.leaks, p.canceled, p.validations, p.failures,
+	}
+}
+
+// more makes the instruments of a pool that the semantic conventions do not have.
+func (p *poolInstruments) more(m metric.Meter, fault func(error)) {
+	for _, row := range []struct {
+		instrument        *metric.Int64ObservableUpDownCounter
+		name, unit, about string
+	}{
+		{&p.leases, metricLeases, "{lease}", "The number of leases that are out."},
+		{&p.leasesLeft, metricLeasesLeft, "{lease}", "The number of leases that the pool has room for beside those that are out."},
+		{&p.stuck, metricStuck, "{call}", "The number of calls of the factory that have not returned although their context has ended."},
+		{&p.leaving, metricConnLeaving, "{connection}", "The number of connections that are removed from the pool and not closed yet."},
+	} {
+		var err error
+		*row.instrument, err = m.Int64ObservableUpDownCounter(row.name, metric.WithUnit(row.unit), metric.WithDescription(row.about))
+		fault(err)
+	}
+	for _, row := range []struct {
+		instrument        *metric.Int64ObservableCounter
+		name, unit, about string
+	}{
+		{&p.leaks, metricLeaks, "{lease}", "The number of leases that were not returned in time."},
+		{&p.canceled, metricWaitsCanceled, "{wait}", "The number of waits for a connection that the caller canceled."},
+		{&p.validations, metricValidations, "{validation}", "The number of checks of connections without a caller."},
+		{&p.failures, metricConnFailures, "{failure}", "The number of leases that came back broken or suspect, by the number of the connection."},
+	} {
+		var err error
+		*row.instrument, err = m.Int64ObservableCounter(row.name, metric.WithUnit(row.unit), metric.WithDescription(row.about))
+		fault(err)
+	}
 }
 
 // newInstruments makes the instruments. Package dbconv has the names, units and
@@ -128,5 +164,6 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 			timeouts: timeouts.Inst(), closed: closed,
 		},
 	}
+	i.pool.more(m, fault)
 	return i, errors.Join(faults...)
 }

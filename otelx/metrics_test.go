@@ -126,6 +126,8 @@ func TestPoolIsReadWhenCollectedUntilOnceAfterClose(t *testing.T) {
 	h := newHarness(t, standard()...)
 	stats := pool.Stats{
 		Max: 10, Min: 2, Idle: 3, InUse: 4, Waiters: 5, Timeouts: 6,
+		Places: 20, InFlight: 9, Leaks: 10, Canceled: 11, Stuck: 12, Leaving: 13, Closing: 14,
+		Failures: []uint64{0, 15}, Validations: 20, Invalid: map[string]uint64{"dead": 1, "UNAVAILABLE": 2},
 		Closed: map[pool.CloseReason]uint64{pool.CloseDead: 7, pool.CloseShutdown: 8},
 	}
 	if err := h.RegisterPool("pool-1", func() pool.Stats { return stats }); err != nil {
@@ -145,6 +147,16 @@ func TestPoolIsReadWhenCollectedUntilOnceAfterClose(t *testing.T) {
 		"db.client.connection.timeouts":         {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{point(6)}},
 		"penstock.pool.connections.closed": {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{
 			point(7, attribute.String("penstock.close.reason", "dead")), point(8, attribute.String("penstock.close.reason", "shutdown"))}},
+		"penstock.pool.leases.active":       {DataPoints: []metricdata.DataPoint[int64]{point(9)}},
+		"penstock.pool.leases.remaining":    {DataPoints: []metricdata.DataPoint[int64]{point(11)}},
+		"penstock.pool.leases.leaked":       {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{point(10)}},
+		"penstock.pool.waits.canceled":      {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{point(11)}},
+		"penstock.pool.calls.stuck":         {DataPoints: []metricdata.DataPoint[int64]{point(12)}},
+		"penstock.pool.connections.leaving": {DataPoints: []metricdata.DataPoint[int64]{point(27)}},
+		"penstock.pool.connection.failures": {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{
+			point(0, attribute.Int("penstock.connection.number", 1)), point(15, attribute.Int("penstock.connection.number", 2))}},
+		"penstock.pool.validations": {IsMonotonic: true, DataPoints: []metricdata.DataPoint[int64]{
+			point(17), point(1, attribute.String("error.type", "dead")), point(2, attribute.String("error.type", "UNAVAILABLE"))}},
 	}
 	expect := func() {
 		t.Helper()
@@ -168,6 +180,7 @@ func TestPoolIsReadWhenCollectedUntilOnceAfterClose(t *testing.T) {
 	for _, room := range []string{"idle.max", "idle.min", "max"} {
 		want["db.client.connection."+room] = metricdata.Sum[int64]{DataPoints: []metricdata.DataPoint[int64]{point(0)}}
 	}
+	want["penstock.pool.leases.remaining"] = metricdata.Sum[int64]{DataPoints: []metricdata.DataPoint[int64]{point(0)}}
 	expect()
 	if got := h.metrics(); len(got) != 0 {
 		t.Errorf("after the last figures there are still %d metrics", len(got))

@@ -14,6 +14,7 @@ const (
 	spanAttemptSuffix = " attempt"
 	spanAcquire       = "pool.acquire"
 	spanConnect       = "pool.connect"
+	spanValidate      = "pool.validate"
 )
 
 // Names of span events.
@@ -22,6 +23,7 @@ const (
 	eventTransition = "penstock.circuit_breaker.transition"
 	eventHealth     = "penstock.health.transition"
 	eventWait       = "penstock.wait"
+	eventExhausted  = "penstock.pool.exhausted"
 )
 
 // Attributes of the semantic conventions.
@@ -67,6 +69,8 @@ const (
 	attrEvidenceDropped  attribute.Key = "penstock.evidence.dropped"
 	attrEvidenceOmitted  attribute.Key = "penstock.evidence.omitted"
 	attrEvidenceExported attribute.Key = "penstock.evidence.exported"
+	attrHolders          attribute.Key = "penstock.connection.holders"
+	attrConnNumber       attribute.Key = "penstock.connection.number"
 )
 
 // stagePool is the value of attrStage for a wait for a connection.
@@ -87,6 +91,14 @@ const (
 	metricHealth        = "penstock.health.transitions"
 	metricTimeouts      = "penstock.timeouts"
 	metricConnClosed    = "penstock.pool.connections.closed"
+	metricConnLeaving   = "penstock.pool.connections.leaving"
+	metricConnFailures  = "penstock.pool.connection.failures"
+	metricLeases        = "penstock.pool.leases.active"
+	metricLeasesLeft    = "penstock.pool.leases.remaining"
+	metricLeaks         = "penstock.pool.leases.leaked"
+	metricWaitsCanceled = "penstock.pool.waits.canceled"
+	metricStuck         = "penstock.pool.calls.stuck"
+	metricValidations   = "penstock.pool.validations"
 	metricWait          = "penstock.wait.duration"
 	metricPanics        = "penstock.panics"
 	metricEvidence      = "penstock.evidence.traces"

@@ -116,7 +116,7 @@ func (o *Observer) Begin(ctx context.Context, s core.Scope) context.Context {
 		return o.beginOperation(ctx, s)
 	case s.Kind == core.ScopeConnect:
 		return o.beginConnect(ctx, s)
-	default: // endAcquire makes the span of a wait; a probe has none
+	default: // endAcquire and endValidate make their spans; a probe has none
 		return ctx
 	}
 }
@@ -132,6 +132,8 @@ func (o *Observer) End(ctx context.Context, s core.Scope, err error) {
 		o.endAcquire(ctx, s, err)
 	case core.ScopeConnect:
 		o.endConnect(ctx, s, err)
+	case core.ScopeValidate:
+		o.endValidate(ctx, s, err)
 	}
 }
 

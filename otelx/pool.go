@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -72,13 +73,14 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	}
 
 	var (
-		i       = &o.inst.pool
-		labels  = []attribute.KeyValue{attrPoolName.String(name)}
-		self    = newLabels(labels).of()
-		states  = newLabels(labels, attrPoolState)
-		reasons = newLabels(labels, attrCloseReason)
-		idle    = states.of(stateIdle)
-		used    = states.of(stateUsed)
+		i          = &o.inst.pool
+		labels     = []attribute.KeyValue{attrPoolName.String(name)}
+		self       = newLabels(labels).of()
+		states     = newLabels(labels, attrPoolState)
+		reasons    = newLabels(labels, attrCloseReason)
+		errorTypes = newLabels(labels, attrErrorType)
+		idle       = states.of(stateIdle)
+		used       = states.of(stateUsed)
 	)
 	registration, err := o.meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
 		now, ok, err := p.read()
@@ -96,6 +98,22 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 		for reason, n := range now.Closed {
 			to.ObserveInt64(i.closed, int64(n), reasons.of(string(reason)))
 		}
+		to.ObserveInt64(i.leases, int64(now.InFlight), self)
+		to.ObserveInt64(i.leasesLeft, int64(max(now.Places-now.InFlight, 0)), self)
+		to.ObserveInt64(i.leaks, int64(now.Leaks), self)
+		to.ObserveInt64(i.canceled, int64(now.Canceled), self)
+		to.ObserveInt64(i.stuck, int64(now.Stuck), self)
+		to.ObserveInt64(i.leaving, int64(now.Leaving+now.Closing), self)
+		for n, failed := range now.Failures[:min(len(now.Failures), maxLabels)] {
+			number := append(slices.Clip(labels), attrConnNumber.Int(n+1))
+			to.ObserveInt64(i.failures, int64(failed), metric.WithAttributeSet(attribute.NewSet(number...)))
+		}
+		passed := now.Validations
+		for errorType, n := range now.Invalid {
+			passed -= n
+			to.ObserveInt64(i.validations, int64(n), errorTypes.of(errorType))
+		}
+		to.ObserveInt64(i.validations, int64(passed), self)
 		return nil
 	}, i.all()...)
 	if err != nil {

@@ -39,6 +39,15 @@ func (o *Observer) Ref(ctx context.Context, s core.Scope) any {
 	return nil
 }
 
+// TraceID returns the id of the trace that ctx belongs to, sampled or not; empty if there
+// is none.
+func (o *Observer) TraceID(ctx context.Context) string {
+	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
+		return sc.TraceID().String()
+	}
+	return ""
+}
+
 func refTo(sc trace.SpanContext) Ref { return Ref{sc.TraceID(), sc.SpanID()} }
 
 // link returns a link to r. why is the value of its attribute penstock.link.

@@ -98,7 +98,7 @@ func (p *registeredPool) read() (now pool.Stats, ok bool, err error) {
 // did what, and that it has no room any more.
 func (p *registeredPool) close() {
 	last, err := p.stats() // nothing else changes p.stats
-	last.Max, last.Min = 0, 0
+	last.Max, last.Min, last.Places = 0, 0, 0
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats, p.closed = func() (pool.Stats, error) { return last, err }, true

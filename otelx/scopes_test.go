@@ -16,6 +16,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/otelx"
+	"github.com/penstock-go/penstock/pool"
 )
 
 func TestFurtherAttemptIsAnInternalSpanWithin(t *testing.T) {
@@ -233,5 +234,60 @@ func TestEveryScopePairsWhateverTheTrace(t *testing.T) {
 				t.Errorf("%d spans started, %d ended", started, ended)
 			}
 		})
+	}
+}
+
+func TestAnExhaustedPoolNamesTheHoldersOnTheOperation(t *testing.T) {
+	holders := pool.Holders{{Operation: "Search", Target: "docs", Held: 12300 * time.Millisecond, Trace: "4bf9"}, {Held: time.Second}}
+	for name, row := range map[string]struct {
+		err  error
+		want []string
+	}{
+		"a timeout":  {&pool.AcquireError{Waited: time.Second, Holders: holders}, []string{"Search docs since 12.3s trace 4bf9; unknown operation since 1s"}},
+		"a cancel":   {&pool.AcquireError{Waited: time.Second, Holders: holders, Err: context.Canceled}, nil},
+		"no holders": {&pool.AcquireError{Waited: time.Second}, nil},
+		"a dial":     {&pool.DialError{Err: errBackend}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, standard()...)
+			h.operation(t.Context(), search, func(ctx context.Context) error {
+				h.within(ctx, core.Scope{Kind: core.ScopeAcquire, Name: "main"}, failWith(row.err))
+				return row.err
+			})
+			var got []string
+			for _, e := range h.span("Search docs").Events() {
+				if e.Name == "penstock.pool.exhausted" {
+					got = append(got, asMap(e.Attributes)["penstock.connection.holders"].(string))
+				}
+			}
+			if !reflect.DeepEqual(got, row.want) {
+				t.Errorf("holders %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+func TestAFailedPingIsATraceOfItsOwn(t *testing.T) {
+	h := newHarness(t, standard()...)
+	h.within(t.Context(), core.Scope{Kind: core.ScopeValidate, Name: "main"}, failWith(errBackend))
+	h.within(t.Context(), core.Scope{Kind: core.ScopeValidate, Name: "main"}, succeed)
+	span := h.span("pool.validate")
+	want := attrs{"db.client.connection.pool.name": "main", "error.type": "65535", "db.response.status_code": "65535"}
+	if got := asMap(span.Attributes()); !reflect.DeepEqual(got, want) || span.Parent().IsValid() || span.Status().Code != codes.Error {
+		t.Errorf("span has %v, parent %v and status %v", got, span.Parent(), span.Status())
+	}
+}
+
+func TestTheTraceOfAContextIsKnownSampledOrNot(t *testing.T) {
+	h := newHarness(t)
+	id := trace.TraceID{1}
+	for _, flags := range []trace.TraceFlags{0, trace.FlagsSampled} {
+		ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: trace.SpanID{2}, TraceFlags: flags}))
+		if got := h.TraceID(ctx); got != id.String() {
+			t.Errorf("TraceID = %q, want %v", got, id)
+		}
+	}
+	if got := h.TraceID(t.Context()); got != "" {
+		t.Errorf("TraceID = %q without a trace", got)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // mayCheck reports whether another connection may be pinged: at most a quarter at a
@@ -36,22 +38,26 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 		}
 		c.stuck = true
 		p.gotStuck()
-		p.checked(c, errors.New("the factory has not returned"))
+		p.checked(c, errors.New("the factory has not returned"), errtype.Timeout)
 	})
 	e.ping = c
 	go func() {
 		err := errors.New("the factory called runtime.Goexit") // replaced when Ping returns
+		errorType := errtype.Panic                             // the same
 		defer func() {
 			cancel()
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.checked(c, err)
+			p.checked(c, err, errorType)
 			p.unpin(e)
 			p.pingReturned(c)
 			p.roomFreed()
 			p.endJob()
 		}()
+		started := time.Now()
 		err = p.ping(ctx, e.conn)
+		errorType = p.typeOf(err)
+		p.tellInvalid(started, err)
 	}()
 	e.pins++
 	p.setDark()
@@ -100,8 +106,8 @@ func (p *Pool[C]) ping(ctx context.Context, conn C) (err error) {
 	return err
 }
 
-// checked ends a ping, once. p.mu is held.
-func (p *Pool[C]) checked(c *checkup[C], err error) {
+// checked ends a ping, once. errorType is the type of err. p.mu is held.
+func (p *Pool[C]) checked(c *checkup[C], err error, errorType string) {
 	if c.over {
 		return
 	}
@@ -111,6 +117,9 @@ func (p *Pool[C]) checked(c *checkup[C], err error) {
 	e := c.e
 	e.upkeep.checks++
 	e.seats[c.seat].Add(1)
+	if !p.draining { // Close cuts pings short
+		p.pinged(errorType)
+	}
 	switch {
 	case p.draining || e.removed:
 	case err == nil:

@@ -131,7 +131,7 @@ func (p *Pool[C]) shutdown(ctx context.Context) (forced int) {
 	p.jobs++ // for this loop, so that endJob below closes p.quiet if there is no other job
 	for e := range p.leaving {
 		delete(p.leaving, e)
-		p.beginClose(closeCtx, e.conn, &closing{reason: e.reason, report: true})
+		p.beginClose(closeCtx, e.conn, &closing{reason: e.reason, number: e.number, report: true})
 	}
 	p.endJob()
 	p.mu.Unlock()

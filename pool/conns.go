@@ -106,7 +106,7 @@ func (p *Pool[C]) closeRemoved(e *entry[C]) {
 	if stuck {
 		e.ping = nil // the stuck call is the closing from now on
 	}
-	p.beginClose(context.Background(), e.conn, &closing{reason: e.reason, stuck: stuck})
+	p.beginClose(context.Background(), e.conn, &closing{reason: e.reason, number: e.number, stuck: stuck})
 }
 
 // opened returns how many connections are open or being dialed. Connections and
@@ -137,6 +137,7 @@ func (p *Pool[C]) roomFreed() {
 // closing is one call of Factory.Close. All fields are guarded by Pool.mu.
 type closing struct {
 	reason CloseReason
+	number int         // of the connection
 	report bool        // Pool.Close reports the error
 	limit  *time.Timer // finds out that the call is slow, then that it is stuck
 	slow   bool
@@ -169,6 +170,7 @@ func (p *Pool[C]) closeDone(c *closing, err error) {
 	defer p.mu.Unlock()
 	defer p.endJob()
 	c.done = true
+	p.freeNumber(c.number)
 	if c.limit != nil {
 		c.limit.Stop()
 	}

@@ -47,8 +47,9 @@ type dialState[C any] struct {
 	round     uint64                // number of the current round of dials
 }
 
-// dial is one call of Factory.Dial. All fields but asks are guarded by Pool.mu.
+// dial is one call of Factory.Dial. All fields but number and asks are guarded by Pool.mu.
 type dial[C any] struct {
+	number   int  // of the connection
 	asks     bool // ask the checker about the suspect connections before the dial ends
 	ref      any  // core.Observer.Ref of the operation that needs the connection
 	round    uint64
@@ -67,7 +68,7 @@ type dial[C any] struct {
 func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
 	ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.DialTimeout, ErrDialTimeout)
 	limit := later(p.cfg.DialTimeout, callGrace)
-	d := &dial[C]{ref: ref, round: p.round, replaces: old, cancel: cancel, overdue: later(p.now(), limit)}
+	d := &dial[C]{number: p.takeNumber(), ref: ref, round: p.round, replaces: old, cancel: cancel, overdue: later(p.now(), limit)}
 	p.dials[d] = struct{}{}
 	if old == nil {
 		p.dialing++
@@ -100,6 +101,7 @@ func (p *Pool[C]) dialIfDue(ctx context.Context, d *dial[C]) {
 		p.uncount(d)
 		d.limit.Stop()
 		d.done = true
+		p.freeNumber(d.number)
 		d.cancel()
 		p.roomFreed()
 		p.endJob()
@@ -191,6 +193,9 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 	defer p.endJob()
 	d.limit.Stop()
 	d.done = true
+	if failed != nil {
+		p.freeNumber(d.number)
+	}
 	if d.unwanted != "" {
 		p.droppedDialed(d, conn, failed)
 		return
@@ -204,13 +209,13 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 	case p.draining && failed != nil:
 		// Close may have cut the dial short, so its error says nothing.
 	case p.draining:
-		p.beginClose(context.Background(), conn, &closing{reason: CloseShutdown})
+		p.beginClose(context.Background(), conn, &closing{reason: CloseShutdown, number: d.number})
 	case failed != nil:
 		p.dialFailed(d, failed)
 	default:
 		p.lastDial.Store(nil)
 		p.retryAt, p.failures = 0, 0
-		p.dialSucceeded(old, conn)
+		p.dialSucceeded(old, conn, d.number)
 		p.settleStarts(nil)
 		p.replenish()
 		p.replaceDue()
@@ -220,17 +225,17 @@ func (p *Pool[C]) dialed(d *dial[C], conn C, failed *DialError) {
 // dialSucceeded puts conn into the pool in place of old, which is nil if the dial
 // took up room. If old has recovered meanwhile, old stays, and conn takes the place
 // of another connection that is due, or room, or is closed. p.mu is held.
-func (p *Pool[C]) dialSucceeded(old *entry[C], conn C) {
+func (p *Pool[C]) dialSucceeded(old *entry[C], conn C, number int) {
 	if old != nil && !old.isDue() {
 		if old = p.nextDue(); old == nil && len(p.conns)+p.dialing >= int(p.max.Load()) {
-			p.beginClose(context.Background(), conn, &closing{reason: CloseIdle})
+			p.beginClose(context.Background(), conn, &closing{reason: CloseIdle, number: number})
 			return
 		}
 	}
 	if old != nil {
 		p.remove(old, old.due) // first, so that its callers count when e gets its seats
 	}
-	p.add(p.newEntry(conn))
+	p.add(p.newEntry(conn, number))
 }
 
 // dialFailed does what follows from a failed dial. p.mu is held.
@@ -330,7 +335,7 @@ func (p *Pool[C]) droppedDialed(d *dial[C], conn C, failed *DialError) {
 		p.stuck--
 	}
 	if failed == nil {
-		p.beginClose(context.Background(), conn, &closing{reason: d.unwanted, stuck: d.stuck})
+		p.beginClose(context.Background(), conn, &closing{reason: d.unwanted, number: d.number, stuck: d.stuck})
 	}
 	p.roomFreed()
 }

@@ -109,12 +109,14 @@ func (e *entry[C]) sound() bool {
 	p := e.pool
 	if p.checker != nil {
 		if !p.alive(e) {
+			p.dead.Add(1)
 			if !p.exclusive {
 				e.suspect(never)
 			}
 			return false
 		}
 		if e.flags.Load() != 0 {
+			p.passed.Add(1)
 			e.calm()
 			e.flags.And(^uint32(flagStale))
 		}

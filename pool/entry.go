@@ -21,6 +21,8 @@ type entry[C any] struct {
 	seats   []atomic.Uint32 // generation of each seat
 	words   []atomic.Uint64 // bits of seatsPerWord seats each, and shut
 	records []leaseRecord   // of each seat; nil if the pool keeps no records
+	number  int             // see numberState
+	failed  *atomic.Uint64  // number of returns as broken or suspect, of all connections with this number
 	kept    atomic.Int32    // seats kept from callers; written with Pool.mu held
 
 	// Every lease writes these fields. The padding keeps them out of the cache
@@ -73,8 +75,9 @@ func newToken(seat int, failures, generation uint32) uint64 {
 
 func seatOf(token uint64) int { return int(token >> 48) }
 
-func (p *Pool[C]) newEntry(conn C) *entry[C] {
-	e := &entry[C]{pool: p, conn: conn}
+// newEntry returns the entry of a connection. p.mu is held.
+func (p *Pool[C]) newEntry(conn C, number int) *entry[C] {
+	e := &entry[C]{pool: p, conn: conn, number: number, failed: p.numbers[number-1].failed}
 	e.seats, e.words = e.oneSeat[:], e.oneWord[:]
 	if n := p.cfg.MaxSharing; n > 1 {
 		e.seats = make([]atomic.Uint32, n)

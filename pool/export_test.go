@@ -57,3 +57,15 @@ func RememberedContexts[C any](p *Pool[C]) (n int) {
 	}
 	return n
 }
+
+// NumberOf returns the number of a connection of p that may be lent, 0 if there is none.
+func NumberOf[C comparable](p *Pool[C], conn C) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.conns {
+		if e.conn == conn {
+			return e.ConnNumber(0)
+		}
+	}
+	return 0
+}

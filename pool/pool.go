@@ -22,6 +22,8 @@ type Pool[C any] struct {
 	takeState
 	waitState[C]
 	holderState
+	numberState
+	validationState
 	darkState
 	connState[C]
 	dialState[C]
@@ -87,12 +89,13 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 			tracked:    cfg.LeakAfter > 0 || cfg.OnUse != nil,
 			epoch:      time.Now(),
 		},
-		darkState:   darkState{bareSince: never, dialingSince: never},
-		connState:   connState[C]{leaving: map[*entry[C]]struct{}{}},
-		dialState:   dialState[C]{dials: map[*dial[C]]struct{}{}},
-		upkeepState: upkeepState{lowSince: never},
-		closeState:  closeState{drained: make(chan struct{}), quiet: make(chan struct{})},
-		counters:    counters{closed: map[CloseReason]uint64{}},
+		darkState:       darkState{bareSince: never, dialingSince: never},
+		connState:       connState[C]{leaving: map[*entry[C]]struct{}{}},
+		dialState:       dialState[C]{dials: map[*dial[C]]struct{}{}},
+		upkeepState:     upkeepState{lowSince: never},
+		closeState:      closeState{drained: make(chan struct{}), quiet: make(chan struct{})},
+		counters:        counters{closed: map[CloseReason]uint64{}},
+		validationState: validationState{invalid: map[string]uint64{}},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.max.Store(int64(cfg.MaxSize))

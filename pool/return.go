@@ -48,6 +48,7 @@ func (e *entry[C]) giveBackUnkept(token uint64, fate core.ConnFate) (news bool) 
 	p := e.pool
 	news = true
 	if fate >= core.Suspect {
+		e.failed.Add(1)
 		now := e.failures.Load()
 		news = uint16(now) == uint16(token>>32) && e.failures.CompareAndSwap(now, now+1)
 	}

@@ -82,8 +82,9 @@ type Stats struct {
 	// calls on the pool dials only while no other dial and no closing is under way,
 	// and not within a minute after a further call got stuck.
 	Stuck int
-	// InFlight counts the leases that are out.
-	InFlight int
+	// InFlight counts the leases that are out. Places is how many there may be: Max, in a
+	// shared pool times Config.MaxSharing.
+	InFlight, Places int
 	// Waiters counts the callers that wait now.
 	Waiters int
 	// Timeouts counts the waits that Config.AcquireTimeout or a deadline ended, Canceled
@@ -97,6 +98,17 @@ type Stats struct {
 	// of the factory, and Config.OnLeak and OnUse. The pool goes on; the observer is told
 	// of each.
 	Panics uint64
+	// Failures counts the leases that came back as broken or suspect: at index i those of
+	// the connections with the number i+1. A connection has the lowest number that was
+	// free when it was dialed, and another one gets the number when it is closed. The
+	// slice belongs to the caller.
+	Failures []uint64
+	// Validations counts the pings, and the calls of Alive for connections that were
+	// suspect, had been idle for Config.CheckIdleAfter, or turned out to be dead. Invalid
+	// counts those that failed, by the error's type; "dead" is for Alive. The map belongs
+	// to the caller.
+	Validations uint64
+	Invalid     map[string]uint64
 	// Leaks counts leases that were not returned within Config.LeakAfter.
 	Leaks uint64
 	// Resets counts calls of Reset. LastReset is the reason of the last one.
@@ -121,6 +133,8 @@ func (p *Pool[C]) Stats() Stats {
 		Closing:       p.closing,
 		Stuck:         p.stuck,
 		InFlight:      p.inFlight(),
+		Places:        int(p.max.Load()) * p.cfg.MaxSharing,
+		Failures:      p.failedBy(),
 		Waiters:       int(p.asking.Load()),
 		Timeouts:      p.timeouts.Load(),
 		Canceled:      p.canceled.Load(),
@@ -133,6 +147,7 @@ func (p *Pool[C]) Stats() Stats {
 		LastReset:     p.lastReset,
 		Closed:        make(map[CloseReason]uint64, len(closeReasons)),
 	}
+	s.Validations, s.Invalid = p.validations()
 	s.InUse, s.Idle = p.table.Load().usage()
 	for _, reason := range closeReasons {
 		s.Closed[reason] = p.closed[reason]

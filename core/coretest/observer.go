@@ -43,7 +43,7 @@ var observerChecks = []struct {
 }
 
 var (
-	scopeKinds = []core.ScopeKind{core.ScopeOperation, core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe}
+	scopeKinds = []core.ScopeKind{core.ScopeOperation, core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe, core.ScopeValidate}
 	eventKinds = []core.EventKind{
 		core.EventRetry, core.EventRetryEnd, core.EventReject, core.EventTransition, core.EventTimeout, core.EventHealth, core.EventWait, core.EventPanic,
 	}

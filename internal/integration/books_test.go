@@ -80,6 +80,14 @@ var instruments = map[string]instrument{
 	"penstock.wait.duration":                {label: "penstock.stage", skip: true}, // a wait may take no time
 	"penstock.panics":                       {label: "penstock.function"},
 	"penstock.pool.connections.closed":      {},
+	"penstock.pool.connections.leaving":     {},           // none after the storm
+	"penstock.pool.connection.failures":     {skip: true}, // the classifier and the guards decide
+	"penstock.pool.leases.active":           {},
+	"penstock.pool.leases.remaining":        {},
+	"penstock.pool.leases.leaked":           {},
+	"penstock.pool.waits.canceled":          {},
+	"penstock.pool.calls.stuck":             {},
+	"penstock.pool.validations":             {},
 }
 
 // measured returns the amounts of all metrics, as the books have them.
@@ -214,8 +222,12 @@ func (b *books) stages() []middleware.Stage {
 				b.since("db.client.connection.wait_time", "", tr.at)
 				b.since("penstock.wait.duration", "pool", tr.at)
 			}
-			if e, ok := errors.AsType[*pool.AcquireError](err); ok && !tr.working && isTimeout(e) {
-				b.add("db.client.connection.timeouts", "", 1)
+			if e, ok := errors.AsType[*pool.AcquireError](err); ok && !tr.working && e.Waited > 0 {
+				if isTimeout(e) {
+					b.add("db.client.connection.timeouts", "", 1)
+				} else {
+					b.add("penstock.pool.waits.canceled", "", 1)
+				}
 			}
 			return err
 		}),
@@ -450,6 +462,7 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 	for _, name := range []string{"max", "idle.max"} {
 		b.add("db.client.connection."+name, "", 2)
 	}
+	b.add("penstock.pool.leases.remaining", "", float64(stats.Places))
 	gate(t, w)
 	metrics := w.metrics()
 	for name := range metrics {
@@ -460,6 +473,7 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 	for _, name := range []string{"max", "idle.max"} {
 		b.add("db.client.connection."+name, "", -2)
 	}
+	b.add("penstock.pool.leases.remaining", "", -float64(stats.Places))
 	b.compare(t, "after the close", measured(t, w.metrics()))
 	time.Sleep(time.Second)
 }

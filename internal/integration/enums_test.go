@@ -31,7 +31,7 @@ var enums = map[string][2]fmt.Stringer{
 	"core.EventKind":     {core.EventRetry, core.EventPanic},
 	"core.Retry":         {core.RetryNever, core.RetryAlways},
 	"core.Safety":        {core.Unsafe, core.ReadOnly},
-	"core.ScopeKind":     {core.ScopeOperation, core.ScopeProbe},
+	"core.ScopeKind":     {core.ScopeOperation, core.ScopeValidate},
 	"core.Verdict":       {core.Failure, core.Success},
 	"breaker.State":      {breaker.Closed, breaker.Disabled},
 	"fxmodule.StartMode": {fxmodule.StartEager, fxmodule.StartLazy},
