@@ -74,8 +74,8 @@ type Config struct {
 	// an observer of the providers and of Telemetry.
 	Observer core.Observer
 	// Logger is told what an operator should know: doubtful settings, a circuit breaker
-	// that opens or closes, a health gate that shuts or opens, a panic in a function of
-	// the user. There is no record for an operation, and there are at most 20 records in
+	// that opens or closes, a health gate that shuts or opens, an exhausted pool, a leak, a
+	// pool closed by force, a panic in a function of the user. There is no record for an operation, and there are at most 20 records in
 	// ten seconds. Nil discards them.
 	Logger *slog.Logger
 }
@@ -132,6 +132,10 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	}
 	if cfg.UseTime && c.otel != nil {
 		b.Pool.OnUse = c.useTime(b.Pool)
+	}
+	log, _ := c.told.(*logged)
+	if log != nil && b.Pool.LeakAfter > 0 {
+		b.Pool.OnLeak = leaks(log, b.Pool.OnLeak)
 	}
 	var poolErr, chainErr, clientErr error
 	if b.Factory == nil {
@@ -201,6 +205,25 @@ func (c *Client[C]) useTime(cfg pool.Config) func(time.Duration) {
 	}
 }
 
+// leaks returns an OnLeak that logs, and calls next.
+func leaks(log *logged, next func(pool.LeakInfo)) func(pool.LeakInfo) {
+	return func(leak pool.LeakInfo) {
+		log.leak(leak)
+		if next != nil {
+			next(leak)
+		}
+	}
+}
+
+// closePool closes the pool, and logs if that took force.
+func (c *Client[C]) closePool(ctx context.Context) error {
+	err := c.pool.Close(ctx)
+	if log, ok := c.told.(*logged); ok {
+		log.forced(ctx, err)
+	}
+	return err
+}
+
 // health returns the configuration of the health stage, with a probe made of the
 // factory's Ping unless it has one.
 func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.Config {
@@ -229,7 +252,7 @@ func (c *Client[C]) closers() []func(context.Context) error {
 	if c.otel != nil {
 		closers = append(closers, c.otel.Close)
 	}
-	closers = append(closers, c.pool.Close)
+	closers = append(closers, c.closePool)
 	if monitor := c.chain.Monitor; monitor != nil {
 		closers = append(closers, monitor.Close)
 	}

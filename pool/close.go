@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/internal/once"
 )
 
@@ -90,10 +91,17 @@ func (p *Pool[C]) Close(ctx context.Context) error {
 
 // close is the first call of Close.
 func (p *Pool[C]) close(ctx context.Context) error {
-	p.beginDrain()   // first, so that no waiter gets the error of a dial that ends now
-	p.cancel()       // ends the dials and pings under way
-	_ = p.Drain(ctx) // shutdown counts the leases that are still out
+	p.beginDrain() // first, so that no waiter gets the error of a dial that ends now
+	p.cancel()     // ends the dials and pings under way
+	var holders Holders
+	if p.Drain(ctx) != nil { // shutdown counts the leases that are still out
+		// Apart, because the observer must not keep the pool from being closed.
+		contain.Apart("Observer.TraceID", nil, func() { holders = p.holders() })
+	}
 	forced := p.shutdown(ctx)
+	if forced == 0 {
+		holders = nil
+	}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,7 +114,7 @@ func (p *Pool[C]) close(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("calls of the factory that have not returned: %d", p.jobs))
 	}
 	if len(errs) > 0 {
-		return &CloseError{Pool: p.cfg.Name, Forced: forced, Err: errors.Join(errs...)}
+		return &CloseError{Pool: p.cfg.Name, Forced: forced, Holders: holders, Err: errors.Join(errs...)}
 	}
 	return nil
 }

@@ -209,14 +209,21 @@ type CloseError struct {
 	Pool   string
 	Forced int   // number of leases that were out when the connections were closed
 	Err    error // error of the context if it ended too early, and errors of the factory
+	// Holders are the callers that had a lease for longest then, three at most; see
+	// AcquireError.
+	Holders Holders
 }
 
-// Error names the pool, the number of leases that were out, and Err.
+// Error names the pool, the number of leases that were out, Err, and the holders.
 func (e *CloseError) Error() string {
 	if e.Forced == 0 {
 		return fmt.Sprintf("pool %q: close: %v", e.Pool, e.Err)
 	}
-	return fmt.Sprintf("pool %q closed by force, leases still out: %d: %v", e.Pool, e.Forced, e.Err)
+	text := fmt.Sprintf("pool %q closed by force, leases still out: %d: %v", e.Pool, e.Forced, e.Err)
+	if len(e.Holders) > 0 {
+		text += fmt.Sprintf(" (oldest holders: %v)", e.Holders)
+	}
+	return text
 }
 
 // Unwrap returns Err.
