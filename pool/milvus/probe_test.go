@@ -70,7 +70,7 @@ func TestProbe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := start(t, milvustest.Config{})
-			if c.fault != (milvustest.Fault{}) {
+			if c.fault.Status != nil || c.fault.Err != nil || c.fault.Drop {
 				c.fault.Method = "GetVersion"
 				srv.Inject(c.fault)
 			}
