@@ -37,6 +37,7 @@ const (
 	rapid      = "pgregory.net/rapid"
 	coretests  = "core/coretest"
 	milvustest = "pool/milvus/milvustest"
+	brief      = "internal/brief"
 	contain    = "internal/contain"
 	errtype    = "internal/errtype"
 	enum       = "internal/enum"
@@ -95,11 +96,11 @@ var rules = []rule{
 	},
 
 	{folder: "middleware", may: []string{"core", "middleware/...", list, once, contain, errtype, fault, stage}, tests: []string{coretests}},
-	{folder: "middleware/breaker", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/breaker", enum}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/breaker", may: []string{"core", brief, list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/breaker", enum}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/breaker/keyed", may: []string{"core", "middleware/breaker", list, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/retry", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/retrier", enum}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/ratelimit", may: []string{"core", list, once, contain, errtype, fault, stage, "golang.org/x/time/rate"}, tests: []string{coretests, stagetest}},
-	{folder: "middleware/*", may: []string{"core", list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/*", may: []string{"core", brief, list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, texts}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{
@@ -132,6 +133,7 @@ var rules = []rule{
 		tests:  []string{milvustest},
 	},
 
+	{folder: brief, may: []string{"core", errtype}},
 	{folder: contain, may: []string{errtype}},
 	{folder: errtype},
 	{folder: enum},

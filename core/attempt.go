@@ -159,7 +159,7 @@ func (r *run) succeeded() {
 	}
 	r.over = true
 	r.noted()
-	r.call.settle(&o)
+	r.call.settle(&o, nil)
 }
 
 // noted keeps what the adapter said of the work, for the observer.
@@ -184,7 +184,7 @@ func (r *run) failed(err error) error {
 	returned := false
 	defer func() {
 		if !returned { // a function of the user that Return called
-			r.call.settle(&o)
+			r.call.settle(&o, err)
 		}
 	}()
 	if r.lender != nil && !r.lender.Return(r.token, o.Conn, err) && o.Verdict == Failure && o.Conn >= Suspect {
@@ -193,7 +193,7 @@ func (r *run) failed(err error) error {
 		o.Verdict, o.Judged = Neutral, false
 	}
 	returned = true
-	r.call.settle(&o)
+	r.call.settle(&o, err)
 	return err
 }
 
@@ -209,7 +209,7 @@ func (r *run) end() {
 			o.Ran = now() - r.start
 		}
 		r.over = true
-		r.call.settle(&o)
+		r.call.settle(&o, nil)
 	default:
 		_ = r.failed(ErrPanic)
 	}

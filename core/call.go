@@ -229,9 +229,24 @@ func (c *Call) Observe(ctx context.Context) { c.scope = ctx }
 // operation.
 func (c *Call) Event(e Event) {
 	if observer := c.client.observer; observer != nil {
+		if e.Kind == EventReject && e.Cause == nil {
+			e = explained(e)
+		}
 		e.Op, e.State = c.Op, &c.state
 		observer.Event(c.scope, e)
 	}
+}
+
+// explained returns e, filled in by the error of the refusal. It is a function of its
+// own, because e moves to the heap.
+func explained(e Event) Event {
+	if refusal, ok := errors.AsType[interface {
+		error
+		Explain(*Event)
+	}](e.Err); ok {
+		refusal.Explain(&e)
+	}
+	return e
 }
 
 // Begin tells the observer that s, a scope of this operation, begins, and returns the

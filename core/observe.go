@@ -120,6 +120,25 @@ type Event struct {
 	Ref any
 	// State is the variable of the operation for the Observer, see [Scope].
 	State *any
+
+	// The fields below say what is behind a refusal (EventReject). The error of the
+	// refusal fills them in, if it or an error that it wraps has a method
+	// Explain(*Event). A transition of a breaker fills in the first three, too.
+
+	// Cause is the error that opened the breaker or shut the health gate, CausedAt when,
+	// and Reopened how often the breaker has opened again since then, because a probe
+	// failed.
+	Cause    error
+	CausedAt time.Time
+	Reopened int
+	// ProbedAt is when the last probe of the backend ended since CausedAt, and Probe is
+	// its error, nil if the probe succeeded. ProbedAt is zero if none has ended.
+	Probe    error
+	ProbedAt time.Time
+	// MaxConcurrent is how many operations the bulkhead that refused lets run at once,
+	// and Rate how many operations the limiter that refused lets start in a second.
+	MaxConcurrent int
+	Rate          float64
 }
 
 // EventKind says what happened.

@@ -250,11 +250,21 @@ func cutShort(fate ConnFate) ConnFate {
 type history struct {
 	last   Outcome // of the last attempt that reached the end of the chain
 	judged Outcome // of the last attempt that was judged
+	err    error   // of the last attempt that reached the end of the chain
 }
 
-// settle records the outcome of an attempt that reached the end of the chain,
-// and hands it to the guards.
-func (c *Call) settle(o *Outcome) {
+// AttemptError returns the error of the last attempt that reached the end of the chain,
+// nil if that attempt succeeded or there was none.
+func (c *Call) AttemptError() error {
+	if c.history == nil {
+		return nil
+	}
+	return c.history.err
+}
+
+// settle records the outcome of an attempt that reached the end of the chain with err,
+// and hands the outcome to the guards.
+func (c *Call) settle(o *Outcome, err error) {
 	c.reached++
 	if c.history == nil && o.ErrorType != "" { // it has an error, if only an answer
 		c.history = &history{last: success, judged: success}
@@ -264,7 +274,7 @@ func (c *Call) settle(o *Outcome) {
 		c.ran = o.Ran
 	}
 	if h := c.history; h != nil {
-		h.last = *o
+		h.last, h.err = *o, err
 		if o.Judged {
 			h.judged = *o
 		}

@@ -80,7 +80,7 @@ func TestAnErrorSaysOnceWhyNoAttemptFollows(t *testing.T) {
 		{"a probe of the breaker", middleware.Config{Breaker: breaker.Config{FailureThreshold: 1}}, core.ReadOnly, 1, recovery + time.Second,
 			"read_only: unavailable (no further attempt: a stage limits the operation to 1 attempt)"},
 		{"a breaker that opens meanwhile", middleware.Config{Breaker: breaker.Config{FailureThreshold: 1, CountAttempts: true}}, core.ReadOnly, 0, 0,
-			`read_only: unavailable (no further attempt: circuit breaker "breaker" is open for another 30s)`},
+			`read_only: unavailable (no further attempt: circuit breaker "breaker" is open for another 30s, opened just now by unavailable)`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -126,19 +126,24 @@ func (b *Breaker) reject(call *core.Call, state State) error {
 // refuse tells the observer of a refusal in state, and returns its error.
 func (b *Breaker) refuse(call *core.Call, state State) error {
 	err, ref := b.refusal(state)
-	call.Event(core.Event{
+	e := core.Event{
 		Kind: core.EventReject, Name: b.cfg.Name, From: state.String(), Delay: err.RetryAfter, Err: err, Ref: ref,
-	})
+	}
+	err.Explain(&e) // here the event need not move to the heap for it
+	call.Event(e)
 	return err
 }
 
 // refusal returns the error of a refusal in state, and the reference to the
 // operation that opened the breaker.
 func (b *Breaker) refusal(state State) (err *OpenError, openedBy any) {
+	err = &OpenError{Name: b.name, State: state, by: b, at: time.Now()}
 	b.mu.Lock()
 	p, openedBy := b.current.Load(), b.openedBy
+	b.outage.tell(err)
 	b.mu.Unlock()
-	return &OpenError{Name: b.name, State: state, RetryAfter: p.retryAfter(state), by: b}, openedBy
+	err.RetryAfter = p.retryAfter(state, err.at.Sub(b.born))
+	return err, openedBy
 }
 
 // refused reports whether err is a refusal of this breaker, not of another one

@@ -85,9 +85,24 @@ func (b *Breaker) count(p *period, pr *probe, call *core.Call, v core.Verdict, e
 	case v == core.Success:
 		b.succeed(p, call)
 	case v == core.Failure:
-		b.fail(p, call, err)
+		b.fail(p, call, reason(call, err))
+	case pr != nil:
+		b.probed(p, reason(call, err))
 	}
 }
+
+// reason returns err, or what stands for it if a stage made nothing of a failure.
+func reason(call *core.Call, err error) error {
+	if err == nil {
+		err = call.AttemptError()
+	}
+	if err == nil {
+		err = errNoReason
+	}
+	return err
+}
+
+var errNoReason = core.Sentinel("a stage lost the error", "")
 
 // succeed follows up a success of period p.
 func (b *Breaker) succeed(p *period, call *core.Call) {
@@ -100,8 +115,9 @@ func (b *Breaker) succeed(p *period, call *core.Call) {
 	}
 	// A success opens the breaker if it completes the minimum of a window that
 	// is full of failures.
-	if p.failures != nil && p.failures.add(false) {
-		b.tell(b.open(p, call, errTooMany), call, errTooMany)
+	if p.failures != nil && p.failures.add(nil) {
+		cause := p.failures.cause()
+		b.tell(b.open(p, call, cause), call, cause)
 	}
 }
 
@@ -113,12 +129,10 @@ func (b *Breaker) fail(p *period, call *core.Call, err error) {
 	p.trouble()
 	row := p.row.Add(1)
 	tooMany := b.cfg.FailureThreshold > 0 && row >= int64(b.cfg.FailureThreshold)
-	if p.failures != nil && p.failures.add(true) {
+	if p.failures != nil && p.failures.add(err) {
 		tooMany = true
 	}
 	if tooMany || p.probing() {
 		b.tell(b.open(p, call, err), call, err)
 	}
 }
-
-var errTooMany = core.Sentinel("too many failures", "")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/brief"
 )
 
 var (
@@ -32,19 +33,60 @@ type OpenError struct {
 	// second if HalfOpen, RecoveryTimeout if ForcedOpen.
 	RetryAfter time.Duration
 
+	// Cause is the error of the operation that opened the breaker after it was last
+	// closed. OpenedAt is when, and Reopened is how often the breaker has opened again
+	// since then because a probe failed. errors.Is does not find Cause: this operation
+	// did not fail with it.
+	Cause    error
+	OpenedAt time.Time
+	Reopened int
+	// ProbedAt is when the last probe ended since OpenedAt, and Probe is its error, nil
+	// if the probe succeeded. ProbedAt is zero if no probe has ended.
+	Probe    error
+	ProbedAt time.Time
+
 	by *Breaker
+	at time.Time // of the refusal
 }
 
-// Error names the breaker and its state, and says when to come back.
+// Error names the breaker and its state, and says when to come back, what opened the
+// breaker, and what its last probe came to.
 func (e *OpenError) Error() string {
+	var s string
 	switch e.State {
 	case HalfOpen:
-		return fmt.Sprintf("circuit breaker %q is half-open and its probes are under way", e.Name)
+		s = fmt.Sprintf("circuit breaker %q is half-open and its probes are under way", e.Name)
 	case ForcedOpen:
-		return fmt.Sprintf("circuit breaker %q is forced open", e.Name)
+		return fmt.Sprintf("circuit breaker %q was forced open by hand", e.Name) + e.ago(e.OpenedAt)
+	default:
+		left := max(e.RetryAfter.Round(time.Millisecond), time.Millisecond)
+		s = fmt.Sprintf("circuit breaker %q is open for another %v", e.Name, left)
 	}
-	left := max(e.RetryAfter.Round(time.Millisecond), time.Millisecond)
-	return fmt.Sprintf("circuit breaker %q is open for another %v", e.Name, left)
+	if e.Cause != nil {
+		s += ", opened" + e.ago(e.OpenedAt) + " by " + brief.Error(e.Cause)
+	}
+	switch {
+	case e.ProbedAt.IsZero():
+	case e.Probe == nil:
+		s += "; its last probe succeeded" + e.ago(e.ProbedAt)
+	default:
+		s += "; its last probe failed" + e.ago(e.ProbedAt) + ": " + brief.Error(e.Probe)
+	}
+	return s
+}
+
+// ago says how long before the refusal an instant was.
+func (e *OpenError) ago(t time.Time) string {
+	if t.IsZero() || e.at.IsZero() {
+		return ""
+	}
+	return " " + brief.Ago(e.at.Sub(t))
+}
+
+// Explain fills in what is behind the refusal, for an observer.
+func (e *OpenError) Explain(event *core.Event) {
+	event.Cause, event.CausedAt, event.Reopened = e.Cause, e.OpenedAt, e.Reopened
+	event.Probe, event.ProbedAt = e.Probe, e.ProbedAt
 }
 
 // ErrorType returns "circuit_open".

@@ -43,6 +43,6 @@ func Example() {
 	// false Search: no route to host
 	// search: closed > open
 	// false Search: no route to host
-	// true Search: circuit breaker "search" is open for another 30s
+	// true Search: circuit breaker "search" is open for another 30s, opened just now by no route to host
 	// open 1
 }

@@ -26,7 +26,7 @@ func TestAForcedOpenBreakerRefusesUntilItIsReset(t *testing.T) {
 		if !ok || open.State != breaker.ForcedOpen || open.RetryAfter != 30*time.Second || !errors.Is(err, breaker.ErrOpen) || errors.Is(err, breaker.ErrProbeLimit) {
 			t.Errorf("Do = %#v, want a refusal, and an estimate", err)
 		}
-		if want := `circuit breaker "milvus" is forced open`; open.Error() != want {
+		if want := `circuit breaker "milvus" was forced open by hand 24h0m0s ago`; open.Error() != want {
 			t.Errorf("the text is %q, want %q", open, want)
 		}
 		if e := r.recorder.Events(core.EventReject)[0]; e.From != "forced_open" || e.Delay != 30*time.Second || e.Ref != nil {

@@ -87,13 +87,13 @@ func (p *period) state() State {
 const minRetryAfter = time.Millisecond
 
 // retryAfter returns how long a caller that is refused in the given state waits
-// before it comes back. The time is exact if the breaker is open. Nothing tells when
+// before it comes back; now is the time since the breaker was made. The time is exact if the breaker is open. Nothing tells when
 // a probe ends, or when somebody resets a breaker that is forced open.
-func (p *period) retryAfter(state State) time.Duration {
+func (p *period) retryAfter(state State, now time.Duration) time.Duration {
 	recovery := p.breaker.cfg.RecoveryTimeout
 	switch state {
 	case Open:
-		return max(p.until-p.breaker.now(), minRetryAfter)
+		return max(p.until-now, minRetryAfter)
 	case HalfOpen:
 		return max(min(recovery/10, time.Second), minRetryAfter)
 	default:

@@ -3,8 +3,11 @@
 package breaker
 
 import (
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/penstock-go/penstock/core"
 )
 
 // failureRate is the policy that opens a breaker at a rate of failures. It is
@@ -13,6 +16,7 @@ type failureRate struct {
 	breaker *Breaker // for its configuration and its clock
 	mu      sync.Mutex
 	window  window // guarded by mu
+	last    error  // of the last failure; guarded by mu
 }
 
 // newFailureRate returns nil if the rate does not count.
@@ -27,15 +31,29 @@ func newFailureRate(b *Breaker) *failureRate {
 	}
 }
 
-// add counts an outcome, and reports whether there are too many failures now.
-func (r *failureRate) add(failed bool) (tooMany bool) {
+// add counts an outcome, a failure unless err is nil, and reports whether there are too
+// many failures now.
+func (r *failureRate) add(err error) (tooMany bool) {
 	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.window.add(now, failed)
+	if err != nil {
+		r.last = err
+	}
+	r.window.add(now, err != nil)
 	all, bad := r.window.sums(now)
 	return all >= r.breaker.cfg.MinimumCalls && float64(bad)/float64(all) >= r.breaker.cfg.FailureRate
 }
+
+// cause returns why the breaker opens when an outcome that is no failure completes a
+// window that is full of failures.
+func (r *failureRate) cause() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Errorf("%w, the last: %w", errTooMany, r.last)
+}
+
+var errTooMany = core.Sentinel("too many failures", "")
 
 // sums returns how many outcomes are in the window, and how many of them are
 // failures.

@@ -192,4 +192,4 @@ func (s *slowCalls) stop() {
 	}
 }
 
-var errTooSlow = core.Sentinel("too many slow attempts", "")
+var errTooSlow = core.Sentinel("too many slow attempts", causeSlow)

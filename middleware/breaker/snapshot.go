@@ -95,7 +95,7 @@ func (b *Breaker) Snapshot() Snapshot {
 		s.Timing.OpenedBecause = b.cause.Error()
 	}
 	if state == Open {
-		s.Timing.RetryAfter = p.retryAfter(state).Seconds()
+		s.Timing.RetryAfter = p.retryAfter(state, b.now()).Seconds()
 	}
 	return s
 }

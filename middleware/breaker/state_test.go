@@ -63,7 +63,7 @@ func TestAnOpenBreakerRefusesAndSaysUntilWhen(t *testing.T) {
 		if errors.Is(err, breaker.ErrProbeLimit) || core.ErrorType(err) != "circuit_open" {
 			t.Errorf("Do = %v, a probe limit or of type %q", err, core.ErrorType(err))
 		}
-		if want := `circuit breaker "milvus" is open for another 20s`; open.Error() != want {
+		if want := `circuit breaker "milvus" is open for another 20s, opened 10s ago by down`; open.Error() != want {
 			t.Errorf("the text is %q, want %q", open, want)
 		}
 		time.Sleep(20*time.Second - 1)

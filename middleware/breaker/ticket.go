@@ -81,13 +81,6 @@ func (t *ticket) AfterAttempt(call *core.Call, o core.Outcome) {
 		t.refused = false
 		b.rejected.Add(1)
 	default:
-		b.count(t.period, t.probe, call, verdict, attemptError(o.ErrorType))
+		b.count(t.period, t.probe, call, verdict, call.AttemptError())
 	}
 }
-
-// attemptError stands for the error of an attempt: a guard is told the type of
-// the error alone.
-type attemptError string
-
-func (e attemptError) Error() string     { return "attempt failed: " + string(e) }
-func (e attemptError) ErrorType() string { return string(e) }

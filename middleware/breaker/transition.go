@@ -22,6 +22,32 @@ type history struct {
 	openedAt       time.Time // time of the last opening
 	openedBy       any       // reference to the operation that opened the breaker, see core.Observer
 	cause          error     // why the breaker opened
+	outage         outage
+}
+
+// outage is what a breaker knows since it was last closed.
+type outage struct {
+	cause    error     // error of the operation that opened the breaker
+	at       time.Time // when that was
+	reopened int       // openings since then, because a probe failed
+	probe    error     // error of the last probe, nil if it succeeded
+	probedAt time.Time // end of the last probe, zero if none has ended
+}
+
+// tell fills in what the error of a refusal says of the outage.
+func (o *outage) tell(e *OpenError) {
+	e.Cause, e.OpenedAt, e.Reopened, e.Probe, e.ProbedAt = o.cause, o.at, o.reopened, o.probe, o.probedAt
+}
+
+// open notes that the breaker opened because of cause, which is the error of a probe if
+// the breaker was not closed.
+func (o *outage) open(cause error, at time.Time, probing bool) {
+	if !probing {
+		*o = outage{cause: cause, at: at}
+		return
+	}
+	o.reopened++
+	o.probe, o.probedAt = cause, at
 }
 
 // open opens the breaker because of cause, and returns the transition to tell.
@@ -38,10 +64,20 @@ func (b *Breaker) open(p *period, call *core.Call, cause error) (t transition) {
 	}
 	p.machine.fail()
 	b.openedAt, b.openedBy, b.cause = time.Now(), ref, cause
+	b.outage.open(cause, b.openedAt, p.probing())
 	next := b.newPeriod(p.machine, Open)
 	next.until = later(b.now(), b.cfg.RecoveryTimeout)
 	b.replace(next)
 	return b.note(Open)
+}
+
+// probed notes the end of a probe of period p that causes no transition.
+func (b *Breaker) probed(p *period, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.current.Load() == p {
+		b.outage.probe, b.outage.probedAt = err, time.Now()
+	}
 }
 
 // closeAfterProbe counts the success of a probe of period p, and closes the
@@ -52,6 +88,7 @@ func (b *Breaker) closeAfterProbe(p *period, call *core.Call) {
 	if b.current.Load() == p {
 		p.successes.Add(1)
 		p.machine.succeed()
+		b.outage.probe, b.outage.probedAt = nil, time.Now()
 		state := p.machine.state()
 		if state == Closed {
 			b.replace(b.newPeriod(p.machine, Closed))
@@ -72,6 +109,7 @@ func (b *Breaker) set(state State) {
 	}
 	if state == ForcedOpen {
 		b.openedAt, b.openedBy, b.cause = time.Now(), nil, errForced
+		b.outage.open(errForced, b.openedAt, false)
 	}
 	b.replace(b.newPeriod(newMachine(&b.cfg), state))
 	t := b.note(state)
@@ -79,7 +117,13 @@ func (b *Breaker) set(state State) {
 	b.tell(t, nil, nil)
 }
 
-var errForced = core.Sentinel("forced open", "")
+var errForced = core.Sentinel("forced open", causeForced)
+
+// Types of causes that are no error of an operation, for telemetry.
+const (
+	causeForced = "forced_open"
+	causeSlow   = "slow_attempts"
+)
 
 // note records that the breaker is in state to, and returns the transition that
 // led there. The caller holds mu, so that no transition is lost or attributed to
@@ -117,7 +161,13 @@ func (b *Breaker) observe(t transition, call *core.Call, cause error) {
 	if t.none() {
 		return
 	}
-	e := core.Event{Kind: core.EventTransition, Name: b.cfg.Name, From: t.from.String(), To: t.to.String(), Err: cause}
+	b.mu.Lock()
+	outage := b.outage
+	b.mu.Unlock()
+	e := core.Event{
+		Kind: core.EventTransition, Name: b.cfg.Name, From: t.from.String(), To: t.to.String(), Err: cause,
+		Cause: outage.cause, CausedAt: outage.at, Reopened: outage.reopened,
+	}
 	if call != nil {
 		call.Event(e)
 	} else if o := b.observer.Load(); o != nil {

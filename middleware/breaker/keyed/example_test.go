@@ -44,5 +44,5 @@ func Example() {
 	// books <nil>
 	// songs Search songs: segment lost
 	// books <nil>
-	// songs Search songs: circuit breaker "milvus[songs]" is open for another 30s
+	// songs Search songs: circuit breaker "milvus[songs]" is open for another 30s, opened just now by segment lost
 }
