@@ -52,8 +52,9 @@ func TestAFailingPingShutsTheGate(t *testing.T) {
 			}
 		}
 		pinged(t, f, 3)
-		if _, err := number(t.Context(), c); !errors.Is(err, health.ErrUnhealthy) || !errors.Is(err, core.ErrUnavailable) {
-			t.Errorf("an operation after 3 failed pings = %v, want %v", err, health.ErrUnhealthy)
+		_, err := number(t.Context(), c)
+		if down, ok := errors.AsType[*health.DownError](err); !ok || !errors.Is(err, health.ErrUnhealthy) || !errors.Is(err, core.ErrUnavailable) || down.Cause == nil {
+			t.Errorf("an operation after 3 failed pings = %v, want %v, and why", err, health.ErrUnhealthy)
 		}
 		if err := c.Monitor().Last(); !errors.Is(err, errRefused) {
 			t.Errorf("Last = %v, want %v", err, errRefused)

@@ -22,6 +22,7 @@ type Call struct {
 	client *base
 	job    job
 	ctx    context.Context // the caller's, or the operation timeout's
+	outer  context.Context // the caller's, if ctx is the operation timeout's
 	scope  context.Context // of the operation's scope; nil without an observer
 	start  time.Time       // of the operation's scope, while within is set
 	state  any             // see Scope.State
@@ -40,10 +41,11 @@ type Call struct {
 	ran     time.Duration
 	history *history // nil while every attempt succeeded
 
-	measure     bool // Ran of successes is wanted
-	within      bool // the operation's scope has begun and not ended
-	ownDeadline bool // ctx has the deadline of the client's own timeout
-	done        bool // the last attempt succeeded, and the result is its
+	bound       time.Duration // limit of the last attempt that failed, see AttemptLimited
+	measure     bool          // Ran of successes is wanted
+	within      bool          // the operation's scope has begun and not ended
+	ownDeadline bool          // ctx has the deadline of the client's own timeout
+	done        bool          // the last attempt succeeded, and the result is its
 
 	silent string // stage that returned no error for work that did not succeed
 }
@@ -64,6 +66,9 @@ func (b *base) newCall(op Op) *Call {
 // written costs a write barrier, and most of these are nil already.
 func (c *Call) recycle() {
 	c.ctx = nil
+	if c.outer != nil {
+		c.outer = nil
+	}
 	if c.scope != nil {
 		c.scope = nil
 	}
@@ -82,7 +87,7 @@ func (c *Call) recycle() {
 	if c.guards.n > 0 {
 		c.guards = guards{}
 	}
-	c.limit, c.reached, c.judged, c.ran = 0, 0, 0, 0
+	c.limit, c.reached, c.judged, c.ran, c.bound = 0, 0, 0, 0, 0
 	c.measure, c.within, c.ownDeadline, c.done = false, false, false, false
 	if c.silent != "" {
 		c.silent = ""
@@ -271,8 +276,25 @@ func (c *Call) End(ctx context.Context, s *Scope, err error) {
 		c.within = false
 		s.Rejected = s.Rejected && c.lender == nil
 	}
+	if err != nil && s.Kind == ScopeOperation && !s.Answered {
+		s.Deadline, s.AttemptLimit, s.OperationLimit = c.deadline(), c.bound, c.client.timeout
+	}
 	c.client.observer.End(ctx, *s, err)
 }
+
+// deadline returns the deadline of the caller's own context, zero if there is none.
+func (c *Call) deadline() time.Time {
+	ctx := c.ctx
+	if c.outer != nil {
+		ctx = c.outer
+	}
+	deadline, _ := ctx.Deadline()
+	return deadline
+}
+
+// AttemptLimited says how long the attempt that just failed was allowed to take, for the
+// observer. It is for the stage that limits attempts.
+func (c *Call) AttemptLimited(d time.Duration) { c.bound = d }
 
 // Ref returns the observer's reference to the operation, see [Observer.Ref];
 // nil without an observer.

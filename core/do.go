@@ -73,7 +73,7 @@ func bounded(next Handler) Handler {
 			var cancel context.CancelFunc
 			ctx, cancel = call.WithLimit(ctx, call.client.timeout, call.client.timedOut)
 			defer cancel()
-			call.ownDeadline = true
+			call.ownDeadline, call.outer = true, call.ctx
 			call.begin(ctx)
 		}
 		return next(ctx, call)

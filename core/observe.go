@@ -60,6 +60,11 @@ type Scope struct {
 	// Note is, at the end of an operation or an attempt, what the adapter of the
 	// backend said of the last work. Nil if it said nothing.
 	Note any
+	// Deadline is, at the end of an operation that failed, the deadline of the caller's
+	// context, zero without one. AttemptLimit and OperationLimit are then the client's own
+	// limits that were in force, zero without one, or if no attempt got so far.
+	Deadline                     time.Time
+	AttemptLimit, OperationLimit time.Duration
 	// State is a variable for the Observer, one for each operation: nil when the
 	// operation begins, and the same variable in all scopes and events of the
 	// operation. The Observer must not use it after the operation's End. The pointer is
@@ -123,7 +128,7 @@ type Event struct {
 
 	// The fields below say what is behind a refusal (EventReject). The error of the
 	// refusal fills them in, if it or an error that it wraps has a method
-	// Explain(*Event). A transition of a breaker fills in the first three, too.
+	// Explain(*Event). Transitions of breakers and health gates have the first five, too.
 
 	// Cause is the error that opened the breaker or shut the health gate, CausedAt when,
 	// and Reopened how often the breaker has opened again since then, because a probe

@@ -230,6 +230,11 @@ func emitEverything(t *testing.T, h *harness) {
 	attempt.Answered, answered.Answered = true, true
 	h.End(within, attempt, errBackend)
 	h.End(ctx, answered, errBackend)
+	late := core.Scope{
+		Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now(),
+		Deadline: time.Now().Add(time.Second), AttemptLimit: time.Second, OperationLimit: time.Minute,
+	}
+	h.End(h.Begin(t.Context(), late), late, context.DeadlineExceeded)
 	h.operation(t.Context(), hedged, func(ctx context.Context) error {
 		for _, kind := range []core.ScopeKind{core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe, core.ScopeValidate} {
 			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx, core.Scope{}), Cause: errBackend}, func(context.Context) error {
@@ -244,9 +249,12 @@ func emitEverything(t *testing.T, h *harness) {
 		for _, e := range []core.Event{
 			{Kind: core.EventRetry, Op: search, Attempt: 1, Delay: time.Second, Err: errBackend},
 			{Kind: core.EventRetryEnd, Op: search, Attempt: 2, Outcome: "exhausted", Err: errBackend},
-			{Kind: core.EventReject, Name: "breaker", From: "open", Delay: time.Second, Err: errBackend, Ref: otelx.Ref{}},
+			{
+				Kind: core.EventReject, Name: "breaker", From: "open", Delay: time.Second, Err: errBackend, Ref: otelx.Ref{},
+				Cause: errBackend, CausedAt: time.Now(), Probe: errBackend, ProbedAt: time.Now(), MaxConcurrent: 8, Rate: 100,
+			},
 			{Kind: core.EventTransition, Name: "breaker", From: "closed", To: "open", Err: errBackend},
-			{Kind: core.EventHealth, Name: "health", From: "down", To: "up"},
+			{Kind: core.EventHealth, Name: "health", From: "down", To: "up", Cause: errBackend},
 			{Kind: core.EventTimeout, Outcome: "attempt", Limit: time.Second},
 			{Kind: core.EventWait, Name: "bulkhead", Op: search, Delay: time.Second},
 			{Kind: core.EventPanic, Name: "OnUse", Err: core.ErrPanic},
@@ -255,8 +263,8 @@ func emitEverything(t *testing.T, h *harness) {
 		}
 		return errBackend
 	})
-	if n := len(h.spans.Ended()); n != 7 {
-		t.Fatalf("%d spans %q, want 7", n, h.names())
+	if n := len(h.spans.Ended()); n != 8 {
+		t.Fatalf("%d spans %q, want 8", n, h.names())
 	}
 }
 

@@ -4,6 +4,7 @@ package otelx
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -20,14 +21,15 @@ func (o *Observer) retry(ctx context.Context, e core.Event) {
 	if op == nil {
 		return
 	}
-	errorType := other
+	errorType, message := other, ""
 	if e.Err != nil {
-		errorType = op.series.of(e.Err, false).errorType
+		errorType, message = op.series.of(e.Err, false).errorType, text.Clean(e.Err.Error())
 	}
 	op.span.AddEvent(eventRetry, trace.WithAttributes(
 		attrAttempt.Int(e.Attempt),
 		attrRetryDelay.Float64(e.Delay.Seconds()),
 		attrErrorType.String(errorType),
+		attrErrorMessage.String(message),
 	))
 }
 
@@ -47,21 +49,15 @@ func (o *Observer) retryEnd(ctx context.Context, e core.Event) {
 	op.span.SetAttributes(kvs...)
 }
 
-// reject shows what the error of a rejection does not say: the state of the
-// breaker, when to come back, and which operation opened the breaker.
+// reject shows what is behind a rejection: the state of the breaker, when to come back,
+// what opened the breaker or shut the gate, what the last probe came to, and which
+// operation opened the breaker.
 func (o *Observer) reject(ctx context.Context, e core.Event) {
 	op := o.shown(ctx, e)
 	if op == nil {
 		return
 	}
-	var kvs []attribute.KeyValue
-	if e.From != "" {
-		kvs = append(kvs, attrBreakerState.String(text.Clean(e.From)))
-	}
-	if e.Delay > 0 {
-		kvs = append(kvs, attrRetryAfter.Float64(e.Delay.Seconds()))
-	}
-	op.span.SetAttributes(kvs...)
+	op.span.SetAttributes(o.refusal(e, time.Now())...)
 	if cause, ok := e.Ref.(Ref); ok && cause != refTo(op.span.SpanContext()) {
 		op.span.AddLink(cause.link(linkOpenedBy))
 	}
@@ -74,11 +70,11 @@ func (o *Observer) transition(ctx context.Context, e core.Event) {
 		o.inst.transitions.Add(ctx, 1, o.inst.transitionLabels.of(e.Name, e.From, e.To))
 	}
 	if op := o.shown(ctx, e); op != nil {
-		op.span.AddEvent(eventTransition, trace.WithAttributes(
+		op.span.AddEvent(eventTransition, trace.WithAttributes(append(causeOf(e),
 			attrBreakerName.String(text.Clean(e.Name)),
 			attrBreakerFrom.String(text.Clean(e.From)),
 			attrBreakerTo.String(text.Clean(e.To)),
-		))
+		)...))
 	}
 }
 
@@ -88,10 +84,10 @@ func (o *Observer) health(ctx context.Context, e core.Event) {
 		o.inst.health.Add(ctx, 1, o.inst.healthLabels.of(e.From, e.To))
 	}
 	if op := o.shown(ctx, e); op != nil {
-		op.span.AddEvent(eventHealth, trace.WithAttributes(
+		op.span.AddEvent(eventHealth, trace.WithAttributes(append(causeOf(e),
 			attrHealthFrom.String(text.Clean(e.From)),
 			attrHealthTo.String(text.Clean(e.To)),
-		))
+		)...))
 	}
 }
 

@@ -35,7 +35,7 @@ func TestRetriesAreEventsOfTheOperationFromAnywhereWithin(t *testing.T) {
 	if len(events) != 3 || len(h.span("Search attempt").Events()) != 0 || len(h.span("stage").Events()) != 0 {
 		t.Fatalf("%d events on the operation, want all 3", len(events))
 	}
-	want := attrs{"penstock.attempt": int64(1), "penstock.retry.delay": 0.5, "error.type": "65535"}
+	want := attrs{"penstock.attempt": int64(1), "penstock.retry.delay": 0.5, "error.type": "65535", "penstock.error.message": "segment not loaded"}
 	if got := asMap(events[0].Attributes); events[0].Name != "penstock.retry" || !reflect.DeepEqual(got, want) {
 		t.Errorf("event %q %v, want %v", events[0].Name, got, want)
 	}

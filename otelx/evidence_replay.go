@@ -41,7 +41,7 @@ func (v *evidence) replay(ctx context.Context, at time.Time, why string, left in
 	parent = parent.WithTraceFlags(parent.TraceFlags().WithSampled(true)).WithRemote(true)
 	r := &replay{tracer: o.tracer, parent: parent, at: at, why: why, left: left}
 	r.ctx = trace.ContextWithSpanContext(ctx, parent)
-	r.observer = &Observer{settings: o.settings, tracer: r, meter: o.meter, ops: o.ops, inst: v.silent}
+	r.observer = &Observer{settings: o.settings, tracer: r, meter: o.meter, ops: o.ops, inst: v.silent, probed: o.probed}
 	return r
 }
 

@@ -24,6 +24,7 @@ type instruments struct {
 	waitTime   metric.Float64Histogram
 	useTime    metric.Float64Histogram
 	wait       metric.Float64Histogram
+	deadline   metric.Float64Histogram
 
 	retries     metric.Int64Counter
 	outcomes    metric.Int64Counter
@@ -40,6 +41,7 @@ type instruments struct {
 	timeoutLabels    *labels // scope
 	waitLabels       *labels // stage, operation
 	panicLabels      *labels // function
+	deadlineLabels   *labels // operation
 
 	pool poolInstruments
 }
@@ -116,6 +118,9 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	wait, err := m.Float64Histogram(metricWait, metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(connectionBuckets...),
 		metric.WithDescription("How long stages made operations wait."))
 	fault(err)
+	deadline, err := m.Float64Histogram(metricDeadline, metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(operationBuckets...),
+		metric.WithDescription("How much time the callers had given to operations that their deadline ended."))
+	fault(err)
 	count, err := dbconv.NewClientConnectionCountObservable(m)
 	fault(err)
 	idleMax, err := dbconv.NewClientConnectionIdleMaxObservable(m)
@@ -142,6 +147,7 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		waitTime:   waitTime.Inst(),
 		useTime:    useTime.Inst(),
 		wait:       wait,
+		deadline:   deadline,
 
 		retries:     counter(metricRetries, "{retry}", "The number of attempts made after a failed one."),
 		outcomes:    counter(metricRetryOutcomes, "{operation}", "The number of operations in which an attempt failed, by how they ended."),
@@ -158,6 +164,7 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		timeoutLabels:    newLabels(pool, attrTimeoutScope),
 		waitLabels:       newLabels(pool, attrStage, attrOperation),
 		panicLabels:      newLabels(pool, attrFunction),
+		deadlineLabels:   newLabels(pool, attrOperation),
 
 		pool: poolInstruments{
 			count: count.Inst(), idleMax: idleMax.Inst(), idleMin: idleMin.Inst(), max: limit.Inst(), pending: pending.Inst(),

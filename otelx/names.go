@@ -71,6 +71,20 @@ const (
 	attrEvidenceExported attribute.Key = "penstock.evidence.exported"
 	attrHolders          attribute.Key = "penstock.connection.holders"
 	attrConnNumber       attribute.Key = "penstock.connection.number"
+	// Why an operation failed or was rejected.
+	attrErrorMessage     attribute.Key = "penstock.error.message"
+	attrCauseType        attribute.Key = "penstock.cause.type"
+	attrCauseMessage     attribute.Key = "penstock.cause.message"
+	attrCauseAge         attribute.Key = "penstock.cause.age"
+	attrProbeResult      attribute.Key = "penstock.probe.result"
+	attrProbeMessage     attribute.Key = "penstock.probe.message"
+	attrProbeAge         attribute.Key = "penstock.probe.age"
+	attrBreakerReopened  attribute.Key = "penstock.circuit_breaker.reopened"
+	attrBulkheadLimit    attribute.Key = "penstock.bulkhead.limit"
+	attrRateLimit        attribute.Key = "penstock.ratelimit.limit"
+	attrDeadline         attribute.Key = "penstock.deadline"
+	attrTimeoutAttempt   attribute.Key = "penstock.timeout.attempt"
+	attrTimeoutOperation attribute.Key = "penstock.timeout.operation"
 )
 
 // stagePool is the value of attrStage for a wait for a connection.
@@ -102,4 +116,5 @@ const (
 	metricWait          = "penstock.wait.duration"
 	metricPanics        = "penstock.panics"
 	metricEvidence      = "penstock.evidence.traces"
+	metricDeadline      = "penstock.deadline.duration"
 )

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -28,6 +29,7 @@ type Observer struct {
 	evidence *evidence // nil: what is not sampled is not exported
 	refusals *limit    // of refused operations that are sampled; nil: none
 	traces   *traces
+	probed   *atomic.Pointer[probed] // last health probe; nil in it before the first
 
 	mu     sync.Mutex // guards the fields below
 	pools  []*registeredPool
@@ -48,7 +50,7 @@ func NewObserver(opts ...Option) (*Observer, error) {
 	if err := s.resolve(); err != nil {
 		return nil, err
 	}
-	o := &Observer{settings: s, ops: newDescriptions(s)}
+	o := &Observer{settings: s, ops: newDescriptions(s), probed: new(atomic.Pointer[probed])}
 	if s.tracers != nil {
 		o.tracer = s.tracers.Tracer(ScopeName, trace.WithInstrumentationVersion(version()), trace.WithSchemaURL(semconv.SchemaURL))
 	}
@@ -134,6 +136,8 @@ func (o *Observer) End(ctx context.Context, s core.Scope, err error) {
 		o.endConnect(ctx, s, err)
 	case core.ScopeValidate:
 		o.endValidate(ctx, s, err)
+	case core.ScopeProbe:
+		o.endProbe(err)
 	}
 }
 

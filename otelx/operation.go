@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/errtype"
 )
 
 // operation is the context of an operation. It finds the span of the operation
@@ -101,7 +102,10 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 		e := d.series.of(err, s.Answered)
 		record = e.record
 		if span != nil {
-			e.mark(span, err)
+			e.mark(span, err, limits(s)...)
+		}
+		if e.errorType == errtype.Deadline && !s.Deadline.IsZero() && o.inst.deadline.Enabled(ctx) {
+			o.inst.deadline.Record(ctx, age(s.Start, s.Deadline), o.inst.deadlineLabels.of(d.series.operation))
 		}
 	}
 	var took time.Duration

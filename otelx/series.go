@@ -199,10 +199,10 @@ func (k kind) attributes() []attribute.KeyValue {
 	return kvs
 }
 
-// mark sets the attributes of a span that ended with err, and its status if that is
-// a failure.
-func (k kind) mark(span trace.Span, err error) {
-	span.SetAttributes(k.attributes()...)
+// mark sets the attributes of a span that ended with err, with more of them, and its
+// status if that is a failure.
+func (k kind) mark(span trace.Span, err error, more ...attribute.KeyValue) {
+	span.SetAttributes(append(k.attributes(), more...)...)
 	if !k.answered {
 		span.SetStatus(codes.Error, statusText(err, k.errorType))
 	}

@@ -9,9 +9,10 @@ const (
 	BulkheadFull = "bulkhead_full"
 	Canceled     = "canceled"
 	Deadline     = "deadline_exceeded"
-	Other        = "_OTHER" // of an error without a type, as OpenTelemetry names it
+	LocalLimit   = "local_rate_limit" // a limiter of this process refused
+	Other        = "_OTHER"           // of an error without a type, as OpenTelemetry names it
 	Panic        = "panic"
 	PoolClosed   = "pool_closed"
-	RateLimited  = "rate_limited"
+	RateLimited  = "rate_limited" // the backend refused
 	Timeout      = "timeout"
 )

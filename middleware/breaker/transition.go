@@ -166,7 +166,7 @@ func (b *Breaker) observe(t transition, call *core.Call, cause error) {
 	b.mu.Unlock()
 	e := core.Event{
 		Kind: core.EventTransition, Name: b.cfg.Name, From: t.from.String(), To: t.to.String(), Err: cause,
-		Cause: outage.cause, CausedAt: outage.at, Reopened: outage.reopened,
+		Cause: outage.cause, CausedAt: outage.at, Reopened: outage.reopened, Probe: outage.probe, ProbedAt: outage.probedAt,
 	}
 	if call != nil {
 		call.Event(e)

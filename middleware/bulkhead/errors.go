@@ -46,6 +46,9 @@ func (e *FullError) ErrorType() string {
 	return "bulkhead_full"
 }
 
+// Explain fills in the limit, for an observer.
+func (e *FullError) Explain(event *core.Event) { event.MaxConcurrent = e.Limit }
+
 // Unwrap returns [ErrFull] and Err.
 func (e *FullError) Unwrap() []error {
 	if e.Err == nil {

@@ -47,6 +47,6 @@ func Example() {
 	search()
 	// Output:
 	// true <nil>
-	// false Search: backend is down, by its health probes (connection refused)
+	// false Search: backend is down, by its health probes, shut just now by connection refused
 	// true <nil>
 }

@@ -4,7 +4,6 @@ package health
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -30,17 +29,19 @@ func (m *Monitor) Middleware(next core.Handler) core.Handler {
 // first operation starts to probe.
 func (m *Monitor) attend(ctx context.Context, call *core.Call, next core.Handler) error {
 	m.wake()
-	p, err := m.pass(ctx)
-	if err != nil {
-		call.Event(core.Event{Kind: core.EventReject, Name: m.cfg.Name, Err: err})
-		return err
+	p, refusal := m.pass(ctx)
+	if refusal != nil {
+		e := core.Event{Kind: core.EventReject, Name: m.cfg.Name, Err: refusal}
+		refusal.Explain(&e)
+		call.Event(e)
+		return refusal
 	}
 	if p != nil {
 		ctx = context.WithValue(ctx, passKey{m}, p)
 		defer p.over.Store(true)
 	}
 	mark := call.Mark()
-	err = core.ErrPanic // used if next panics or calls Goexit, which is not recovered
+	err := core.ErrPanic // used if next panics or calls Goexit, which is not recovered
 	defer func() {
 		if m.failing.Load() {
 			m.learn(call, mark, err, p)
@@ -85,7 +86,7 @@ type passKey struct{ monitor *Monitor }
 // pass; nil if the attempt needs none. All other attempts get an error. So does a
 // caller whose context has ended, because its attempt would say nothing about the
 // backend.
-func (m *Monitor) pass(ctx context.Context) (*pass, error) {
+func (m *Monitor) pass(ctx context.Context) (*pass, *DownError) {
 	if !m.isDown() {
 		return nil, nil
 	}
@@ -99,7 +100,9 @@ func (m *Monitor) pass(ctx context.Context) (*pass, error) {
 	case !m.isDown():
 		return nil, nil
 	case now.Sub(m.passedAt) < m.cfg.Interval || ctx.Err() != nil:
-		return nil, fmt.Errorf("%w (%v)", ErrUnhealthy, m.last)
+		return nil, &DownError{
+			Name: m.cfg.Name, Cause: m.cause, Since: m.shutAt, Probe: m.ended, ProbedAt: m.endedAt, at: now,
+		}
 	}
 	m.passedAt, m.passed = now, new(pass)
 	return m.passed, nil
@@ -122,8 +125,9 @@ func (m *Monitor) attemptSucceeded(call *core.Call) {
 	m.failing.Store(false)
 	opened := m.isDown()
 	m.setDown(false)
+	e := m.transition(Up, nil)
 	m.mu.Unlock()
 	if opened {
-		call.Event(m.transition(Up, nil))
+		call.Event(e)
 	}
 }

@@ -21,10 +21,6 @@ import (
 	"github.com/penstock-go/penstock/core"
 )
 
-// ErrUnhealthy is matched by the error of an attempt that the shut gate refuses. It
-// is a core.ErrRejected and a core.ErrUnavailable.
-var ErrUnhealthy = core.Sentinel("backend is down, by its health probes", "unhealthy", core.ErrRejected, core.ErrUnavailable)
-
 // Monitor probes one backend. A new Monitor takes the backend to be up, and does
 // not probe before [Monitor.Start]. It is safe for concurrent use.
 type Monitor struct {
@@ -39,6 +35,10 @@ type Monitor struct {
 	passes   int        // probes succeeded in a row
 	hung     hung       // probes that have not returned
 	last     error      // outcome of the last probe that counted
+	ended    error      // outcome of the last probe, whether it counted or not
+	endedAt  time.Time  // end of that probe
+	cause    error      // error of the probe that last shut the gate
+	shutAt   time.Time  // time when that was
 	passedAt time.Time  // time when an attempt last passed the shut gate
 	passed   *pass      // that attempt
 	stop     context.CancelFunc

@@ -98,8 +98,8 @@ func (m *Monitor) run(ctx context.Context, p *probing) {
 		}
 	}()
 	defer func() {
-		if ctx.Err() == nil && !unasked(p.err) {
-			m.probed(probe, p.err)
+		if ctx.Err() == nil {
+			m.probed(probe, p.err, unasked(p.err))
 		}
 	}()
 	p.err = m.ask(probe)
@@ -132,9 +132,14 @@ func unasked(err error) bool {
 	return ok && e.Outcome.Verdict == core.Neutral || errors.Is(err, core.ErrRejected)
 }
 
-// probed counts the outcome of a probe.
-func (m *Monitor) probed(ctx context.Context, err error) {
+// probed counts the outcome of a probe, unless the probe did not ask the backend.
+func (m *Monitor) probed(ctx context.Context, err error, unasked bool) {
 	m.mu.Lock()
+	m.ended, m.endedAt = err, time.Now()
+	if unasked {
+		m.mu.Unlock()
+		return
+	}
 	m.last = err
 	var to string
 	if err == nil {
@@ -151,21 +156,26 @@ func (m *Monitor) probed(ctx context.Context, err error) {
 		m.failing.Store(true)
 		if !m.isDown() && m.failures >= m.cfg.DownThreshold {
 			m.setDown(true)
-			m.passedAt, m.passed = time.Now(), nil
+			m.cause, m.shutAt = err, m.endedAt
+			m.passedAt, m.passed = m.endedAt, nil
 			to = Down
 		}
 	}
+	e := m.transition(to, err)
 	m.mu.Unlock()
 	if to != "" && m.cfg.Observer != nil {
-		m.cfg.Observer.Event(ctx, m.transition(to, err))
+		m.cfg.Observer.Event(ctx, e)
 	}
 }
 
-// transition returns the event of a transition, caused by err.
+// transition returns the event of a transition, caused by err. The caller holds mu.
 func (m *Monitor) transition(to string, err error) core.Event {
 	from := Up
 	if to == Up {
 		from = Down
 	}
-	return core.Event{Kind: core.EventHealth, Name: m.cfg.Name, From: from, To: to, Err: err}
+	return core.Event{
+		Kind: core.EventHealth, Name: m.cfg.Name, From: from, To: to, Err: err,
+		Cause: m.cause, CausedAt: m.shutAt, Probe: m.ended, ProbedAt: m.endedAt,
+	}
 }

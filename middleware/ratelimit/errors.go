@@ -13,7 +13,7 @@ import (
 
 // ErrLimited is matched by every refusal of a limiter. It is a
 // core.ErrRejected.
-var ErrLimited = core.Sentinel("rate limited", errtype.RateLimited, core.ErrRejected)
+var ErrLimited = core.Sentinel("rate limited", errtype.LocalLimit, core.ErrRejected)
 
 // LimitedError is the error of an operation that a limiter refuses. errors.Is
 // finds [ErrLimited], and Err. Err is the context's error if the context has ended, or
@@ -37,7 +37,7 @@ func (e *LimitedError) Error() string {
 	return s
 }
 
-// ErrorType returns "rate_limited", or "canceled" if the caller gave up, or
+// ErrorType returns "local_rate_limit", or "canceled" if the caller gave up, or
 // "pool_closed" if the client was closed.
 func (e *LimitedError) ErrorType() string {
 	switch e.Err {
@@ -46,8 +46,11 @@ func (e *LimitedError) ErrorType() string {
 	case core.ErrClientClosed:
 		return errtype.PoolClosed
 	}
-	return errtype.RateLimited
+	return errtype.LocalLimit
 }
+
+// Explain fills in the limit, for an observer.
+func (e *LimitedError) Explain(event *core.Event) { event.Rate = e.Rate }
 
 // Unwrap returns [ErrLimited] and Err.
 func (e *LimitedError) Unwrap() []error {

@@ -83,7 +83,7 @@ func TestWithoutATokenAnOperationIsRefusedAtOnce(t *testing.T) {
 		}
 		for range 10 { // refusals spend nothing
 			err := r.do(t.Context())
-			if !errors.Is(err, ratelimit.ErrLimited) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != errtype.RateLimited {
+			if !errors.Is(err, ratelimit.ErrLimited) || !errors.Is(err, core.ErrRejected) || core.ErrorType(err) != errtype.LocalLimit {
 				t.Fatalf("Do = %v (%s), want ErrLimited", err, core.ErrorType(err))
 			}
 			if e, ok := errors.AsType[*ratelimit.LimitedError](err); !ok || e.Name != "quota" || e.Rate != 2 || e.RetryAfter != 500*time.Millisecond {
@@ -147,7 +147,7 @@ func TestNoOperationWaitsPastItsDeadline(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
 		defer cancel()
 		err := r.do(ctx)
-		if !errors.Is(err, ratelimit.ErrLimited) || !errors.Is(err, context.DeadlineExceeded) || core.ErrorType(err) != errtype.RateLimited {
+		if !errors.Is(err, ratelimit.ErrLimited) || !errors.Is(err, context.DeadlineExceeded) || core.ErrorType(err) != errtype.LocalLimit {
 			t.Errorf("Do = %v (%s), want ErrLimited and the deadline", err, core.ErrorType(err))
 		}
 		if time.Since(began) != 0 || r.verdict != core.Neutral {

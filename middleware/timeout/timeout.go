@@ -56,10 +56,16 @@ func New(cfg Config) (core.Middleware, error) {
 			if limit := call.Op.Timeout; limit > 0 && limit != exceeded.Limit {
 				exceeded = &core.TimeoutError{Limit: limit}
 			}
+			var err error
 			if call.EndsWithin(ctx, exceeded.Limit) {
-				return next(ctx, call) // the deadline is tighter, and a context costs four allocations
+				err = next(ctx, call) // the deadline is tighter, and a context costs four allocations
+			} else {
+				err = limited(ctx, call, next, exceeded)
 			}
-			return limited(ctx, call, next, exceeded)
+			if err != nil {
+				call.AttemptLimited(exceeded.Limit)
+			}
+			return err
 		}
 	}, nil
 }
