@@ -43,6 +43,7 @@ const (
 	enum       = "internal/enum"
 	fault      = "internal/fault"
 	fxgraph    = "internal/fxgraph"
+	hedged     = "internal/hedged"
 	list       = "internal/list"
 	nested     = "internal/nested"
 	once       = "internal/once"
@@ -77,7 +78,7 @@ var rules = []rule{
 		tests: []string{coretests, "pool/milvus", milvustest, otelSDK, goleak},
 	},
 
-	{folder: "core", may: []string{list, once, contain, errtype, fault, enum, nested}, tests: []string{coretests}},
+	{folder: "core", may: []string{hedged, list, once, contain, errtype, fault, enum, nested}, tests: []string{coretests}},
 	{folder: coretests, may: []string{"core"}},
 
 	{folder: "pool", may: []string{"core", list, once, contain, errtype, fault, enum, nested}, tests: []string{coretests, goleak, rapid}},
@@ -100,9 +101,10 @@ var rules = []rule{
 	{folder: "middleware/breaker/keyed", may: []string{"core", "middleware/breaker", list, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/retry", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/retrier", enum}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/ratelimit", may: []string{"core", list, once, contain, errtype, fault, stage, "golang.org/x/time/rate"}, tests: []string{coretests, stagetest}},
+	{folder: "middleware/hedge", may: []string{"core", hedged, list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/*", may: []string{"core", brief, list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 
-	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, texts}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
+	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, hedged, texts}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{
@@ -139,6 +141,7 @@ var rules = []rule{
 	{folder: enum},
 	{folder: fault},
 	{folder: fxgraph, may: []string{"go.uber.org/fx/..."}},
+	{folder: hedged},
 	{folder: list},
 	{folder: nested},
 	{folder: once},

@@ -9,6 +9,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/penstock-go/penstock/internal/hedged"
 	"github.com/penstock-go/penstock/internal/nested"
 )
 
@@ -276,10 +277,32 @@ func (c *Call) End(ctx context.Context, s *Scope, err error) {
 		c.within = false
 		s.Rejected = s.Rejected && c.lender == nil
 	}
+	if c.Op.Hedge || c.Op.Hedged {
+		c.endRun(s, err)
+	}
 	if err != nil && s.Kind == ScopeOperation && !s.Answered {
 		s.Deadline, s.AttemptLimit, s.OperationLimit = c.deadline(), c.bound, c.client.timeout
 	}
 	c.client.observer.End(ctx, *s, err)
+}
+
+// endRun fills in what the end of s is for the caller of a hedged operation.
+func (c *Call) endRun(s *Scope, err error) {
+	pair, ok := c.ctx.Value(hedged.Key{}).(*hedged.Pair)
+	switch {
+	case !ok:
+	case s.Kind == ScopeAttempt && pair.Lost(c.Op.Hedge):
+		s.Hedge = hedged.Lost
+	case s.Kind == ScopeOperation:
+		seen := pair.End(hedged.Run{
+			Second: c.Op.Hedge, Start: s.Start, Err: err, Answered: err == nil || s.Answered,
+			Refused: c.reached == 0 && errors.Is(err, ErrRejected),
+		})
+		s.Hedge, s.Unseen = seen.Outcome, seen.Unseen
+		if seen.Outcome != "" {
+			s.SeenSince, s.Seen, s.Answered = seen.Start, seen.Err, seen.Answered
+		}
+	}
 }
 
 // deadline returns the deadline of the caller's own context, zero if there is none.

@@ -60,6 +60,19 @@ type Scope struct {
 	// Note is, at the end of an operation or an attempt, what the adapter of the
 	// backend said of the last work. Nil if it said nothing.
 	Note any
+	// Hedge is, at the end of a run of a hedged operation, what became of the run: "won"
+	// (its answer was used), "lost" (the other run had answered before), "failed", or
+	// "refused" (the second run: by a stage; the first run: the budget refused the second).
+	// It is empty if there was no second run. At the end of an attempt it is "lost" or
+	// empty.
+	//
+	// The caller made one operation. Unseen says that the operation ends with the other
+	// run. Otherwise the operation began at SeenSince and ended with the error Seen, and
+	// Answered is about Seen. All of that holds if Hedge is not empty.
+	Hedge     string
+	Unseen    bool
+	SeenSince time.Time
+	Seen      error
 	// Deadline is, at the end of an operation that failed, the deadline of the caller's
 	// context, zero without one. AttemptLimit and OperationLimit are then the client's own
 	// limits that were in force, zero without one, or if no attempt got so far.

@@ -18,6 +18,10 @@ type Op struct {
 	// declaration leaves it false. The second run pays nothing into a [Budget], a
 	// breaker does not count its failure, and telemetry shows the mark.
 	Hedge bool
+	// Hedged marks the first of the runs that package hedge makes of one operation, which
+	// has a second run only if it is slow. Package hedge sets it; a declaration leaves it
+	// false.
+	Hedged bool
 	// Timeout limits each attempt of this operation, if the chain has the
 	// timeout stage. Zero means that stage's own limit.
 	Timeout time.Duration

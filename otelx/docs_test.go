@@ -228,12 +228,14 @@ func emitEverything(t *testing.T, h *harness) {
 	attempt := core.Scope{Kind: core.ScopeAttempt, Op: search, Attempt: 2, Start: time.Now(), Cause: errBackend}
 	within := h.Begin(ctx, attempt)
 	attempt.Answered, answered.Answered = true, true
+	attempt.Conn = 2
 	h.End(within, attempt, errBackend)
 	h.End(ctx, answered, errBackend)
 	late := core.Scope{
 		Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now(),
-		Deadline: time.Now().Add(time.Second), AttemptLimit: time.Second, OperationLimit: time.Minute,
+		Hedge: "failed", Seen: context.DeadlineExceeded, Conn: 1, Deadline: time.Now().Add(time.Second), AttemptLimit: time.Second, OperationLimit: time.Minute,
 	}
+	late.Op.Hedge = true
 	h.End(h.Begin(t.Context(), late), late, context.DeadlineExceeded)
 	h.operation(t.Context(), hedged, func(ctx context.Context) error {
 		for _, kind := range []core.ScopeKind{core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe, core.ScopeValidate} {

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/hedged"
 )
 
 // Values of attrEvidence. They say why an operation is exported although its trace was
@@ -81,7 +82,7 @@ func (v *evidence) end(ctx context.Context, s core.Scope, d *description, took t
 
 // why returns the reason for which the operation is evidence, "" if it is none.
 func (v *evidence) why(s core.Scope, r *record, in *series, took time.Duration, err error) string {
-	failed := err != nil && !s.Answered
+	failed := err != nil && !s.Answered && s.Hedge != hedged.Lost
 	slow := !failed && v.slow.is(&in.pace, s.Start, took)
 	switch {
 	case failed && s.Rejected:
@@ -90,7 +91,7 @@ func (v *evidence) why(s core.Scope, r *record, in *series, took time.Duration, 
 		return evidenceFailed
 	case r != nil && r.recovered:
 		return evidenceRecovered
-	case s.Op.Hedge:
+	case s.Op.Hedge || s.Hedge != "":
 		return evidenceHedged
 	case slow, r != nil && r.written != nil: // a breaker that counts slow calls refers to it
 		return evidenceSlow

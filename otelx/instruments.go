@@ -32,6 +32,7 @@ type instruments struct {
 	health      metric.Int64Counter
 	timeouts    metric.Int64Counter
 	panics      metric.Int64Counter
+	hedges      metric.Int64Counter
 
 	connLabels       *labels // pool name, error type
 	retryLabels      *labels // operation, error type
@@ -42,6 +43,7 @@ type instruments struct {
 	waitLabels       *labels // stage, operation
 	panicLabels      *labels // function
 	deadlineLabels   *labels // operation
+	hedgeLabels      *labels // operation, outcome
 
 	pool poolInstruments
 }
@@ -156,6 +158,8 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		timeouts:    counter(metricTimeouts, "{timeout}", "The number of attempts and operations ended by a limit of the client's own."),
 		panics:      counter(metricPanics, "{panic}", "The number of panics in functions of the user other than the work, which were recovered."),
 
+		hedges: counter(metricHedges, "{hedge}", "The number of second runs of slow operations, by what became of them."),
+
 		connLabels:       newLabels(nil, attrPoolName, attrErrorType),
 		retryLabels:      newLabels(pool, attrOperation, attrErrorType),
 		outcomeLabels:    newLabels(pool, attrRetryOutcome),
@@ -165,6 +169,7 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		waitLabels:       newLabels(pool, attrStage, attrOperation),
 		panicLabels:      newLabels(pool, attrFunction),
 		deadlineLabels:   newLabels(pool, attrOperation),
+		hedgeLabels:      newLabels(pool, attrOperation, attrHedgeOutcome),
 
 		pool: poolInstruments{
 			count: count.Inst(), idleMax: idleMax.Inst(), idleMin: idleMin.Inst(), max: limit.Inst(), pending: pending.Inst(),

@@ -85,6 +85,8 @@ const (
 	attrDeadline         attribute.Key = "penstock.deadline"
 	attrTimeoutAttempt   attribute.Key = "penstock.timeout.attempt"
 	attrTimeoutOperation attribute.Key = "penstock.timeout.operation"
+	attrHedgeOutcome     attribute.Key = "penstock.hedge.outcome"
+	attrConnection       attribute.Key = "penstock.connection.number"
 )
 
 // stagePool is the value of attrStage for a wait for a connection.
@@ -117,4 +119,5 @@ const (
 	metricPanics        = "penstock.panics"
 	metricEvidence      = "penstock.evidence.traces"
 	metricDeadline      = "penstock.deadline.duration"
+	metricHedges        = "penstock.hedges"
 )

@@ -6,10 +6,12 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/errtype"
+	"github.com/penstock-go/penstock/internal/hedged"
 )
 
 // operation is the context of an operation. It finds the span of the operation
@@ -91,30 +93,30 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 	}
 	measured := o.inst.duration.Enabled(ctx) && !s.Start.IsZero()
 	watched := o.evidence != nil && notSampled(span)
-	if span == nil && !measured && !watched {
+	hedge := s.Hedge != ""
+	if span == nil && !measured && !watched && !hedge {
 		return
 	}
 	if d == nil {
 		d = o.ops.of(s.Op)
 	}
-	record := d.series.success
-	if err != nil {
-		e := d.series.of(err, s.Answered)
-		record = e.record
-		if span != nil {
-			e.mark(span, err, limits(s)...)
-		}
-		if e.errorType == errtype.Deadline && !s.Deadline.IsZero() && o.inst.deadline.Enabled(ctx) {
-			o.inst.deadline.Record(ctx, age(s.Start, s.Deadline), o.inst.deadlineLabels.of(d.series.operation))
-		}
+	if hedge {
+		o.endRun(ctx, d, s)
+	}
+	if span != nil {
+		d.show(span, s, err)
 	}
 	var took time.Duration
 	if measured || watched {
 		took = time.Since(s.Start)
 	}
-	if measured {
+	switch {
+	case !measured:
+	case !hedge:
 		// ctx is the operation's own, so that an exemplar points at its span.
-		o.inst.duration.Record(ctx, took.Seconds(), record...)
+		o.measure(ctx, d.series, s, took, err)
+	case !s.Unseen: // the caller made one operation
+		o.measure(ctx, d.series, s, time.Since(s.SeenSince), s.Seen)
 	}
 	if watched {
 		o.evidence.end(ctx, s, d, took, err)
@@ -122,4 +124,43 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 	if span != nil && !o.spared(ctx, span, s, d, err) {
 		span.End()
 	}
+}
+
+// endRun counts the second run of a hedged operation, when it has ended or when it is
+// refused.
+func (o *Observer) endRun(ctx context.Context, d *description, s core.Scope) {
+	if (s.Op.Hedge || s.Hedge == hedged.Refused) && o.inst.hedges.Enabled(ctx) {
+		o.inst.hedges.Add(ctx, 1, o.inst.hedgeLabels.of(d.series.operation, s.Hedge))
+	}
+}
+
+// show shows on the span of an operation how the operation ended. A run of a hedged
+// operation that lost did not fail.
+func (d *description) show(span trace.Span, s core.Scope, err error) {
+	var kvs []attribute.KeyValue
+	if s.Hedge != "" {
+		kvs = append(kvs, attrHedge.Bool(s.Op.Hedge), attrHedgeOutcome.String(s.Hedge))
+	}
+	if s.Conn > 0 {
+		kvs = append(kvs, attrConnection.Int(s.Conn))
+	}
+	if err != nil && s.Hedge != hedged.Lost {
+		kvs = append(kvs, limits(s)...)
+		d.series.of(err, s.Answered).mark(span, err, kvs...)
+	} else if len(kvs) > 0 {
+		span.SetAttributes(kvs...)
+	}
+}
+
+// measure records the end of an operation with err.
+func (o *Observer) measure(ctx context.Context, series *series, s core.Scope, took time.Duration, err error) {
+	record := series.success
+	if err != nil {
+		e := series.of(err, s.Answered)
+		record = e.record
+		if e.errorType == errtype.Deadline && !s.Deadline.IsZero() && o.inst.deadline.Enabled(ctx) {
+			o.inst.deadline.Record(ctx, age(s.Start, s.Deadline), o.inst.deadlineLabels.of(series.operation))
+		}
+	}
+	o.inst.duration.Record(ctx, took.Seconds(), record...)
 }

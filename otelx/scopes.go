@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/hedged"
 	"github.com/penstock-go/penstock/internal/text"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -76,8 +77,14 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 	if span == nil {
 		return
 	}
-	if err != nil {
-		o.ops.of(s.Op).series.of(err, s.Answered).mark(span, err)
+	var kvs []attribute.KeyValue
+	if s.Conn > 0 {
+		kvs = append(kvs, attrConnection.Int(s.Conn))
+	}
+	if err != nil && s.Hedge != hedged.Lost {
+		o.ops.of(s.Op).series.of(err, s.Answered).mark(span, err, kvs...)
+	} else if len(kvs) > 0 {
+		span.SetAttributes(kvs...)
 	}
 	span.End()
 }

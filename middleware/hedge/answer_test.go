@@ -104,9 +104,9 @@ func TestTheSecondRunIsMarked(t *testing.T) {
 		}); err != nil {
 			t.Errorf("Do = %v", err)
 		}
-		second := op
-		second.Hedge = true
-		if want := []core.Op{op, second}; !slices.Equal(ops, want) {
+		first, second := op, op
+		first.Hedged, second.Hedge = true, true
+		if want := []core.Op{first, second}; !slices.Equal(ops, want) {
 			t.Errorf("ran %+v, want %+v", ops, want)
 		}
 	})

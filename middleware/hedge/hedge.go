@@ -95,9 +95,11 @@ func Do[C, R any](ctx context.Context, h *Hedger, c core.Runner[C], op core.Op, 
 	first, cancelFirst := context.WithCancel(ctx)
 	defer cancelFirst()
 	r := &race[C, R]{hedger: h, client: c, op: op, fn: fn, ctx: ctx, cancelFirst: cancelFirst}
+	r.first = runContext{first, &r.pair}
+	op.Hedged = true
 	timer := time.AfterFunc(delay, r.hedge)
 	defer r.finish(timer, true) // if the first run panics or calls Goexit
-	result, err := core.Do(first, c, op, fn)
+	result, err := core.Do(&r.first, c, op, fn)
 	answered := answers(err)
 	r.finish(timer, answered)
 	if !r.paid {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/hedged"
 )
 
 // race is the two runs of one operation, if there is a second.
@@ -20,6 +21,8 @@ type race[C, R any] struct {
 	fn          func(context.Context, C) (R, error)
 	ctx         context.Context // the caller's
 	cancelFirst context.CancelFunc
+	first       runContext // of the first run
+	pair        hedged.Pair
 
 	mu           sync.Mutex
 	over         bool               // the first run has ended; guarded by mu
@@ -33,6 +36,19 @@ type race[C, R any] struct {
 	result   R
 	err      error
 	panicked *core.PanicError
+}
+
+// runContext is the context of a run. Core finds there what became of the other run.
+type runContext struct {
+	context.Context
+	pair *hedged.Pair
+}
+
+func (c *runContext) Value(key any) any {
+	if key == (hedged.Key{}) {
+		return c.pair
+	}
+	return c.Context.Value(key)
 }
 
 // hedge makes the second run, on a goroutine of its own.
@@ -85,12 +101,14 @@ func (r *race[C, R]) begin() (context.Context, bool) {
 	r.paid = true
 	if !r.hedger.cfg.Budget.Take() {
 		r.hedger.denied.Add(1)
+		r.pair.Refuse()
 		return nil, false
 	}
 	r.hedger.hedged.Add(1)
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.cancelSecond, r.ended = cancel, make(chan struct{})
-	return ctx, true
+	r.pair.Begin()
+	return &runContext{ctx, &r.pair}, true
 }
 
 // finish is called after the first run has ended, and returns when the second has
