@@ -36,7 +36,7 @@ func TestReadyCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := start(t, milvustest.Config{})
-			if c.fault != (milvustest.Fault{}) {
+			if c.fault.Status != nil || c.fault.Err != nil || c.fault.Drop {
 				c.fault.Method = "CheckHealth"
 				srv.Inject(c.fault)
 			}
