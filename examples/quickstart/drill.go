@@ -29,6 +29,7 @@ const (
 	recoveryLimit   = 10 * time.Second       // limit of the recovery
 	steady          = 100                    // successes in a row that count as recovered
 	atOnce          = 20 * time.Millisecond  // limit of the median refusal
+	rejections      = 10                     // spans of refused operations in a second
 )
 
 // tally counts the outcomes of operations.

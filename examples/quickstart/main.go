@@ -45,6 +45,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/otelx/sdk"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
@@ -251,14 +252,19 @@ func start(ctx context.Context, address string, spans *recorder) (*fx.App, clien
 	}
 	var c client
 	app := fx.New(
-		fxmodule.Module(fxmodule.Config(penstock.Config{Chain: middleware.Config{
-			Breaker: breaker.Config{RecoveryTimeout: recoveryTimeout},
-			Retry:   retry.Config{Interval: retryInterval},
-			// A short recovery needs short attempts and probes. Slow operations have
-			// a Timeout of their own.
-			Timeout: timeout.Config{Attempt: recoveryTimeout},
-			Health:  &health.Config{Interval: recoveryTimeout, DownThreshold: 5},
-		}})),
+		fxmodule.Module(fxmodule.Config(penstock.Config{
+			// Every trace is sampled here, and an open breaker refuses operations by the
+			// thousand.
+			Telemetry: []otelx.Option{otelx.WithRejectionLimit(rejections)},
+			Chain: middleware.Config{
+				Breaker: breaker.Config{RecoveryTimeout: recoveryTimeout},
+				Retry:   retry.Config{Interval: retryInterval},
+				// A short recovery needs short attempts and probes. Slow operations have
+				// a Timeout of their own.
+				Timeout: timeout.Config{Attempt: recoveryTimeout},
+				Health:  &health.Config{Interval: recoveryTimeout, DownThreshold: 5},
+			},
+		})),
 		fxmodule.Telemetry(),
 		milvusfx.Module(),
 		fx.Supply(

@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
@@ -79,6 +80,7 @@ var instruments = map[string]instrument{
 	"penstock.timeouts":                     {label: "penstock.timeout.scope"},
 	"penstock.wait.duration":                {label: "penstock.stage", skip: true}, // a wait may take no time
 	"penstock.panics":                       {label: "penstock.function"},
+	"penstock.evidence.traces":              {}, // exported or left out
 	"penstock.pool.connections.closed":      {},
 	"penstock.pool.connections.leaving":     {},           // none after the storm
 	"penstock.pool.connection.failures":     {skip: true}, // the classifier and the guards decide
@@ -314,12 +316,16 @@ func (b *books) operation(ctx context.Context, c *penstock.Client[int], r *rand.
 		ctx, cancel = context.WithCancel(ctx)
 	}
 	defer cancel()
-	ctx = context.WithValue(ctx, tripKey{}, &trip{})
+	tr := &trip{}
+	ctx = context.WithValue(ctx, tripKey{}, tr)
 	op := core.Op{Name: "Get", Target: "docs", Safety: core.Safety(r.IntN(3))}
 	label, begin := "panic", time.Now()
 	defer func() {
 		_ = recover()
 		b.add(duration, label, 1)
+		if label != "not_found" && (label != "" || tr.attempts > 1) { // failed or recovered
+			b.add("penstock.evidence.traces", "", 1)
+		}
 		b.since(duration, label, begin)
 	}()
 	var err error
@@ -344,7 +350,11 @@ func (b *books) factory(r *rand.Rand) *coretest.Factory[int] {
 			took, fails := upTo(r, 20*time.Millisecond), r.IntN(8) == 0
 			b.mu.Unlock()
 			begin := time.Now()
+			dialed := false
 			defer func() {
+				if !dialed {
+					b.add("penstock.evidence.traces", "", 1)
+				}
 				b.add("db.client.connection.create_time", "", 1)
 				b.since("db.client.connection.create_time", "", begin)
 			}()
@@ -357,6 +367,7 @@ func (b *books) factory(r *rand.Rand) *coretest.Factory[int] {
 				return 0, errors.New("refused")
 			}
 			b.add("db.client.connection.count", "idle", 1)
+			dialed = true
 			return n, nil
 		},
 		OnClose: func(context.Context, int) error {
@@ -416,6 +427,8 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 		Pool: lending,
 	}, penstock.Config{
 		MaxAsync: 3, UseTime: true, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
+		// Nothing is sampled, so that all that fails is evidence.
+		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample()))),
 		Chain: middleware.Config{
 			Breaker: breaker.Config{
 				RecoveryTimeout: 100 * time.Millisecond,
