@@ -226,6 +226,31 @@ func TestAStormOfFailuresIsBounded(t *testing.T) {
 	})
 }
 
+// Many kinds of failure at once leave two places for operations that others refer to.
+func TestPlacesAreKeptForWhatOthersReferTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, c := newLoadHarness(t, standard()...)
+		ctx := unsampled(t.Context())
+		for n := range 20 {
+			h.run(ctx, core.Op{Name: fmt.Sprint("op", n)}, func(*run) error { return errBackend })
+		}
+		if n := c.evidence["failed"]; n != 8 {
+			t.Errorf("%d of 20 kinds are exported at once, want 8", n)
+		}
+		for n, want := range []bool{true, true, false} {
+			h.run(ctx, search, func(r *run) error {
+				if ref := r.h.Ref(r.ctx, r.scope); (ref != nil) != want {
+					t.Errorf("opener %d: Ref = %v, want one: %v", n, ref, want)
+				}
+				return errBackend
+			})
+		}
+		if n := c.evidence["failed"]; n != 10 {
+			t.Errorf("%d are exported in a second, want 10", n)
+		}
+	})
+}
+
 // Rejections that are sampled are bounded by an option.
 func TestAStormOfSampledRejectionsIsBounded(t *testing.T) {
 	for _, row := range []struct{ limit, least, most int }{{0, 20_000, 20_000}, {10, 10, 20}, {1, 1, 2}} {

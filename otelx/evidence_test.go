@@ -365,3 +365,13 @@ func TestWhatIsOnlyRecordedIsEvidence(t *testing.T) {
 		}
 	}
 }
+
+// A sampler that is asked although the parent is not sampled, and says no, makes a span of
+// its own; evidence is a child of the caller all the same.
+func TestEvidenceIsAChildOfTheCallerWhoeverWasAsked(t *testing.T) {
+	h := newSampledHarness(t, sdktrace.ParentBased(sdktrace.NeverSample()), otelx.WithStartUnsampled(true))
+	h.run(unsampled(t.Context()), search, func(*run) error { return errBackend })
+	if got := h.span("Search docs").Parent().SpanID(); got != caller.SpanID() {
+		t.Errorf("the parent is %v, want the caller %v", got, caller.SpanID())
+	}
+}
