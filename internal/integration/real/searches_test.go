@@ -16,6 +16,7 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
@@ -91,16 +92,20 @@ func TestEachSearchThatADocumentRecommendsFindsItsSpans(t *testing.T) {
 		Retry:   retry.Config{MaxRetries: 1, Interval: time.Millisecond},
 	})
 	search := core.Op{Name: "Search", Target: "digits", Safety: core.ReadOnly}
+	unsampled := oteltrace.ContextWithSpanContext(t.Context(), oteltrace.NewSpanContext(oteltrace.SpanContextConfig{
+		TraceID: oteltrace.TraceID{1}, SpanID: oteltrace.SpanID{1}, Remote: true,
+	}))
 	for _, row := range []struct {
+		ctx  context.Context
 		ends []error
 		want error
 	}{
-		{[]error{missing}, missing},     // an answer
-		{[]error{down, nil}, nil},       // recovered
-		{[]error{down, down}, down},     // failed, and opened the breaker
-		{[]error{nil}, breaker.ErrOpen}, // rejected
+		{t.Context(), []error{missing}, missing},     // an answer
+		{t.Context(), []error{down, nil}, nil},       // recovered
+		{unsampled, []error{down, down}, down},       // failed, and opened the breaker: evidence
+		{t.Context(), []error{nil}, breaker.ErrOpen}, // rejected
 	} {
-		_, err := core.Do(t.Context(), c, search, func(context.Context, int) (int, error) {
+		_, err := core.Do(row.ctx, c, search, func(context.Context, int) (int, error) {
 			end := row.ends[0]
 			row.ends = row.ends[1:]
 			return 0, end
