@@ -109,6 +109,12 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		return c
 	}
 
+	seconds := func(name string, buckets []float64, description string) metric.Float64Histogram {
+		h, err := m.Float64Histogram(name, metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(buckets...), metric.WithDescription(description))
+		fault(err)
+		return h
+	}
+
 	duration, err := dbconv.NewClientOperationDuration(m, metric.WithExplicitBucketBoundaries(operationBuckets...))
 	fault(err)
 	createTime, err := dbconv.NewClientConnectionCreateTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
@@ -116,12 +122,6 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	useTime, err := dbconv.NewClientConnectionUseTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
 	fault(err)
 	waitTime, err := dbconv.NewClientConnectionWaitTime(m, metric.WithExplicitBucketBoundaries(connectionBuckets...))
-	fault(err)
-	wait, err := m.Float64Histogram(metricWait, metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(connectionBuckets...),
-		metric.WithDescription("How long stages made operations wait."))
-	fault(err)
-	deadline, err := m.Float64Histogram(metricDeadline, metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(operationBuckets...),
-		metric.WithDescription("How much time the callers had given to operations that their deadline ended."))
 	fault(err)
 	count, err := dbconv.NewClientConnectionCountObservable(m)
 	fault(err)
@@ -139,17 +139,14 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		metric.WithDescription("The number of connections closed, by reason."))
 	fault(err)
 
-	var pool []attribute.KeyValue
-	if poolName != "" {
-		pool = append(pool, attrPoolName.String(poolName))
-	}
+	pool := poolLabel(poolName)
 	i := &instruments{
 		duration:   duration.Inst(),
 		createTime: createTime.Inst(),
 		waitTime:   waitTime.Inst(),
 		useTime:    useTime.Inst(),
-		wait:       wait,
-		deadline:   deadline,
+		wait:       seconds(metricWait, connectionBuckets, "How long stages made operations wait."),
+		deadline:   seconds(metricDeadline, operationBuckets, "How much time the callers had given to operations that their deadline ended."),
 
 		retries:     counter(metricRetries, "{retry}", "The number of attempts made after a failed one."),
 		outcomes:    counter(metricRetryOutcomes, "{operation}", "The number of operations in which an attempt failed, by how they ended."),
@@ -178,4 +175,13 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	}
 	i.pool.more(m, fault)
 	return i, errors.Join(faults...)
+}
+
+// poolLabel returns the attribute that tells clients apart, none for a client without a
+// name.
+func poolLabel(name string) []attribute.KeyValue {
+	if name == "" {
+		return nil
+	}
+	return []attribute.KeyValue{attrPoolName.String(name)}
 }

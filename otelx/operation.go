@@ -12,6 +12,7 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/internal/hedged"
+	"github.com/penstock-go/penstock/internal/text"
 )
 
 // operation is the context of an operation. It finds the span of the operation
@@ -139,7 +140,7 @@ func (o *Observer) endRun(ctx context.Context, d *description, s core.Scope) {
 func (d *description) show(span trace.Span, s core.Scope, err error) {
 	var kvs []attribute.KeyValue
 	if s.Hedge != "" {
-		kvs = append(kvs, attrHedge.Bool(s.Op.Hedge), attrHedgeOutcome.String(s.Hedge))
+		kvs = append(kvs, attrHedge.Bool(s.Op.Hedge), attrHedgeOutcome.String(text.Clean(s.Hedge)))
 	}
 	if s.Conn > 0 {
 		kvs = append(kvs, attrConnection.Int(s.Conn))

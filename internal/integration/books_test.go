@@ -79,6 +79,7 @@ var instruments = map[string]instrument{
 	"penstock.health.transitions":           {label: "penstock.health.to", skip: true}, // see gate
 	"penstock.timeouts":                     {label: "penstock.timeout.scope"},
 	"penstock.wait.duration":                {label: "penstock.stage", skip: true}, // a wait may take no time
+	"penstock.deadline.duration":            {},
 	"penstock.panics":                       {label: "penstock.function"},
 	"penstock.evidence.traces":              {}, // exported or left out
 	"penstock.pool.connections.closed":      {},
@@ -306,9 +307,11 @@ func (b *books) work(r *rand.Rand) func(context.Context, int) (int, error) {
 // operation runs one operation, and counts how it ended.
 func (b *books) operation(ctx context.Context, c *penstock.Client[int], r *rand.Rand) {
 	var cancel context.CancelFunc
+	var given time.Duration
 	switch r.IntN(4) {
 	case 0:
-		ctx, cancel = context.WithTimeout(ctx, upTo(r, 150*time.Millisecond))
+		given = upTo(r, 150*time.Millisecond)
+		ctx, cancel = context.WithTimeout(ctx, given)
 	case 1:
 		ctx, cancel = context.WithCancel(ctx)
 		time.AfterFunc(upTo(r, 100*time.Millisecond), cancel)
@@ -327,6 +330,10 @@ func (b *books) operation(ctx context.Context, c *penstock.Client[int], r *rand.
 			b.add("penstock.evidence.traces", "", 1)
 		}
 		b.since(duration, label, begin)
+		if label == "deadline_exceeded" {
+			b.add("penstock.deadline.duration", "", 1)
+			b.add("penstock.deadline.duration.sum", "", given.Seconds())
+		}
 	}()
 	var err error
 	if r.IntN(3) == 0 {
