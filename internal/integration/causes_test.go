@@ -5,6 +5,7 @@ package integration
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,11 +50,18 @@ func (w *watched) last() sdktrace.ReadOnlySpan {
 
 func TestARejectedOperationShowsItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ping := error(nil)
+		errPassword := core.Sentinel("wrong password", core.TypeUnauthenticated)
+		var locked atomic.Bool // the backend refuses the password
+		ping := func(context.Context) error {
+			if locked.Load() {
+				return errPassword
+			}
+			return nil
+		}
 		w := watch(t, penstock.Config{Chain: middleware.Config{
 			Retry:   retry.Config{MaxRetries: retry.None},
 			Breaker: breaker.Config{FailureThreshold: 1},
-			Health:  &health.Config{Probe: func(context.Context) error { return ping }, Interval: 10 * time.Second},
+			Health:  &health.Config{Probe: ping, Interval: 10 * time.Second},
 		}}, pool.Config{})
 		defer w.close()
 		if err := w.do(t.Context(), errDown); !errors.Is(err, errDown) {
@@ -69,7 +77,7 @@ func TestARejectedOperationShowsItsCause(t *testing.T) {
 		_ = w.do(t.Context(), nil)
 		shows(t, w.last(), map[attribute.Key]any{"error.type": "circuit_open", "penstock.cause.age": 13.0, "penstock.probe.result": "ok"})
 
-		ping = core.Sentinel("wrong password", core.TypeUnauthenticated)
+		locked.Store(true)
 		for w.Monitor().Up() {
 			time.Sleep(time.Second)
 		}
