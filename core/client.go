@@ -73,7 +73,8 @@ type base struct {
 	// namesHolders says that the source wants to know which operation has each connection.
 	namesHolders bool
 	closing      chan struct{} // closed before the closers are called; nil means never
-	calls        sync.Pool     // of *Call
+	fallbacks    fallbacks
+	calls        sync.Pool // of *Call
 }
 
 // Runner is what [Do] and [Go] run operations with: a [*Client], or a pointer to

@@ -85,7 +85,7 @@ func (c *Call) failed(err error, o Outcome) error {
 	if c.attempt > 1 {
 		markRetried(c.ctx)
 	}
-	return &Error{Op: c.Op.Name, Target: c.Op.Target, Attempts: c.Attempt(), Outcome: o, Err: err}
+	return &Error{Op: c.Op.Name, Target: c.Op.Target, Attempts: c.Attempt(), Outcome: o, Err: err, client: c.client}
 }
 
 // work ends every chain: it acquires a connection and runs the call's function.

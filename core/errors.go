@@ -107,6 +107,8 @@ type Error struct {
 	Attempts int    // attempts made, including those refused locally
 	Outcome  Outcome
 	Err      error
+
+	client *base // that the operation was run by; nil if no client made the error
 }
 
 func (e *Error) Error() string {

@@ -37,10 +37,11 @@ const closeGrace = 100 * time.Millisecond
 type flights struct {
 	limit int // Unlimited is none
 
-	mu     sync.Mutex
-	under  map[*flight]struct{} // under way; guarded by mu, as are all below
-	closed bool
-	landed chan struct{} // closed when closed is set and no operation is under way
+	mu      sync.Mutex
+	under   map[*flight]struct{} // under way; guarded by mu, as are all below
+	refused uint64               // operations that there was no place for, or that came after the close
+	closed  bool
+	landed  chan struct{} // closed when closed is set and no operation is under way
 }
 
 // flight is one operation.
@@ -56,12 +57,23 @@ func (fs *flights) begin(f *flight) error {
 	defer fs.mu.Unlock()
 	switch {
 	case fs.closed:
+		fs.refused++
 		return errAfterClose
 	case fs.limit != Unlimited && len(fs.under) >= fs.limit:
+		fs.refused++
 		return fmt.Errorf("%w: %d are under way", ErrAsyncLimit, len(fs.under))
 	}
 	fs.under[f] = struct{}{}
 	return nil
+}
+
+// Async returns how many operations [Go] runs at the moment, how many it runs at once
+// at most, and how many it refused so far. limit is Unlimited if there is no limit.
+func (c *Client[C]) Async() (running, limit int, refused uint64) {
+	fs := c.flights
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return len(fs.under), fs.limit, fs.refused
 }
 
 // end says that the operation is over, by closing done with mu held: a caller that

@@ -120,8 +120,9 @@ type Event struct {
 	// Attempt is the attempt that ended (EventRetry), or how many there were
 	// (EventRetryEnd).
 	Attempt int
-	// Delay is the backoff that follows (EventRetry), when to come back
-	// (EventReject), or how long the operation waited (EventWait).
+	// Delay is the backoff that follows (EventRetry), how long all backoffs were
+	// together (EventRetryEnd), when to come back (EventReject), or how long the
+	// operation waited (EventWait).
 	Delay time.Duration
 	// Limit is the limit that was exceeded (EventTimeout).
 	Limit time.Duration

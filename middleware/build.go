@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/fault"
@@ -36,6 +37,11 @@ type Chain struct {
 	Bulkhead *bulkhead.Bulkhead
 	Limiter  *ratelimit.Limiter
 	Chaos    *chaos.Chaos
+	// Budget bounds the retries; nil if the chain does not retry.
+	Budget *core.Budget
+	// AttemptTimeout limits each attempt of an operation without a limit of its own;
+	// zero if the chain has no timeout stage.
+	AttemptTimeout time.Duration
 	// Warnings say which settings are allowed and yet work against each other, a
 	// sentence for each.
 	Warnings []string

@@ -72,13 +72,19 @@ var stages = []row{
 		name:     retry.Name,
 		field:    func(c *Config) *retry.Config { return &c.Retry },
 		disabled: func(cfg *retry.Config) *bool { return &cfg.Disabled },
-		build:    func(cfg retry.Config, _ *Chain) (core.Middleware, error) { return retry.New(cfg) },
+		build: func(cfg retry.Config, chain *Chain) (core.Middleware, error) {
+			chain.Budget = cfg.Budget
+			return retry.New(cfg)
+		},
 	},
 	own[timeout.Config]{
 		name:     timeout.Name,
 		field:    func(c *Config) *timeout.Config { return &c.Timeout },
 		disabled: func(cfg *timeout.Config) *bool { return &cfg.Disabled },
-		build:    func(cfg timeout.Config, _ *Chain) (core.Middleware, error) { return timeout.New(cfg) },
+		build: func(cfg timeout.Config, chain *Chain) (core.Middleware, error) {
+			chain.AttemptTimeout = cfg.Attempt
+			return timeout.New(cfg)
+		},
 	},
 	own[health.Config]{
 		name:     health.Name,

@@ -154,6 +154,7 @@ func (b *Bulkhead) handOver() {
 
 // Stats are the counters of a bulkhead at one moment.
 type Stats struct {
+	Limit    int    // operations that may hold a slot at once, Config.MaxConcurrent
 	Running  int    // operations that hold a slot
 	Waiting  int    // operations that wait for a slot
 	Admitted uint64 // operations that got a slot so far
@@ -164,5 +165,5 @@ type Stats struct {
 func (b *Bulkhead) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return Stats{Running: b.running, Waiting: b.queue.Len(), Admitted: b.admitted, Rejected: b.rejected}
+	return Stats{Limit: b.cfg.MaxConcurrent, Running: b.running, Waiting: b.queue.Len(), Admitted: b.admitted, Rejected: b.rejected}
 }

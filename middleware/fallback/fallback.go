@@ -4,6 +4,7 @@ package fallback
 
 import (
 	"context"
+	"errors"
 
 	"github.com/penstock-go/penstock/core"
 )
@@ -78,6 +79,8 @@ func (plan Plan[R]) follow(ctx context.Context, value R, err error) (Result[R], 
 	if value, err = plan.Instead(ctx, cause); err != nil {
 		var zero R
 		value = zero
+	} else if failed, ok := errors.AsType[*core.Error](cause); ok {
+		failed.FellBack() // so that the metrics of its client show it
 	}
 	return Result[R]{Value: value, Cause: cause}, err
 }

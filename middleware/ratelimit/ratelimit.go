@@ -210,14 +210,15 @@ func (l *Limiter) refusal(retryAfter time.Duration, err error) *LimitedError {
 
 // Stats are the counters of a limiter at one moment.
 type Stats struct {
-	Waiting  int    // operations that wait for a token
-	Admitted uint64 // operations that got a token so far
-	Rejected uint64 // operations that got no token, refused at once or after a wait
+	Rate     float64 // operations in a second, Config.Rate
+	Waiting  int     // operations that wait for a token
+	Admitted uint64  // operations that got a token so far
+	Rejected uint64  // operations that got no token, refused at once or after a wait
 }
 
 // Stats returns the counters. It changes nothing.
 func (l *Limiter) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Stats{Waiting: l.waiters.Len(), Admitted: l.admitted.Load(), Rejected: l.rejected.Load()}
+	return Stats{Rate: l.cfg.Rate, Waiting: l.waiters.Len(), Admitted: l.admitted.Load(), Rejected: l.rejected.Load()}
 }

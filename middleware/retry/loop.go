@@ -25,6 +25,7 @@ type run struct {
 	last   core.Outcome  // of the last attempt
 	delay  time.Duration // before the next attempt
 	paid   bool          // the budget was charged for an attempt that is not begun
+	waited time.Duration // in all waits so far
 }
 
 // loop makes further attempts until one succeeds or none is allowed, and returns
@@ -64,7 +65,7 @@ func (r *run) end() {
 		outcome = OutcomePanicked // an attempt panics or calls Goexit, which is not recovered
 	}
 	r.call.Event(core.Event{
-		Kind: core.EventRetryEnd, Name: Name, Attempt: r.call.Attempt(), Outcome: outcome, Err: r.result.Err,
+		Kind: core.EventRetryEnd, Name: Name, Attempt: r.call.Attempt(), Outcome: outcome, Err: r.result.Err, Delay: r.waited,
 	})
 }
 
@@ -152,6 +153,7 @@ func (r *run) wait(ctx context.Context) error {
 		e.Err = core.ErrClientClosed
 	}
 	e.Delay = time.Since(began)
+	r.waited += e.Delay
 	r.call.Event(e)
 	return e.Err
 }

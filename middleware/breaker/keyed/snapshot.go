@@ -39,6 +39,19 @@ func (k *Keyed) Snapshot() Snapshot {
 	return s
 }
 
+// States returns the name that telemetry has for all these breakers, and how many of
+// them are in each state. The overflow breaker is one of them.
+func (k *Keyed) States() (name string, states map[breaker.State]int) {
+	k.mu.Lock()
+	all := k.present()
+	k.mu.Unlock()
+	states = map[breaker.State]int{}
+	for _, e := range all {
+		states[e.breaker.State()]++
+	}
+	return k.name, states
+}
+
 // add adds other to c, including what holds for one breaker at the moment.
 func add(c *breaker.Counters, other breaker.Counters) {
 	c.FailureCount += other.FailureCount
