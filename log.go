@@ -20,13 +20,15 @@ import (
 
 // logged is an observer that logs what an operator acts on: a circuit breaker that
 // opens or closes, a health gate that shuts or opens, a pool without a free connection,
-// a leak, and a panic that was recovered. It logs nothing for an operation.
+// a leak, a budget of retries that is spent, and a panic that was recovered. It logs
+// nothing for an operation.
 type logged struct {
 	core.Observer // what else is told
 	logger        *slog.Logger
 	pool          string
 	allowance     allowance
 	exhausted     allowance // of records of waits in vain, so that a storm of them leaves room for others
+	budget        spent
 }
 
 // withLog returns an observer that tells observer, and logs to logger. It returns
@@ -54,6 +56,8 @@ func (l *logged) Event(ctx context.Context, e core.Event) {
 		} else {
 			l.log(ctx, slog.LevelInfo, "penstock: health gate opened", e, slog.String("monitor", e.Name))
 		}
+	case core.EventRetryEnd:
+		l.budgetSpent(ctx, e)
 	case core.EventPanic:
 		stack := slog.Attr{} // slog leaves an empty one out
 		if p, ok := e.Err.(interface{ Stack() []byte }); ok {

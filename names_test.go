@@ -17,7 +17,7 @@ import (
 var mostNames = map[string]int{
 	"core":               81,
 	"pool":               40,
-	"otelx":              30, // options, most of them
+	"otelx":              30, // a type for the figures of each stage, and an option for each choice
 	"middleware/breaker": 30,
 	"middleware":         10,
 }

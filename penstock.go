@@ -74,8 +74,10 @@ type Config struct {
 	// an observer of the providers and of Telemetry.
 	Observer core.Observer
 	// Logger is told what an operator should know: doubtful settings, a circuit breaker
-	// that opens or closes, a health gate that shuts or opens, an exhausted pool, a leak, a
-	// pool closed by force, a panic in a function of the user. There is no record for an operation, and there are at most 20 records in
+	// that opens or closes, a health gate that shuts or opens, a budget of retries that is
+	// spent, an exhausted pool, a leak, a pool closed by force, a panic in a function of the
+	// user, an attribute with too many values for metrics. There is no record for an
+	// operation, and there are at most 20 records in
 	// ten seconds. Nil discards them.
 	Logger *slog.Logger
 }
@@ -92,6 +94,7 @@ type Client[C any] struct {
 	told     core.Observer   // observer and the log; nil if there is neither
 	otel     *otelx.Observer // nil if nothing listens
 	logger   *slog.Logger
+	limit    time.Duration // of an operation; zero is none
 
 	mu         sync.Mutex
 	registered bool // by a start; guarded by mu
@@ -149,9 +152,14 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	if c.chain, chainErr = middleware.Build(cfg.Chain); chainErr != nil {
 		c.chain = &middleware.Chain{} // so that the faults below are named too
 	}
+	chain := c.chain.Middleware
+	if c.otel != nil {
+		chain = core.Compose(c.otel.MeasureAttempts, chain)
+	}
+	c.limit = cfg.Chain.OperationTimeout
 	c.Client, clientErr = core.NewClient(core.ClientConfig[C]{
 		Source:           c.pool,
-		Middleware:       c.chain.Middleware,
+		Middleware:       chain,
 		Observer:         c.told,
 		Classifier:       b.Classifier,
 		OperationTimeout: max(cfg.Chain.OperationTimeout, 0), // Build refuses a negative one
@@ -296,6 +304,9 @@ func (c *Client[C]) register(ctx context.Context) error {
 	}
 	if c.otel != nil {
 		if err := c.otel.RegisterPool(c.pool.Name(), c.pool.Stats); err != nil {
+			return err
+		}
+		if err := c.otel.RegisterFigures(c.pool.Name(), c.figures()); err != nil {
 			return err
 		}
 	}

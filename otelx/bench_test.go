@@ -30,9 +30,10 @@ func newByHand(h *harness) *byHand {
 	common := []attribute.KeyValue{
 		attribute.String("db.system.name", "vectordb"), attribute.String("db.operation.name", "Search"), attribute.String("db.collection.name", "docs"),
 		attribute.String("db.namespace", "library"), attribute.String("server.address", "db.internal"), attribute.Int("server.port", 19531),
+		attribute.String("db.client.connection.pool.name", "main"),
 	}
 	span := append([]attribute.KeyValue{
-		attribute.String("db.client.connection.pool.name", "main"), attribute.String("peer.service", "vectordb"), attribute.String("service.peer.name", "vectordb"),
+		attribute.String("peer.service", "vectordb"), attribute.String("service.peer.name", "vectordb"),
 	}, common...)
 	duration, err := h.mp.Meter("by hand").Float64Histogram("by_hand.duration", metric.WithUnit("s"),
 		metric.WithExplicitBucketBoundaries(.001, .005, .01, .05, .1, .5, 1, 5, 10))

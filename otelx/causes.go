@@ -21,10 +21,10 @@ type probed struct {
 	at  time.Time
 }
 
-// endProbe keeps the outcome of a health probe for the rejections that follow: an open
+// keepProbe keeps the outcome of a health probe for the rejections that follow: an open
 // breaker does not probe before its RecoveryTimeout, but the health monitor does. A probe
 // that was given up says nothing.
-func (o *Observer) endProbe(err error) {
+func (o *Observer) keepProbe(err error) {
 	if err == nil || core.ErrorType(err) != errtype.Canceled {
 		o.probed.Store(&probed{err, time.Now()})
 	}

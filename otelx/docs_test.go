@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/internal/errtype"
 	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/pool"
@@ -139,7 +140,7 @@ func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
 		"Attributes": withPrefix(all, "attr"),
 		"Metrics":    append(withPrefix(all, "metric"), conventional...),
 		"Events":     withPrefix(all, "event"),
-		"Spans":      {all["spanAcquire"], all["spanConnect"], all["spanValidate"], "{operation}" + all["spanAttemptSuffix"], "{operation} {target}"},
+		"Spans":      {all["spanAcquire"], all["spanConnect"], all["spanValidate"], all["spanProbe"], "{operation}" + all["spanAttemptSuffix"], "{operation} {target}"},
 	} {
 		slices.Sort(want)
 		if got := names(rows(section(t, heading))); !slices.Equal(got, want) {
@@ -158,13 +159,14 @@ func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
 
 func TestReferenceMatchesWhatIsEmitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newSampledHarness(t, sdktrace.ParentBased(exceptDroppedConnects), append(standard(), otelx.WithEvidence(1))...)
+		h := newSampledHarness(t, sdktrace.ParentBased(exceptDroppedConnects), append(standard(), otelx.WithEvidence(1), otelx.WithProbeSpans(true), otelx.WithAttemptDuration(true))...)
 		emitEverything(t, h)
 		emitEvidence(t, h)
 
 		buckets := map[string][]float64{
 			"operation":  {.001, .005, .01, .05, .1, .5, 1, 5, 10},
 			"connection": {.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10},
+			"retries":    {1, 2, 3, 4, 5},
 		}
 		documented, emitted := rows(section(t, "Metrics")), h.metrics()
 		if got, want := names(emitted), names(documented); !slices.Equal(got, want) {
@@ -221,6 +223,10 @@ func emitEverything(t *testing.T, h *harness) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if err := h.RegisterFigures("main", func() otelx.Figures { return everyFigure }); err != nil {
+		t.Fatal(err)
+	}
+	attempted(t, h)
 	hedged := search
 	hedged.Hedge = true
 	answered := core.Scope{Kind: core.ScopeOperation, Op: search, Attempt: 1, Start: time.Now()}
@@ -265,8 +271,8 @@ func emitEverything(t *testing.T, h *harness) {
 		}
 		return errBackend
 	})
-	if n := len(h.spans.Ended()); n != 8 {
-		t.Fatalf("%d spans %q, want 8", n, h.names())
+	if n := len(h.spans.Ended()); n != 9 {
+		t.Fatalf("%d spans %q, want 9", n, h.names())
 	}
 }
 
@@ -296,6 +302,31 @@ func emitEvidence(t *testing.T, h *harness) {
 	}
 }
 
+// attempted runs an operation whose attempts are measured, and fail.
+func attempted(t *testing.T, h *harness) {
+	t.Helper()
+	client, err := core.NewClient(core.ClientConfig[int]{Source: &coretest.Source[int]{}, Middleware: h.MeasureAttempts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = core.Do(t.Context(), client, search, func(context.Context, int) (int, error) {
+		time.Sleep(time.Second)
+		return 0, errBackend
+	})
+}
+
+// everyFigure has a value for each figure.
+var everyFigure = otelx.Figures{
+	Breakers:       []otelx.BreakerFigures{{Name: "breaker", States: map[string]int{"open": 1}, RecoveryTimeout: 30 * time.Second}},
+	Up:             new(true),
+	RetryBudget:    new(9.5),
+	Bulkhead:       &otelx.BulkheadFigures{Running: 3, Waiting: 2, Limit: 10, Admitted: 40, Rejected: 4},
+	Limiter:        &otelx.LimiterFigures{Limit: 100, Admitted: 50, Rejected: 5},
+	Async:          &otelx.AsyncFigures{Running: 1, Limit: 20, Rejected: 6},
+	Fallbacks:      map[string]uint64{"Search": 7},
+	AttemptTimeout: 10 * time.Second, OperationTimeout: time.Minute,
+}
+
 // shape returns the instrument of m, the keys of its attributes, and its
 // buckets.
 func shape(t *testing.T, m metricdata.Metrics) (kind string, keys []string, bounds []float64) {
@@ -309,6 +340,16 @@ func shape(t *testing.T, m metricdata.Metrics) (kind string, keys []string, boun
 	switch data := m.Data.(type) {
 	case metricdata.Histogram[float64]:
 		kind, bounds = "histogram", data.DataPoints[0].Bounds
+		for _, p := range data.DataPoints {
+			see(p.Attributes)
+		}
+	case metricdata.Histogram[int64]:
+		kind, bounds = "histogram", data.DataPoints[0].Bounds
+		for _, p := range data.DataPoints {
+			see(p.Attributes)
+		}
+	case metricdata.Gauge[float64]:
+		kind = "gauge"
 		for _, p := range data.DataPoints {
 			see(p.Attributes)
 		}

@@ -38,6 +38,7 @@ func (o *Observer) retryEnd(ctx context.Context, e core.Event) {
 	if o.inst.outcomes.Enabled(ctx) {
 		o.inst.outcomes.Add(ctx, 1, o.inst.outcomeLabels.of(e.Outcome))
 	}
+	o.measureRetries(ctx, e)
 	op := o.shown(ctx, e)
 	if op == nil {
 		return
@@ -110,7 +111,7 @@ func (o *Observer) timeout(ctx context.Context, e core.Event) {
 func (o *Observer) wait(ctx context.Context, e core.Event) {
 	seconds := e.Delay.Seconds()
 	if o.inst.wait.Enabled(ctx) {
-		o.inst.wait.Record(ctx, seconds, o.inst.waitLabels.of(e.Name, o.ops.of(e.Op).series.operation))
+		o.inst.wait.Record(ctx, seconds, o.inst.waitLabels.of(e.Name, o.ops.measured(e.Op).operation))
 	}
 	if op := o.shown(ctx, e); op != nil {
 		op.span.AddEvent(eventWait, trace.WithAttributes(

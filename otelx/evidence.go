@@ -51,7 +51,7 @@ func newEvidence(o *Observer, silent *instruments) *evidence {
 
 // end exports an operation that was not sampled, if it is evidence and the limit allows
 // it. ctx is the context of the operation.
-func (v *evidence) end(ctx context.Context, s core.Scope, d *description, took time.Duration, err error) {
+func (v *evidence) end(ctx context.Context, s core.Scope, in *series, took time.Duration, err error) {
 	r := v.recordIn(s.State)
 	if r != nil {
 		*s.State = nil
@@ -60,7 +60,7 @@ func (v *evidence) end(ctx context.Context, s core.Scope, d *description, took t
 	if s.Start.IsZero() {
 		return
 	}
-	why := v.why(s, r, d.series, took, err)
+	why := v.why(s, r, in, took, err)
 	if why == "" {
 		return
 	}
@@ -69,7 +69,7 @@ func (v *evidence) end(ctx context.Context, s core.Scope, d *description, took t
 		written = r.written
 	}
 	if written == nil {
-		left, ok := v.limit.take(time.Now(), trouble{why, errorTypeOf(d.series, s, err), d.series}, false)
+		left, ok := v.limit.take(time.Now(), trouble{why, errorTypeOf(in, s, err), in}, false)
 		if ok {
 			written = v.begin(ctx, s, why, left)
 		}
@@ -215,11 +215,11 @@ func (t *traces) label(key tracesKey) metric.MeasurementOption {
 
 // spared reports whether a refused operation whose trace is sampled is not exported,
 // because there are too many of them, and counts it. Its span is not ended then.
-func (o *Observer) spared(ctx context.Context, span trace.Span, s core.Scope, d *description, err error) bool {
+func (o *Observer) spared(ctx context.Context, span trace.Span, s core.Scope, in *series, err error) bool {
 	if o.refusals == nil || err == nil || !s.Rejected {
 		return false
 	}
-	left, ok := o.refusals.take(time.Now(), trouble{evidenceRejected, errorTypeOf(d.series, s, err), d.series}, false)
+	left, ok := o.refusals.take(time.Now(), trouble{evidenceRejected, errorTypeOf(in, s, err), in}, false)
 	if !ok {
 		o.traces.count(ctx, evidenceRejected, false)
 		return true

@@ -7,7 +7,7 @@ package otelx
 func RegisteredPools(name string) (n int) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
-	for key := range registry.pools {
+	for key := range registry.entries {
 		if key.name == name {
 			n++
 		}

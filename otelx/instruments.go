@@ -5,7 +5,6 @@ package otelx
 import (
 	"errors"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 )
@@ -45,7 +44,18 @@ type instruments struct {
 	deadlineLabels   *labels // operation
 	hedgeLabels      *labels // operation, outcome
 
-	pool poolInstruments
+	pool    poolInstruments
+	figures figureInstruments
+	measures
+}
+
+// allLabels returns the labels whose values are bounded only by their number.
+func (i *instruments) allLabels() []*labels {
+	i.connLabels.open, i.retryLabels.open, i.attemptLabels.open = attrErrorType, attrErrorType, attrErrorType
+	return []*labels{
+		i.connLabels, i.retryLabels, i.outcomeLabels, i.transitionLabels, i.healthLabels, i.timeoutLabels,
+		i.waitLabels, i.panicLabels, i.deadlineLabels, i.hedgeLabels, i.operationLabels, i.attemptLabels, i.probeLabels,
+	}
 }
 
 // poolInstruments are observed from a pool's Stats when metrics are collected.
@@ -139,8 +149,15 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 		metric.WithDescription("The number of connections closed, by reason."))
 	fault(err)
 
-	pool := poolLabel(poolName)
+	pool := pooled(poolName)
+	figures, err := newFigureInstruments(m)
+	fault(err)
+	measures, err := newMeasures(m, pool)
+	fault(err)
 	i := &instruments{
+		figures:  figures,
+		measures: measures,
+
 		duration:   duration.Inst(),
 		createTime: createTime.Inst(),
 		waitTime:   waitTime.Inst(),
@@ -175,13 +192,4 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	}
 	i.pool.more(m, fault)
 	return i, errors.Join(faults...)
-}
-
-// poolLabel returns the attribute that tells clients apart, none for a client without a
-// name.
-func poolLabel(name string) []attribute.KeyValue {
-	if name == "" {
-		return nil
-	}
-	return []attribute.KeyValue{attrPoolName.String(name)}
 }

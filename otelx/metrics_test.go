@@ -35,7 +35,7 @@ func TestOneHistogramHoldsSuccessesAndFailures(t *testing.T) {
 
 	base := attrs{
 		"db.system.name": "vectordb", "db.operation.name": "Search", "db.collection.name": "docs", "db.namespace": "library",
-		"server.address": "db.internal", "server.port": int64(19531),
+		"server.address": "db.internal", "server.port": int64(19531), "db.client.connection.pool.name": "main",
 	}
 	failed := attrs{"error.type": "65535", "db.response.status_code": "65535"}
 	for k, v := range base {
@@ -43,7 +43,7 @@ func TestOneHistogramHoldsSuccessesAndFailures(t *testing.T) {
 	}
 	flush := attrs{
 		"db.system.name": "vectordb", "db.operation.name": "Flush", "db.namespace": "library",
-		"server.address": "db.internal", "server.port": int64(19531), "error.type": "deadline_exceeded",
+		"server.address": "db.internal", "server.port": int64(19531), "db.client.connection.pool.name": "main", "error.type": "deadline_exceeded",
 	}
 	points := h.histogram("db.client.operation.duration")
 	if len(points) != 3 {

@@ -15,6 +15,7 @@ const (
 	spanAcquire       = "pool.acquire"
 	spanConnect       = "pool.connect"
 	spanValidate      = "pool.validate"
+	spanProbe         = "health.check"
 )
 
 // Names of span events.
@@ -87,6 +88,9 @@ const (
 	attrTimeoutOperation attribute.Key = "penstock.timeout.operation"
 	attrHedgeOutcome     attribute.Key = "penstock.hedge.outcome"
 	attrConnection       attribute.Key = "penstock.connection.number"
+	attrAdmission        attribute.Key = "penstock.admission"
+
+	attrTelemetryAttribute attribute.Key = "penstock.telemetry.attribute"
 )
 
 // stagePool is the value of attrStage for a wait for a connection.
@@ -120,4 +124,27 @@ const (
 	metricEvidence      = "penstock.evidence.traces"
 	metricDeadline      = "penstock.deadline.duration"
 	metricHedges        = "penstock.hedges"
+
+	metricRetryCount = "penstock.retry.count"
+	metricRetryDelay = "penstock.retry.total_delay"
+	metricAttempt    = "penstock.attempt.duration"
+	metricProbe      = "penstock.health.check.duration"
+
+	metricFailures        = "penstock.operation.failures"
+	metricFallbacks       = "penstock.fallbacks"
+	metricOverflow        = "penstock.telemetry.overflow"
+	metricBreakerState    = "penstock.circuit_breaker.state"
+	metricRecovery        = "penstock.circuit_breaker.recovery_timeout"
+	metricHealthStatus    = "penstock.health.status"
+	metricRetryBudget     = "penstock.retry.budget.remaining"
+	metricTimeoutLimit    = "penstock.timeout.limit"
+	metricBulkheadRunning = "penstock.bulkhead.running"
+	metricBulkheadWaiting = "penstock.bulkhead.waiting"
+	metricBulkheadLimit   = "penstock.bulkhead.limit"
+	metricBulkheadOps     = "penstock.bulkhead.operations"
+	metricLimiterLimit    = "penstock.ratelimit.limit"
+	metricLimiterOps      = "penstock.ratelimit.operations"
+	metricAsyncRunning    = "penstock.async.running"
+	metricAsyncLimit      = "penstock.async.limit"
+	metricAsyncRejected   = "penstock.async.rejected"
 )

@@ -31,9 +31,12 @@ type Observer struct {
 	traces   *traces
 	probed   *atomic.Pointer[probed] // last health probe; nil in it before the first
 
-	mu     sync.Mutex // guards the fields below
-	pools  []*registeredPool
-	closed bool
+	failures *failures // nil without a meter
+	overflow *overflow
+
+	mu         sync.Mutex // guards the fields below
+	registered []entry
+	closed     bool
 }
 
 var _ core.Observer = (*Observer)(nil)
@@ -50,7 +53,11 @@ func NewObserver(opts ...Option) (*Observer, error) {
 	if err := s.resolve(); err != nil {
 		return nil, err
 	}
-	o := &Observer{settings: s, ops: newDescriptions(s), probed: new(atomic.Pointer[probed])}
+	o := &Observer{settings: s, overflow: newOverflow(s), probed: new(atomic.Pointer[probed])}
+	if s.meters != nil {
+		o.failures = newFailures(s, o.overflow)
+	}
+	o.ops = newDescriptions(s, o.failures, o.overflow)
 	if s.tracers != nil {
 		o.tracer = s.tracers.Tracer(ScopeName, trace.WithInstrumentationVersion(version()), trace.WithSchemaURL(semconv.SchemaURL))
 	}
@@ -64,6 +71,7 @@ func NewObserver(opts ...Option) (*Observer, error) {
 		return nil, fmt.Errorf("otelx: cannot make the instruments: %w", err)
 	}
 	o.inst = inst
+	o.overflow.watch(inst.allLabels()...)
 	if o.tracer == nil {
 		return o, nil
 	}
@@ -87,7 +95,7 @@ func NewObserver(opts ...Option) (*Observer, error) {
 // without one should get no Observer at all: that costs less.
 func (o *Observer) Enabled() bool { return o.settings.tracers != nil || o.settings.meters != nil }
 
-// Close takes the pools off the meter. The next collection, such as the one in the
+// Close takes the pools and the figures off the meter. The next collection, such as the one in the
 // provider's Shutdown, still reports their last figures, and no later one does. Close
 // exports nothing and does not use its context; it returns nil, and calls after the
 // first do nothing.
@@ -95,15 +103,15 @@ func (o *Observer) Close(context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
-	for _, p := range o.pools {
-		p.close()
+	for _, e := range o.registered {
+		e.close()
 		if o.collected() {
-			time.AfterFunc(lastCollection, p.drop)
+			time.AfterFunc(lastCollection, e.drop)
 		} else {
-			p.drop()
+			e.drop()
 		}
 	}
-	o.pools = nil
+	o.registered = nil
 	return nil
 }
 
@@ -118,7 +126,9 @@ func (o *Observer) Begin(ctx context.Context, s core.Scope) context.Context {
 		return o.beginOperation(ctx, s)
 	case s.Kind == core.ScopeConnect:
 		return o.beginConnect(ctx, s)
-	default: // endAcquire and endValidate make their spans; a probe has none
+	case s.Kind == core.ScopeProbe && o.settings.probeSpans:
+		return o.beginProbe(ctx)
+	default: // endAcquire and endValidate make their spans
 		return ctx
 	}
 }
@@ -137,7 +147,7 @@ func (o *Observer) End(ctx context.Context, s core.Scope, err error) {
 	case core.ScopeValidate:
 		o.endValidate(ctx, s, err)
 	case core.ScopeProbe:
-		o.endProbe(err)
+		o.endProbe(ctx, s, err)
 	}
 }
 

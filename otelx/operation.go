@@ -98,11 +98,14 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 	if span == nil && !measured && !watched && !hedge {
 		return
 	}
-	if d == nil {
-		d = o.ops.of(s.Op)
+	var series *series
+	if d != nil {
+		series = d.series
+	} else {
+		series = o.ops.measured(s.Op)
 	}
 	if hedge {
-		o.endRun(ctx, d, s)
+		o.endRun(ctx, series, s)
 	}
 	if span != nil {
 		d.show(span, s, err)
@@ -115,23 +118,23 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 	case !measured:
 	case !hedge:
 		// ctx is the operation's own, so that an exemplar points at its span.
-		o.measure(ctx, d.series, s, took, err)
+		o.measure(ctx, series, s, took, err)
 	case !s.Unseen: // the caller made one operation
-		o.measure(ctx, d.series, s, time.Since(s.SeenSince), s.Seen)
+		o.measure(ctx, series, s, time.Since(s.SeenSince), s.Seen)
 	}
 	if watched {
-		o.evidence.end(ctx, s, d, took, err)
+		o.evidence.end(ctx, s, series, took, err)
 	}
-	if span != nil && !o.spared(ctx, span, s, d, err) {
+	if span != nil && !o.spared(ctx, span, s, series, err) {
 		span.End()
 	}
 }
 
 // endRun counts the second run of a hedged operation, when it has ended or when it is
 // refused.
-func (o *Observer) endRun(ctx context.Context, d *description, s core.Scope) {
+func (o *Observer) endRun(ctx context.Context, series *series, s core.Scope) {
 	if (s.Op.Hedge || s.Hedge == hedged.Refused) && o.inst.hedges.Enabled(ctx) {
-		o.inst.hedges.Add(ctx, 1, o.inst.hedgeLabels.of(d.series.operation, s.Hedge))
+		o.inst.hedges.Add(ctx, 1, o.inst.hedgeLabels.of(series.operation, s.Hedge))
 	}
 }
 
@@ -155,13 +158,17 @@ func (d *description) show(span trace.Span, s core.Scope, err error) {
 
 // measure records the end of an operation with err.
 func (o *Observer) measure(ctx context.Context, series *series, s core.Scope, took time.Duration, err error) {
-	record := series.success
+	var (
+		record = series.success
+		e      *ending // nil for a success
+	)
 	if err != nil {
-		e := series.of(err, s.Answered)
+		e = series.of(err, s.Answered)
 		record = e.record
 		if e.errorType == errtype.Deadline && !s.Deadline.IsZero() && o.inst.deadline.Enabled(ctx) {
 			o.inst.deadline.Record(ctx, age(s.Start, s.Deadline), o.inst.deadlineLabels.of(series.operation))
 		}
 	}
 	o.inst.duration.Record(ctx, took.Seconds(), record...)
+	series.count(ctx, e)
 }

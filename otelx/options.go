@@ -40,6 +40,8 @@ type settings struct {
 	evidence       int // traces a second; NoEvidence is off
 	slow           time.Duration
 	rejections     int // traces a second; zero is no limit
+	probeSpans     bool
+	attempts       bool
 	logger         *slog.Logger
 }
 
@@ -121,8 +123,18 @@ func WithSlow(threshold time.Duration) Option { return func(s *settings) { s.slo
 // that are under way, such as that of zPages, must not be used with a limit.
 func WithRejectionLimit(perSecond int) Option { return func(s *settings) { s.rejections = perSecond } }
 
-// WithLogger sets where the observer says once what is wrong with telemetry itself. Nil,
-// the default, is nowhere.
+// WithProbeSpans says whether each health probe gets a span, health.check, in a trace
+// of its own. The default is false: probes would fill the search of traces.
+func WithProbeSpans(spans bool) Option { return func(s *settings) { s.probeSpans = spans } }
+
+// WithAttemptDuration says whether penstock.attempt.duration is recorded, see
+// [Observer.MeasureAttempts]. The default is false: that costs each attempt a reading
+// of the clock and a measurement.
+func WithAttemptDuration(measured bool) Option { return func(s *settings) { s.attempts = measured } }
+
+// WithLogger sets where the observer logs what an operator must know of the telemetry
+// itself: the first value of an attribute that is folded into _OTHER, and a sampler that
+// takes no evidence. Nil, the default, is nowhere.
 func WithLogger(logger *slog.Logger) Option { return func(s *settings) { s.logger = logger } }
 
 // resolve fills in the defaults. It returns all faults in one error.
@@ -163,6 +175,9 @@ func (s *settings) resolve() error {
 	}
 	for i, kv := range s.attributes {
 		s.attributes[i] = text.Attribute(kv)
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
 	}
 	switch s.peer {
 	case "":

@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
-	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/internal/text"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -33,13 +32,11 @@ func (o *Observer) RecordUse(name string, d time.Duration) {
 	}
 }
 
-// contained returns stats with an error in place of a panic: the caller is a goroutine
-// of the SDK, which has no recover of its own.
-func contained(name string, stats func() pool.Stats) func() (pool.Stats, error) {
-	return func() (now pool.Stats, err error) {
-		contain.Apart("stats of pool "+name, func(p *contain.Panic) { err = p }, func() { now = stats() })
-		return now, err
-	}
+// lastOfPool returns the figures of a pool that is closed. They say how often the pool
+// did what, and that it has no room any more.
+func lastOfPool(s pool.Stats) pool.Stats {
+	s.Max, s.Min, s.Places = 0, 0, 0
+	return s
 }
 
 // collected reports whether a reader may collect the metrics now. The global provider
@@ -67,8 +64,8 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	if o.closed {
 		return fmt.Errorf("otelx: pool %q registered after Close", name)
 	}
-	p := &registeredPool{key: o.poolKey(name), stats: contained(name, stats)}
-	if !registry.add(p) && o.collected() {
+	p := &registeredPool{key: o.registryKey("pool", name), last: lastOfPool, stats: contained("stats of pool "+name, stats)}
+	if !registry.add(p.key, p) && o.collected() {
 		return fmt.Errorf("otelx: pool %q is registered already with this meter provider: give each client's pool a name of its own (pool.Config.Name), or close the other client first", name)
 	}
 
@@ -83,7 +80,7 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 		used       = states.of(stateUsed)
 	)
 	registration, err := o.meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
-		now, ok, err := p.read()
+		now, _, ok, err := p.read()
 		if !ok {
 			return err
 		}
@@ -117,10 +114,10 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 		return nil
 	}, i.all()...)
 	if err != nil {
-		registry.remove(p)
+		registry.remove(p.key, p)
 		return fmt.Errorf("otelx: cannot register pool %q: %w", name, err)
 	}
 	p.registration = registration
-	o.pools = append(o.pools, p)
+	o.registered = append(o.registered, p)
 	return nil
 }

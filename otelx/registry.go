@@ -9,53 +9,65 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/pool"
 )
 
-// registry knows the pools of this process that have metrics. Two pools of the same
-// name would write to the same series, and the provider would keep the figures of
-// only one pool.
-var registry = registeredPools{pools: map[poolKey]*registeredPool{}}
+// registry knows the pools and clients of this process that have metrics. Two of the
+// same name would write to the same series, and the provider would keep the figures of
+// only one.
+var registry = registrations{entries: map[registryKey]entry{}}
 
-type registeredPools struct {
-	mu    sync.Mutex
-	pools map[poolKey]*registeredPool // guarded by mu
+type registrations struct {
+	mu      sync.Mutex
+	entries map[registryKey]entry // guarded by mu
 }
 
-// poolKey is the name of a pool of the observers of one provider.
-type poolKey struct {
+// registryKey is the name of a pool, or of a client, of the observers of one provider.
+type registryKey struct {
 	owner any // the provider, or the observer if that cannot be compared
 	name  string
+	what  string // "pool" or "client"
 }
 
-func (o *Observer) poolKey(name string) poolKey {
+func (o *Observer) registryKey(what, name string) registryKey {
 	if meters := o.settings.meters; meters != nil && reflect.ValueOf(meters).Comparable() {
-		return poolKey{meters, name}
+		return registryKey{meters, name, what}
 	}
-	return poolKey{o, name}
+	return registryKey{o, name, what}
 }
 
-// registeredPool is a pool whose figures are read when metrics are collected.
-type registeredPool struct {
-	key          poolKey
+// entry is a registered, of whatever figures.
+type entry interface {
+	isClosed() bool
+	close()
+	drop()
+}
+
+// registered has figures that are read when metrics are collected.
+type registered[T any] struct {
+	key          registryKey
+	last         func(T) T           // what is left of the figures after close
 	registration metric.Registration // set before close
 
 	mu       sync.Mutex // guards the fields below
-	stats    func() (pool.Stats, error)
+	stats    func() (T, error)
 	closed   bool
 	reported bool // the last figures were read
 }
 
-// add adds p, unless another pool that is not closed has its key. A closed pool gives
+type registeredPool = registered[pool.Stats]
+
+// add adds e, unless another entry that is not closed has its key. A closed entry gives
 // way, although its last figures may not have been read.
-func (r *registeredPools) add(p *registeredPool) bool {
+func (r *registrations) add(key registryKey, e entry) bool {
 	r.mu.Lock()
-	other := r.pools[p.key]
+	other := r.entries[key]
 	if other != nil && !other.isClosed() {
 		r.mu.Unlock()
 		return false
 	}
-	r.pools[p.key] = p
+	r.entries[key] = e
 	r.mu.Unlock()
 	if other != nil {
 		other.drop()
@@ -63,53 +75,63 @@ func (r *registeredPools) add(p *registeredPool) bool {
 	return true
 }
 
-func (r *registeredPools) remove(p *registeredPool) {
+func (r *registrations) remove(key registryKey, e entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.pools[p.key] == p {
-		delete(r.pools, p.key)
+	if r.entries[key] == e {
+		delete(r.entries, key)
 	}
 }
 
-func (p *registeredPool) isClosed() bool {
+func (p *registered[T]) isClosed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.closed
 }
 
-// read returns the figures for one collection. Of a closed pool it returns the last
-// figures once; from then on there are none.
-func (p *registeredPool) read() (now pool.Stats, ok bool, err error) {
+// read returns the figures for one collection. After close it returns the last figures
+// once, with last set; from then on there are none.
+func (p *registered[T]) read() (now T, last, ok bool, err error) {
 	p.mu.Lock()
-	stats, known := p.stats, !p.reported
-	if p.closed && known {
+	stats, known, closed := p.stats, !p.reported, p.closed
+	if closed && known {
 		p.reported = true
 		go p.drop() // the meter is locked while it collects
 	}
 	p.mu.Unlock()
 	if !known {
-		return now, false, nil
+		return now, closed, false, nil
 	}
 	now, err = stats()
-	return now, err == nil, err
+	return now, closed, err == nil, err
 }
 
-// close keeps the last figures for the next collection. They say how often the pool
-// did what, and that it has no room any more.
-func (p *registeredPool) close() {
-	last, err := p.stats() // nothing else changes p.stats
-	last.Max, last.Min, last.Places = 0, 0, 0
+// close keeps the last figures for the next collection.
+func (p *registered[T]) close() {
+	now, err := p.stats() // nothing else changes p.stats
+	if err == nil {
+		now = p.last(now)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stats, p.closed = func() (pool.Stats, error) { return last, err }, true
+	p.stats, p.closed = func() (T, error) { return now, err }, true
 }
 
-// lastCollection is how long the last figures of a closed pool wait for a collection.
-// A provider that is not read any more must not be kept.
+// lastCollection is how long the last figures wait for a collection. A provider that is
+// not read any more must not be kept.
 const lastCollection = 10 * time.Minute
 
 // drop takes p off the meter.
-func (p *registeredPool) drop() {
-	registry.remove(p)
+func (p *registered[T]) drop() {
+	registry.remove(p.key, p)
 	_ = p.registration.Unregister() // the SDK's never fails
+}
+
+// contained returns read with an error in place of a panic: the caller is a goroutine
+// of the SDK, which has no recover of its own.
+func contained[T any](what string, read func() T) func() (T, error) {
+	return func() (now T, err error) {
+		contain.Apart(what, func(p *contain.Panic) { err = p }, func() { now = read() })
+		return now, err
+	}
 }

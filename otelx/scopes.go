@@ -46,18 +46,17 @@ func (o *Observer) poolName(s core.Scope) string {
 }
 
 func (o *Observer) poolAttributes(s core.Scope) []attribute.KeyValue {
-	if name := o.poolName(s); name != "" {
-		return []attribute.KeyValue{attrPoolName.String(name)}
-	}
-	return nil
+	return pooled(o.poolName(s))
 }
 
 // beginAttempt counts the attempt, with the error of the attempt that it repeats.
 func (o *Observer) beginAttempt(ctx context.Context, s core.Scope) context.Context {
 	if o.inst.retries.Enabled(ctx) {
-		series, errorType := o.ops.of(s.Op).series, other
+		series, errorType := o.ops.measured(s.Op), other
 		if s.Cause != nil {
-			errorType = series.of(s.Cause, false).errorType
+			e := series.of(s.Cause, false)
+			errorType = e.errorType
+			e.folded.add(ctx)
 		}
 		o.inst.retries.Add(ctx, 1, o.inst.retryLabels.of(series.operation, errorType))
 	}
@@ -82,7 +81,7 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 		kvs = append(kvs, attrConnection.Int(s.Conn))
 	}
 	if err != nil && s.Hedge != hedged.Lost {
-		o.ops.of(s.Op).series.of(err, s.Answered).mark(span, err, kvs...)
+		o.ops.measured(s.Op).of(err, s.Answered).mark(span, err, kvs...)
 	} else if len(kvs) > 0 {
 		span.SetAttributes(kvs...)
 	}

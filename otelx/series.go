@@ -3,6 +3,7 @@
 package otelx
 
 import (
+	"context"
 	"errors"
 	"strings"
 
@@ -43,6 +44,9 @@ type series struct {
 	success   []metric.RecordOption
 	errors    table[kind, *ending]
 	pace      pace // of the operations that are not sampled
+	failures  *failures
+	folded    []*fold // what measurements of this series are folded by; nil for most
+	full      *fold   // counts the kinds of errors beyond the limit
 }
 
 // kind is a kind of error in telemetry.
@@ -54,7 +58,9 @@ type kind struct {
 // ending has the attributes of the operations that end with one kind of error.
 type ending struct {
 	kind
-	record []metric.RecordOption
+	record   []metric.RecordOption
+	failures *late // nil for an answer, and without a meter
+	folded   *fold // nil unless the kind is beyond the limit
 }
 
 // descriptions is the cache of descriptions and of their series.
@@ -64,10 +70,12 @@ type descriptions struct {
 	series      table[opKey, *series]
 	names       values
 	collections values
+	failures    *failures
+	overflow    *overflow
 }
 
-func newDescriptions(s *settings) *descriptions {
-	d := &descriptions{settings: s}
+func newDescriptions(s *settings, f *failures, o *overflow) *descriptions {
+	d := &descriptions{settings: s, failures: f, overflow: o}
 	d.ops.limit = maxOperations
 	d.series.limit = (maxNames + 1) * (maxCollections + 2) // all combinations, with _OTHER and "no collection"
 	d.names.limit = maxNames
@@ -105,18 +113,39 @@ func (d *descriptions) describe(key opKey) *description {
 	}
 	set := attribute.NewSet(kvs...) // of two attributes with one key it keeps the last, which is ours
 
-	bounded := key
-	bounded.name = d.names.bound(key.name)
-	if key.target != "" {
-		bounded.target = d.collections.bound(key.target)
-	}
-	s, _ := d.series.add(bounded, func() *series { return d.newSeries(bounded) })
 	return &description{
 		spanName:    d.spanName(key),
 		attemptName: key.name + spanAttemptSuffix,
 		start:       []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(set.ToSlice()...)},
-		series:      s,
+		series:      d.bounded(key),
 	}
+}
+
+// measured returns the series of op. An operation that the cache has no room for makes
+// no description: without a span it needs none, and allocates nothing.
+func (d *descriptions) measured(op core.Op) *series {
+	if !d.ops.full() {
+		return d.of(op).series
+	}
+	key := opKey{op.Name, op.Target}
+	if known, ok := d.ops.get(key); ok {
+		return known.series
+	}
+	return d.bounded(key.clean())
+}
+
+// bounded returns the series of the operation with the clean key.
+func (d *descriptions) bounded(key opKey) *series {
+	key.name = d.names.bound(key.name)
+	if key.target != "" {
+		key.target = d.collections.bound(key.target)
+	}
+	if s, ok := d.series.get(key); ok {
+		return s
+	}
+	bounded := key // key itself would be on the heap, for the function below
+	s, _ := d.series.add(bounded, func() *series { return d.newSeries(bounded) })
+	return s
 }
 
 // operation returns the attributes that the span and the metrics of an operation
@@ -157,7 +186,19 @@ func (d *descriptions) spanName(key opKey) string {
 }
 
 func (d *descriptions) newSeries(key opKey) *series {
-	s := &series{operation: key.name, base: d.operation(key)}
+	// The conventions have no name of the pool here. Without it the durations of two
+	// clients of one server would be in one series.
+	s := &series{
+		operation: key.name, base: append(d.operation(key), pooled(d.settings.poolName)...),
+		failures: d.failures, full: d.overflow.of(attrErrorType),
+	}
+	if key.name == other {
+		s.folded = append(s.folded, d.overflow.of(attrOperation))
+	}
+	if key.target == other {
+		s.folded = append(s.folded, d.overflow.of(attrCollection))
+	}
+	d.failures.start(key.name)
 	s.success = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(s.base...))}
 	s.errors.limit = maxErrors
 	return s
@@ -173,13 +214,30 @@ func (s *series) of(err error, answered bool) *ending {
 	e, ok := s.errors.add(key, func() *ending { return s.newEnding(key) })
 	if !ok {
 		e = s.newEnding(kind{errorType: other, answered: answered})
+		e.folded = s.full
 	}
 	return e
 }
 
 func (s *series) newEnding(key kind) *ending {
 	set := attribute.NewSet(append(key.attributes(), s.base...)...)
-	return &ending{key, []metric.RecordOption{metric.WithAttributeSet(set)}}
+	e := &ending{kind: key, record: []metric.RecordOption{metric.WithAttributeSet(set)}}
+	if !key.answered {
+		e.failures = s.failures.of(s.operation, key.errorType)
+	}
+	return e
+}
+
+// count counts a measurement of the series that ended with e; nil is a success.
+func (s *series) count(ctx context.Context, e *ending) {
+	for _, f := range s.folded {
+		f.add(ctx)
+	}
+	if e == nil {
+		return
+	}
+	e.failures.add()
+	e.folded.add(ctx)
 }
 
 // kindOf returns the kind of err.

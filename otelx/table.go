@@ -3,6 +3,7 @@
 package otelx
 
 import (
+	"context"
 	"maps"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,20 @@ func (t *table[K, V]) get(key K) (v V, ok bool) {
 		v, ok = (*m)[key]
 	}
 	return v, ok
+}
+
+// full reports whether nothing can be added.
+func (t *table[K, V]) full() bool {
+	m := t.entries.Load()
+	return m != nil && len(*m) >= t.limit
+}
+
+// all returns the entries. The caller must not change the map.
+func (t *table[K, V]) all() map[K]V {
+	if m := t.entries.Load(); m != nil {
+		return *m
+	}
+	return nil
 }
 
 // add returns the value of key, and makes it with create if there is none. ok is
@@ -62,6 +77,9 @@ func (v *values) bound(value string) string {
 	if _, ok := v.get(value); ok {
 		return value
 	}
+	if v.full() { // without the lock, which all operations beyond the limit would share
+		return other
+	}
 	if _, ok := v.add(value, func() struct{} { return struct{}{} }); ok {
 		return value
 	}
@@ -75,6 +93,16 @@ type labels struct {
 	keys  [3]attribute.Key     // "" is none
 	fixed []attribute.KeyValue // the same in each measurement
 	sets  table[[3]string, metric.MeasurementOption]
+	open  attribute.Key // whose values may be many; the first key if not set
+	fold  *fold         // counts the measurements beyond the limit; nil does not
+}
+
+// pooled returns the attribute for the name of a pool, none if there is no name.
+func pooled(name string) []attribute.KeyValue {
+	if name == "" {
+		return nil
+	}
+	return []attribute.KeyValue{attrPoolName.String(name)}
 }
 
 // maxLabels is how many combinations of values one instrument has at most.
@@ -83,6 +111,9 @@ const maxLabels = 500
 func newLabels(fixed []attribute.KeyValue, keys ...attribute.Key) *labels {
 	l := &labels{fixed: fixed}
 	copy(l.keys[:], keys)
+	if len(keys) > 0 {
+		l.open = keys[0]
+	}
 	l.sets.limit = maxLabels
 	return l
 }
@@ -104,6 +135,7 @@ func (l *labels) of(vs ...string) metric.MeasurementOption {
 			}
 		}
 		set = l.build(key)
+		l.fold.add(context.Background())
 	}
 	return set
 }

@@ -254,4 +254,4 @@ type silent struct{}
 func (silent) Begin(ctx context.Context, _ core.Scope) context.Context { return ctx }
 func (silent) End(context.Context, core.Scope, error)                  {}
 func (silent) Event(context.Context, core.Event)                       {}
-func (silent) Ref(context.Context, core.Scope) any                           { return nil }
+func (silent) Ref(context.Context, core.Scope) any                     { return nil }
