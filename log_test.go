@@ -160,6 +160,33 @@ func TestAStormOfTransitionsIsAFewRecords(t *testing.T) {
 	})
 }
 
+// In an outage the budget refuses each operation another attempt.
+func TestASpentBudgetIsOneRecordInTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		budget, err := core.NewBudget(0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, backend{Factory: pingless{&wires{OnDial: dialWire}}}, penstock.Config{
+			Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			Chain:  middleware.Config{Breaker: breaker.Config{Disabled: true}, Retry: retry.Config{Budget: budget}},
+		})
+		defer closeClient(t, c)
+		for _, operations := range []int{1, 100} {
+			log.Reset()
+			for range 100 {
+				_ = outcome(t.Context(), c, getNumber, errors.New("down"))
+			}
+			want := fmt.Sprintf(`level=WARN msg="penstock: retry budget spent" operation=%s operations=%d`, getNumber.Name, operations)
+			if got := records(&log); len(got) != 1 || !strings.Contains(got[0], want) {
+				t.Errorf("logged %q, want one record with %s", got, want)
+			}
+			time.Sleep(10 * time.Second)
+		}
+	})
+}
+
 // bad is an observer with a bug.
 type bad struct{ coretest.Recorder }
 

@@ -12,7 +12,7 @@ var (
 		"recovered", "answered", "exhausted", "not_retryable", "unsafe", "limited", "forbidden",
 		"rejected", "retry_after", "budget", "deadline", "canceled", "closed", "panicked",
 	}
-	userFunctions = []string{"Alive", "Key", "OnLeak", "OnTransition", "OnUse", "Probe"}
+	userFunctions = []string{"Alive", "Close", "Dial", "Key", "OnLeak", "OnTransition", "OnUse", "Ping", "Probe"}
 )
 
 const (

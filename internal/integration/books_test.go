@@ -26,10 +26,12 @@ import (
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/fallback"
 	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -39,6 +41,7 @@ import (
 type books struct {
 	mu      sync.Mutex
 	amounts map[string]float64 // guarded by mu
+	breaker breaker.State      // after its last transition; guarded by mu
 }
 
 // add adds to the amount of a metric with one label.
@@ -91,6 +94,28 @@ var instruments = map[string]instrument{
 	"penstock.pool.waits.canceled":          {},
 	"penstock.pool.calls.stuck":             {},
 	"penstock.pool.validations":             {},
+
+	"penstock.operation.failures":               {label: "error.type"},
+	"penstock.attempt.duration":                 {skip: true}, // work may take no time, and then it is as if it had not begun
+	"penstock.retry.count":                      {},
+	"penstock.retry.total_delay":                {},
+	"penstock.retry.budget.remaining":           {},
+	"penstock.circuit_breaker.state":            {label: "penstock.circuit_breaker.state"},
+	"penstock.circuit_breaker.recovery_timeout": {},
+	"penstock.health.status":                    {},
+	"penstock.health.check.duration":            {},
+	"penstock.timeout.limit":                    {label: "penstock.timeout.scope"},
+	"penstock.bulkhead.running":                 {},
+	"penstock.bulkhead.waiting":                 {},
+	"penstock.bulkhead.limit":                   {},
+	"penstock.bulkhead.operations":              {label: "penstock.admission"},
+	"penstock.ratelimit.limit":                  {},
+	"penstock.ratelimit.operations":             {label: "penstock.admission"},
+	"penstock.async.running":                    {},
+	"penstock.async.limit":                      {},
+	"penstock.async.rejected":                   {},
+	"penstock.fallbacks":                        {label: "db.operation.name"},
+	"penstock.telemetry.overflow":               {},
 }
 
 // measured returns the amounts of all metrics, as the books have them.
@@ -116,6 +141,15 @@ func measured(t *testing.T, metrics map[string]metricdata.Metrics) map[string]fl
 					amounts[name+" "+label(p.Attributes)] += float64(p.Count)
 				}
 				amounts[name+".sum "+label(p.Attributes)] += p.Sum
+			}
+		case metricdata.Histogram[int64]:
+			for _, p := range data.DataPoints {
+				amounts[name+" "+label(p.Attributes)] += float64(p.Count)
+				amounts[name+".sum "+label(p.Attributes)] += float64(p.Sum)
+			}
+		case metricdata.Gauge[float64]:
+			for _, p := range data.DataPoints {
+				amounts[name+" "+label(p.Attributes)] += p.Value
 			}
 		case metricdata.Sum[int64]:
 			for _, p := range data.DataPoints {
@@ -153,6 +187,7 @@ func (b *books) compare(t *testing.T, when string, telemetry map[string]float64)
 type trip struct {
 	at       time.Time // of the last step
 	attempts int
+	backoff  time.Duration
 	admitted bool // by the bulkhead
 	paced    bool // by the rate limiter
 	working  bool
@@ -180,24 +215,34 @@ func (b *books) stages() []middleware.Stage {
 			err := next()
 			if !tr.admitted {
 				b.since(wait, "bulkhead", tr.at)
+				b.add("penstock.bulkhead.operations", admission(errors.As(err, new(*bulkhead.FullError))), 1)
 			}
 			return err
 		}),
 		b.stage("admitted", middleware.Stage{After: "bulkhead"}, func(_ context.Context, _ *core.Call, tr *trip, next func() error) error {
 			b.since(wait, "bulkhead", tr.at)
+			b.add("penstock.bulkhead.operations", admission(false), 1)
 			tr.admitted, tr.at = true, time.Now()
 			err := next()
 			if !tr.paced {
 				b.since(wait, "ratelimit", tr.at)
+				b.add("penstock.ratelimit.operations", admission(errors.As(err, new(*ratelimit.LimitedError))), 1)
 			}
 			return err
 		}),
 		b.stage("paced", middleware.Stage{Before: "retry"}, func(ctx context.Context, _ *core.Call, tr *trip, next func() error) error {
 			b.since(wait, "ratelimit", tr.at)
+			b.add("penstock.ratelimit.operations", admission(false), 1)
 			tr.paced = true
 			outcome := retry.OutcomePanicked
 			defer func() {
 				b.since(wait, "retry", tr.at) // a backoff that was given up
+				if tr.backoff += time.Since(tr.at); tr.attempts > 1 {
+					b.add("penstock.retry.count", "", 1)
+					b.add("penstock.retry.count.sum", "", float64(tr.attempts-1))
+					b.add("penstock.retry.total_delay", "", 1)
+					b.add("penstock.retry.total_delay.sum", "", tr.backoff.Seconds())
+				}
 				if outcome != "" && (outcome != retry.OutcomePanicked || tr.attempts > 1) {
 					b.add("penstock.retry.outcomes", outcome, 1)
 				}
@@ -210,6 +255,7 @@ func (b *books) stages() []middleware.Stage {
 			if tr.attempts++; tr.attempts > 1 {
 				b.add("penstock.retries", "", 1)
 				b.since(wait, "retry", tr.at)
+				tr.backoff += time.Since(tr.at)
 			}
 			defer func() { tr.at = time.Now() }()
 			err := next()
@@ -235,6 +281,15 @@ func (b *books) stages() []middleware.Stage {
 			return err
 		}),
 	}
+}
+
+// admission is what a stage did with an operation. An operation that another stage
+// refuses after its wait was admitted.
+func admission(refused bool) string {
+	if refused {
+		return "rejected"
+	}
+	return "admitted"
 }
 
 // isTimeout is the rule by which the pool counts timeouts: the caller waited, and the
@@ -278,7 +333,10 @@ func (b *books) work(r *rand.Rand) func(context.Context, int) (int, error) {
 		b.since("penstock.wait.duration", "pool", tr.at)
 		tr.working = true
 		begin := time.Now()
-		defer func() { b.since("db.client.connection.use_time", "", begin) }()
+		defer func() {
+			b.since("db.client.connection.use_time", "", begin)
+			b.since("penstock.attempt.duration", "", begin)
+		}()
 		took := upTo(r, 30*time.Millisecond)
 		kind := r.IntN(20)
 		if kind == 0 {
@@ -333,6 +391,8 @@ func (b *books) operation(ctx context.Context, c *penstock.Client[int], r *rand.
 		if label == "deadline_exceeded" {
 			b.add("penstock.deadline.duration", "", 1)
 			b.add("penstock.deadline.duration.sum", "", given.Seconds())
+		if label != "" && label != "not_found" {
+			b.add("penstock.operation.failures", label, 1)
 		}
 	}()
 	var err error
@@ -347,6 +407,37 @@ func (b *books) operation(ctx context.Context, c *penstock.Client[int], r *rand.
 	default:
 		label = core.ErrorType(err)
 	}
+	if errors.Is(err, core.ErrAsyncLimit) {
+		b.add("penstock.async.rejected", "", 1)
+	}
+	spare, _ := fallback.Run(ctx, func(context.Context) (int, error) { return 0, err }, fallback.Plan[int]{
+		Instead: func(context.Context, error) (int, error) { return 0, nil },
+	})
+	if spare.Cause != nil {
+		b.add("penstock.fallbacks", "Get", 1)
+	}
+}
+
+// room notes the state and the limits of the client, or with -1 that they are gone.
+func (b *books) room(c *penstock.Client[int], sign float64) {
+	b.mu.Lock()
+	state := b.breaker
+	b.mu.Unlock()
+	if state == breaker.Open {
+		state = breaker.HalfOpen // the storm has been over for longer than RecoveryTimeout
+	}
+	up := 0.0
+	if c.Monitor().Up() {
+		up = 1
+	}
+	b.add("penstock.circuit_breaker.state", state.String(), sign)
+	b.add("penstock.circuit_breaker.recovery_timeout", "", sign*0.1)
+	b.add("penstock.health.status", "", sign*up)
+	b.add("penstock.retry.budget.remaining", "", sign*c.Chain().Budget.Balance())
+	b.add("penstock.timeout.limit", "attempt", sign*0.05)
+	b.add("penstock.bulkhead.limit", "", sign*5)
+	b.add("penstock.ratelimit.limit", "", sign*200)
+	b.add("penstock.async.limit", "", sign*3)
 }
 
 // factory returns a factory that is slow and fails at times, as b notes.
@@ -436,11 +527,15 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 		MaxAsync: 3, UseTime: true, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
 		// Nothing is sampled, so that all that fails is evidence.
 		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample()))),
+		MaxAsync: 3, UseTime: true, Telemetry: []otelx.Option{otelx.WithAttemptDuration(true)}, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
 		Chain: middleware.Config{
 			Breaker: breaker.Config{
 				RecoveryTimeout: 100 * time.Millisecond,
 				OnTransition: func(_ string, _, to breaker.State) {
 					b.add("penstock.circuit_breaker.transitions", to.String(), 1)
+					b.mu.Lock()
+					b.breaker = to
+					b.mu.Unlock()
 				},
 			},
 			Bulkhead:  &bulkhead.Config{MaxConcurrent: 5, MaxWaiting: 3, MaxWait: 20 * time.Millisecond},
@@ -448,6 +543,7 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 			Retry:     retry.Config{Interval: 10 * time.Millisecond},
 			Timeout:   timeout.Config{Attempt: 50 * time.Millisecond},
 			Health: &health.Config{Interval: 300 * time.Millisecond, DownThreshold: 1, Probe: func(context.Context) error {
+				b.add("penstock.health.check.duration", "", 1)
 				if time.Since(begin)/time.Second%2 == 1 {
 					return errDown
 				}
@@ -483,12 +579,14 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 		b.add("db.client.connection."+name, "", 2)
 	}
 	b.add("penstock.pool.leases.remaining", "", float64(stats.Places))
+	b.room(client, 1)
 	gate(t, w)
 	metrics := w.metrics()
 	for name := range metrics {
 		seen[name] = true
 	}
 	b.compare(t, "after the storm", measured(t, metrics))
+	b.room(client, -1)
 	w.close()
 	for _, name := range []string{"max", "idle.max"} {
 		b.add("db.client.connection."+name, "", -2)

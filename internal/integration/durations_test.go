@@ -24,6 +24,7 @@ import (
 // fakes.
 var results = []string{
 	"breaker.OpenError", "bulkhead.FullError", "ratelimit.LimitedError", "hedge.Stats", "middleware.WorstCase",
+	"middleware.Chain", "otelx.Figures", "otelx.BreakerFigures",
 	"core.Scope", "core.Event", "core.Outcome", "core.TimeoutError", "pool.AcquireError", "pool.Holder",
 	"coretest.Phase", "coretest.BreakerConfig", "milvustest.Fault",
 }

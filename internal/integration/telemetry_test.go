@@ -41,6 +41,7 @@ type watched struct {
 	t      *testing.T
 	spans  *tracetest.SpanRecorder
 	reader *sdkmetric.ManualReader
+	meters *sdkmetric.MeterProvider // set if other clients share it
 }
 
 func watch(t *testing.T, cfg penstock.Config, poolConfig pool.Config) *watched {

@@ -34,5 +34,5 @@ func Example() {
 	fmt.Println(err, b.Stats())
 	// Output:
 	// true Search: bulkhead "docs" is full with 1 running
-	// <nil> {0 0 1 1}
+	// <nil> {1 0 0 1 1}
 }

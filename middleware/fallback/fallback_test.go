@@ -94,6 +94,30 @@ func TestAFallbackStandsInForABackendThatCannotBeHad(t *testing.T) {
 	}
 }
 
+func TestTheClientCountsTheResultsOfFallbacks(t *testing.T) {
+	client := newClient(t)
+	want := func(n uint64) {
+		t.Helper()
+		if got := client.Fallbacks()["Search"]; got != n {
+			t.Errorf("%d fallbacks, want %d", got, n)
+		}
+	}
+	var s spare
+	_, _ = fallback.Do(t.Context(), client, op, failing(nil), s.instead)
+	_, _ = fallback.Do(t.Context(), client, op, failing(errStatement), s.instead)
+	want(0)
+	_, _ = fallback.Do(t.Context(), client, op, failing(errDown), s.instead)
+	want(1)
+	_, _ = fallback.Run(t.Context(), func(ctx context.Context) (string, error) {
+		_, err := core.Do(ctx, client, op, failing(errDown))
+		return "", fmt.Errorf("wrapped: %w", err)
+	}, fallback.Plan[string]{Instead: s.instead})
+	want(2)
+	s.err = errUnknown // the caller gets no result
+	_, _ = fallback.Do(t.Context(), client, op, failing(errDown), s.instead)
+	want(2)
+}
+
 func TestTheErrorOfTheFallbackIsTheCallers(t *testing.T) {
 	s := spare{err: errUnknown}
 	got, err := fallback.Do(t.Context(), newClient(t), op, failing(errDown), s.instead)

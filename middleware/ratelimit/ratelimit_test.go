@@ -27,6 +27,7 @@ type rig struct {
 	limiter  *ratelimit.Limiter
 	client   *core.Client[int]
 	recorder coretest.Recorder
+	rate     float64
 
 	mu      sync.Mutex
 	verdict core.Verdict
@@ -34,7 +35,7 @@ type rig struct {
 
 func newRig(t testing.TB, cfg ratelimit.Config) *rig {
 	t.Helper()
-	r := new(rig)
+	r := &rig{rate: cfg.Rate}
 	var err error
 	if r.limiter, err = ratelimit.New(cfg); err != nil {
 		t.Fatal(err)
@@ -67,7 +68,8 @@ func (r *rig) do(ctx context.Context) error {
 
 func (r *rig) check(t *testing.T, want ratelimit.Stats) {
 	t.Helper()
-	if got := r.limiter.Stats(); got != want {
+	got := r.limiter.Stats()
+	if want.Rate = r.rate; got != want {
 		t.Errorf("Stats = %+v, want %+v", got, want)
 	}
 }

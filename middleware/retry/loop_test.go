@@ -47,6 +47,9 @@ func TestWhatIsAttemptedAgain(t *testing.T) {
 				if got := r.outcome(); got != row.outcome {
 					t.Errorf("outcome %q, want %q", got, row.outcome)
 				}
+				if ends := r.recorder.Events(core.EventRetryEnd); len(ends) == 1 && ends[0].Delay != time.Since(r.started) {
+					t.Errorf("the observer was told of %v of backoff, want %v", ends[0].Delay, time.Since(r.started))
+				}
 				if good := row.outcome == retry.OutcomeRecovered || row.results[0] == nil; (err == nil) != good {
 					t.Errorf("Do = %v", err)
 				}

@@ -326,18 +326,36 @@ func TestAProbeThatPanicsCountsAsFailed(t *testing.T) {
 
 // A goroutine of the SDK calls the function.
 func TestStatsOfAPoolThatPanicAreAnErrorOfTheCollection(t *testing.T) {
+	collectionFails(t, "stats of pool own", func(o *otelx.Observer, b behaviour) error {
+		return o.RegisterPool("own", func() pool.Stats { b.does(nil, t.Context()); return pool.Stats{} })
+	})
+}
+
+func TestFiguresThatPanicAreAnErrorOfTheCollection(t *testing.T) {
+	collectionFails(t, "figures of client own", func(o *otelx.Observer, b behaviour) error {
+		return o.RegisterFigures("own", func() otelx.Figures { b.does(nil, t.Context()); return otelx.Figures{} })
+	})
+}
+
+// collectionFails checks that a collection fails, and nothing else, if a function does
+// that is called what. register gives the function to the observer.
+func collectionFails(t *testing.T, what string, register func(*otelx.Observer, behaviour) error) {
+	t.Helper()
 	for _, b := range behaviours[:2] {
 		reader := sdkmetric.NewManualReader()
 		o, err := otelx.NewObserver(otelx.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := o.RegisterPool("own", func() pool.Stats { b.does(nil, t.Context()); return pool.Stats{} }); err != nil {
-			t.Fatal(err)
+		if e, text := ending(func() error { return register(o, b) }); e != returned {
+			t.Fatalf("a function that %s: the registration %s (%s)", b.name, e, text)
 		}
 		var got metricdata.ResourceMetrics
-		if e, text := ending(func() error { return reader.Collect(t.Context(), &got) }); e != failed || !strings.Contains(text, "stats of pool own") {
-			t.Errorf("stats that %s: Collect %s (%s), want an error", b.name, e, text)
+		if e, text := ending(func() error { return reader.Collect(t.Context(), &got) }); e != failed || !strings.Contains(text, what) {
+			t.Errorf("a function that %s: Collect %s (%s), want an error", b.name, e, text)
+		}
+		if e, text := ending(func() error { return o.Close(t.Context()) }); e != returned {
+			t.Errorf("a function that %s: Close %s (%s)", b.name, e, text)
 		}
 	}
 }

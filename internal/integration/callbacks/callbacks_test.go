@@ -68,6 +68,7 @@ var callbacks = []callback{
 	{name: "middleware/health.Check.Ask", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
 	{name: "middleware/health.Config.Probe", told: apart, test: "TestAProbeThatPanicsCountsAsFailed"},
 	{name: "middleware/hedge.Do", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
+	{name: "otelx.Observer.RegisterFigures", told: apart, test: "TestFiguresThatPanicAreAnErrorOfTheCollection"},
 	{name: "otelx.Observer.RegisterPool", told: apart, test: "TestStatsOfAPoolThatPanicAreAnErrorOfTheCollection"},
 	{name: "otelx.Option", told: never, test: "its parameter has a type that is not exported, so a user cannot write one"},
 	{name: "pool.Checker.Alive", told: byEvent},
