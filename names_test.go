@@ -48,7 +48,6 @@ var unused = map[string]string{
 	"middleware/fallback.Accept":   "It is a field's type of Plan.",
 	"middleware/health.Up":         "It is one of the values of a used type.",
 	"middleware/health.Liveness":   "An application serves it beside Readiness.",
-	"middleware/retry.Outcome*":    "They are the values of a metric's attribute, and what an observer is told.",
 
 	"otelx/sdk.EvidenceSampler": "An application with an SDK of its own wraps its sampler with it.",
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,15 +71,15 @@ func fails(context.Context, int) (int, error) { return 0, errDown }
 
 func TestTheStateOfABreakerAndAGateAreGauges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		up := true
+		var down atomic.Bool
 		w := newWatched(t, "docs", nil, middleware.Config{
 			Breaker: breaker.Config{FailureThreshold: 1, RecoveryTimeout: time.Minute}, Retry: retry.Config{MaxRetries: retry.None},
 			KeyedBreaker: &keyed.Config{Each: breaker.Config{FailureThreshold: 2, RecoveryTimeout: time.Minute}},
 			Health: &health.Config{Interval: time.Second, DownThreshold: 1, Probe: func(context.Context) error {
-				if up {
-					return nil
+				if down.Load() {
+					return errDown
 				}
-				return errDown
+				return nil
 			}},
 		}, nil)
 		defer w.close()
@@ -108,13 +109,13 @@ func TestTheStateOfABreakerAndAGateAreGauges(t *testing.T) {
 			w.Breaker().Reset()
 			_, _ = core.Do(t.Context(), w.Client, core.Op{Name: "Get", Target: fmt.Sprint(i % 2)}, fails)
 		}
-		up = false
+		down.Store(true)
 		time.Sleep(2 * time.Second)
 		want("in the outage", "map[open:1]", "map[closed:2 open:1]", 0)
 		time.Sleep(2 * time.Minute)
 		want("after the recovery time", "map[half_open:1]", "map[closed:2 half_open:1]", 0)
 		w.Breaker().ForceOpen()
-		up = true
+		down.Store(false)
 		time.Sleep(2 * time.Second)
 		want("by hand", "map[forced_open:1]", "map[closed:2 half_open:1]", 1)
 	})
