@@ -126,11 +126,12 @@ func defaults(t *testing.T) map[string]string {
 		second    = effective(t, hedge.Config{})
 	)
 	return map[string]string{
-		"milvus.Config.Address":  endpoint,
-		"milvus.Config.Database": server.Namespace,
-		"milvus.Config.Username": map[string]string{"": "none"}[milvus.Config{}.Username],
-		"milvus.Config.Password": map[milvus.Secret]string{{}: "none"}[milvus.Config{}.Password],
-		"milvus.Config.APIKey":   map[milvus.Secret]string{{}: "none"}[milvus.Config{}.APIKey],
+		"milvus.Config.Address":             endpoint,
+		"milvus.Config.PropagationDisabled": short(milvus.Config{}.PropagationDisabled),
+		"milvus.Config.Database":            server.Namespace,
+		"milvus.Config.Username":            map[string]string{"": "none"}[milvus.Config{}.Username],
+		"milvus.Config.Password":            map[milvus.Secret]string{{}: "none"}[milvus.Config{}.Password],
+		"milvus.Config.APIKey":              map[milvus.Secret]string{{}: "none"}[milvus.Config{}.APIKey],
 
 		"penstock.Config.MaxAsync":           short(asyncLimit(t)),
 		"penstock.Config.UseTime":            short(penstock.Config{}.UseTime),

@@ -50,6 +50,7 @@ const (
 	stage      = "internal/stage"
 	stagetest  = "internal/stage/stagetest"
 	texts      = "internal/text"
+	tracectx   = "internal/tracecontext"
 	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
 	protobuf   = "google.golang.org/protobuf/..."
 )
@@ -85,10 +86,11 @@ var rules = []rule{
 	{
 		folder: "pool/milvus",
 		may: []string{
-			"core", "pool", root, "middleware/...", fault, once, contain, errtype, sdkClient, sdkEntity, sdkRetry,
+			"core", "pool", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, sdkClient, sdkEntity, sdkRetry,
 			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
+			"go.opentelemetry.io/otel/attribute",
 		},
-		tests: []string{coretests, milvustest, goleak, rapid},
+		tests: []string{coretests, milvustest, goleak, rapid, "go.opentelemetry.io/otel/trace"},
 	},
 	{
 		folder: milvustest,
@@ -105,6 +107,7 @@ var rules = []rule{
 	{folder: "middleware/*", may: []string{"core", brief, list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, hedged, texts}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
+	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, nested, texts, tracectx}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{
@@ -147,6 +150,7 @@ var rules = []rule{
 	{folder: once},
 	{folder: stage, may: []string{"core"}},
 	{folder: stagetest, may: []string{"core", coretests, stage}},
+	{folder: tracectx, may: []string{"go.opentelemetry.io/otel/propagation", "go.opentelemetry.io/otel/trace"}},
 	{folder: texts, may: []string{"go.opentelemetry.io/otel/attribute"}},
 	{folder: "internal/api"},
 	{folder: "internal/servers", may: []string{everything}},

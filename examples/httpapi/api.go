@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/penstock-go/penstock/otelx"
 )
 
 // API is a client of the site. It serves many callers at once, so the pool lends
@@ -38,7 +40,7 @@ func (a *API) Get(ctx context.Context, path string) (string, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+a.site.Token)
 	// The trace goes on at the other side.
-	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
+	otelx.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	res, err := a.http.Do(req)
 	if err != nil {
 		return "", err

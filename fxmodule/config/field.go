@@ -57,6 +57,7 @@ func (t *target) fields(wanted func(section string) bool) []field {
 		{"username", &c.Username, "Username"},
 		{"password", &c.Password, "Password"},
 		{"api_key", &c.APIKey, "APIKey"},
+		{"propagation_disabled", &c.PropagationDisabled, "PropagationDisabled"},
 
 		{"tls.enabled", &t.tls.enabled, "enabled"},
 		{"tls.ca_file", &t.tls.ca, "ca_file"},

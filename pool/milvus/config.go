@@ -62,6 +62,12 @@ type Config struct {
 	// grpc.WithChainUnaryInterceptor: it then sees what goes over the wire.
 	DialOptions []grpc.DialOption `json:"-"`
 
+	// PropagationDisabled leaves the trace context out of the requests. By default
+	// each request of a sampled trace carries the W3C headers traceparent and
+	// tracestate of the current attempt's span, so that a server that exports spans
+	// shows its part of the operation in the same trace. Baggage is never sent.
+	PropagationDisabled bool
+
 	// Pool configures the pool. Its Mode is always [pool.Shared], a zero MinSize
 	// means 1, and an empty Name means host:port/database.
 	Pool pool.Config
@@ -158,6 +164,7 @@ func (c Config) describe() []slog.Attr {
 		slog.Bool("Credentials", c.Credentials != nil),
 		slog.Bool("TLS", c.TLS != nil),
 		slog.Int("DialOptions", len(c.DialOptions)),
+		slog.Bool("PropagationDisabled", c.PropagationDisabled),
 		slog.String("Pool", c.Pool.Name),
 	}
 }

@@ -2,6 +2,8 @@
 
 package milvus
 
+import "google.golang.org/grpc"
+
 var (
 	ReadOnly = readOnly
 	CodeOf   = codeOf
@@ -12,3 +14,8 @@ func (f *Factory) Wrote(collection string, ts uint64) { f.family.wrote(collectio
 
 // Session returns the timestamp that a read of a collection waits for.
 func (f *Factory) Session(collection string) uint64 { return f.family.session(collection) }
+
+// Interceptor returns the interceptor of a connection that is never dialed.
+func Interceptor(propagates bool) grpc.UnaryClientInterceptor {
+	return (&hook{family: newFamily(), traces: propagates}).intercept
+}

@@ -36,6 +36,7 @@ type Factory struct {
 	tls     credentials.TransportCredentials // nil for plain text
 	resolve bool                             // whether gRPC resolves the host
 	rotates bool                             // whether each dial asks for the credentials
+	traces  bool                             // whether requests carry the trace context
 	family  *family
 }
 
@@ -73,7 +74,13 @@ func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
 }
 
 func newFactory(cfg Config) *Factory {
-	f := &Factory{address: cfg.hostPort(), resolve: cfg.hostPort() != cfg.Address, rotates: cfg.Credentials != nil, family: newFamily()}
+	f := &Factory{
+		address: cfg.hostPort(),
+		resolve: cfg.hostPort() != cfg.Address,
+		rotates: cfg.Credentials != nil,
+		traces:  !cfg.PropagationDisabled,
+		family:  newFamily(),
+	}
 	if cfg.TLS != nil {
 		f.tls = credentials.NewTLS(cfg.TLS) // clones it
 	}
@@ -102,7 +109,7 @@ func newFactory(cfg Config) *Factory {
 // takes no longer than ctx lasts. Its errors are [*Error], with the address and the
 // cause.
 func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
-	h := &hook{family: f.family, rotates: f.rotates}
+	h := &hook{family: f.family, rotates: f.rotates, traces: f.traces}
 	dialing, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 

@@ -27,6 +27,8 @@ type hook struct {
 	family *family
 	// rotates says that a further dial may have other credentials.
 	rotates bool
+	// traces says that requests carry the trace context.
+	traces bool
 	// described has, for each slot of the family, the generation of the schema that
 	// the SDK was given last.
 	described [slots]atomic.Uint64
@@ -51,6 +53,9 @@ func (h *hook) intercept(
 		return err
 	}
 	h.setSession(req)
+	if h.traces {
+		ctx = withTraceContext(ctx)
+	}
 	send := func() *Error {
 		var to peer.Peer // stays empty if no transport was found for the request
 		err := invoke(ctx, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&to))...)

@@ -108,6 +108,9 @@ func (c Config) differences(other Config) (names []string) {
 	if !slices.EqualFunc(c.DialOptions, other.DialOptions, func(a, b grpc.DialOption) bool { return same(a, b) }) {
 		names = append(names, "DialOptions")
 	}
+	if c.PropagationDisabled != other.PropagationDisabled {
+		names = append(names, "PropagationDisabled")
+	}
 	mine, theirs := reflect.ValueOf(c.Pool), reflect.ValueOf(other.Pool)
 	for i := range mine.NumField() {
 		if !same(mine.Field(i).Interface(), theirs.Field(i).Interface()) {
