@@ -21,10 +21,10 @@ const traceWithin = 30 * time.Second
 // Jaeger is a real Jaeger of one test, with its traces in memory. Its methods are
 // safe for concurrent use.
 type Jaeger struct {
-	otlp, query string
-	http        *http.Client
-	ctx         context.Context
-	proc        *process
+	otlp, otlpGRPC, query string
+	http                  *http.Client
+	ctx                   context.Context
+	proc                  *process
 }
 
 // StartJaeger starts an empty Jaeger, and returns when it answers. The end of the
@@ -68,6 +68,9 @@ func StartJaeger(t testing.TB) *Jaeger {
 // OTEL_EXPORTER_OTLP_ENDPOINT has it. A trace can be read once its export is
 // answered.
 func (j *Jaeger) OTLPEndpoint() string { return "http://" + j.otlp }
+
+// OTLPGRPC returns the address for OTLP over gRPC, host:port.
+func (j *Jaeger) OTLPGRPC() string { return j.otlpGRPC }
 
 // QueryURL returns the base URL of the UI and of the query API ("/api/traces"),
 // without a path.
@@ -144,11 +147,11 @@ func (j *Jaeger) get(ctx context.Context, path string, into any) error {
 // command writes the configuration of a server into dir, with free ports, and sets
 // the ports in j.
 func (j *Jaeger) command(install, dir string) (command, error) {
-	ports, err := freePorts("127.0.0.1", 3)
+	ports, err := freePorts("127.0.0.1", 4)
 	if err != nil {
 		return command{}, fmt.Errorf("lay out Jaeger: %w", err)
 	}
-	j.otlp, j.query = local(ports[0]), local(ports[1])
+	j.otlp, j.query, j.otlpGRPC = local(ports[0]), local(ports[1]), local(ports[3])
 	// Without a batch processor, spans are stored before their export is answered.
 	config := fmt.Sprintf(`service:
   extensions: [jaeger_storage, jaeger_query]
@@ -177,10 +180,12 @@ receivers:
     protocols:
       http:
         endpoint: %s
+      grpc:
+        endpoint: %s
 exporters:
   jaeger_storage_exporter:
     trace_storage: memory
-`, j.query, local(ports[2]), j.otlp)
+`, j.query, local(ports[2]), j.otlp, j.otlpGRPC)
 	path := filepath.Join(dir, "jaeger.yaml")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return command{}, fmt.Errorf("lay out Jaeger: %w", err)

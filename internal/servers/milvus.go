@@ -35,6 +35,20 @@ type Milvus struct {
 // time: StartMilvus first waits for its turn.
 func StartMilvus(t testing.TB) *Milvus {
 	t.Helper()
+	return startMilvus(t, "")
+}
+
+// StartTracedMilvus is [StartMilvus] for a server that exports its spans over OTLP by
+// gRPC to the address (host:port). Its own sampling is 0: it has spans for those
+// requests alone that carry a sampled trace context. They belong to the services
+// "standalone" and "segcore", and are exported about every five seconds.
+func StartTracedMilvus(t testing.TB, otlp string) *Milvus {
+	t.Helper()
+	return startMilvus(t, otlp)
+}
+
+func startMilvus(t testing.TB, otlp string) *Milvus {
+	t.Helper()
 	install, err := milvusInstall()
 	if err != nil {
 		skipOrFail(t, err)
@@ -51,7 +65,7 @@ func StartMilvus(t testing.TB) *Milvus {
 	for range 2 {
 		// Each try has a new directory, because a server that died at its start
 		// leaves an incomplete one.
-		m.cmd, m.port, err = milvusCommand(install, t.TempDir())
+		m.cmd, m.port, err = milvusCommand(install, t.TempDir(), otlp)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +181,7 @@ func (m *Milvus) ask(ctx context.Context, request func(context.Context, milvuspb
 
 // milvusCommand writes the configuration of a server into dir, and returns the
 // command that starts the server, and its port.
-func milvusCommand(install, dir string) (command, int, error) {
+func milvusCommand(install, dir, otlp string) (command, int, error) {
 	fail := func(err error) (command, int, error) { return command{}, 0, fmt.Errorf("lay out Milvus: %w", err) }
 
 	template, err := os.ReadFile(filepath.Join(install, "config.yaml.template"))
@@ -178,7 +192,7 @@ func milvusCommand(install, dir string) (command, int, error) {
 	if err != nil {
 		return fail(err)
 	}
-	config, err := newMilvusConfig(string(template), dir)
+	config, err := newMilvusConfig(string(template), dir, otlp)
 	if err != nil {
 		return fail(err)
 	}
