@@ -128,6 +128,7 @@ func defaults(t *testing.T) map[string]string {
 	return map[string]string{
 		"milvus.Config.Address":             endpoint,
 		"milvus.Config.PropagationDisabled": short(milvus.Config{}.PropagationDisabled),
+		"milvus.Config.QueryText":           short(milvus.Config{}.QueryText),
 		"milvus.Config.Database":            server.Namespace,
 		"milvus.Config.Username":            map[string]string{"": "none"}[milvus.Config{}.Username],
 		"milvus.Config.Password":            map[milvus.Secret]string{{}: "none"}[milvus.Config{}.Password],

@@ -18,7 +18,6 @@ var mostNames = map[string]int{
 	"core":               81,
 	"pool":               40,
 	"otelx":              30, // a type for the figures of each stage, and an option for each choice
-	"otelx":              30,
 	"middleware/breaker": 30,
 	"middleware":         10,
 }

@@ -80,6 +80,12 @@ func (a *attemptContext) Lease() uint32 { return a.lease }
 // Say implements [nested.Attempt].
 func (a *attemptContext) Say(n *nested.Note) { a.note.Store(n) }
 
+// Said implements [nested.Attempt].
+func (a *attemptContext) Said() *nested.Note { return a.note.Load() }
+
+// Resay implements [nested.Attempt].
+func (a *attemptContext) Resay(old, n *nested.Note) bool { return a.note.CompareAndSwap(old, n) }
+
 // Outer implements [nested.Attempt].
 func (a *attemptContext) Outer() context.Context { return a.parent }
 

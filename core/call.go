@@ -271,7 +271,7 @@ func (c *Call) End(ctx context.Context, s *Scope, err error) {
 		s.Conn = numbered.ConnNumber(c.token)
 	}
 	if c.note != nil {
-		s.Note = c.note.Value // nil if the attempt got no connection
+		s.Note, s.Annotations = c.note.Value, c.note.Annotations // nil if the attempt got no connection
 	}
 	if s.Kind == ScopeOperation {
 		c.within = false

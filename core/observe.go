@@ -60,6 +60,10 @@ type Scope struct {
 	// Note is, at the end of an operation or an attempt, what the adapter of the
 	// backend said of the last work. Nil if it said nothing.
 	Note any
+	// Annotations is, at the end of an operation or an attempt, what the function of the
+	// operation said of its last run, in the form of the observer's own package. Nil if
+	// it said nothing.
+	Annotations any
 	// Hedge is, at the end of a run of a hedged operation, what became of the run: "won"
 	// (its answer was used), "lost" (the other run had answered before), "failed", or
 	// "refused" (the second run: by a stage; the first run: the budget refused the second).

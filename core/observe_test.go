@@ -80,7 +80,11 @@ func TestAnObserverHasAVariableForEachOperation(t *testing.T) {
 	client := newClient(t, core.ClientConfig[string]{Source: numberedSource{}, Middleware: stage, Observer: k})
 	for range 2 {
 		_, err := core.Do(t.Context(), client, search, func(ctx context.Context, _ string) (string, error) {
-			nested.Say(ctx, &nested.Note{Value: "strong"})
+			nested.Say(ctx, &nested.Note{Value: "weak"})
+			nested.Add(ctx, func(said *nested.Note) *nested.Note { return &nested.Note{Value: said.Value, Annotations: "mine"} })
+			nested.Add(ctx, func(said *nested.Note) *nested.Note {
+				return &nested.Note{Value: "strong", Annotations: said.Annotations}
+			})
 			return "", nil
 		})
 		if err != nil {
@@ -95,9 +99,9 @@ func TestAnObserverHasAVariableForEachOperation(t *testing.T) {
 			t.Errorf("operation %d: %q, want %q", i, said, want)
 		}
 	}
-	for i, note := range []any{"strong", "strong", nil} {
-		if s := k.ended[i]; s.Conn != 7 || s.Note != note || s.Op != search {
-			t.Errorf("operation %d ended with connection %d and note %v, want 7 and %v", i, s.Conn, s.Note, note)
+	for i, said := range [][2]any{{"strong", "mine"}, {"strong", "mine"}, {nil, nil}} {
+		if s := k.ended[i]; s.Conn != 7 || s.Note != said[0] || s.Annotations != said[1] || s.Op != search {
+			t.Errorf("operation %d ended with connection %d and note %v and %v, want 7 and %v", i, s.Conn, s.Note, s.Annotations, said)
 		}
 		if within, after := k.refs[2*i], k.refs[2*i+1]; within.Op != search || within.Start != begun || !after.Start.IsZero() {
 			t.Errorf("operation %d: Ref got %+v within its scope and %+v after it, want its Op, and its Start within", i, within, after)

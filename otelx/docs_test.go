@@ -132,6 +132,7 @@ var conventional = []string{
 	dbconv.ClientConnectionCreateTime{}.Name(),
 	dbconv.ClientConnectionWaitTime{}.Name(),
 	dbconv.ClientConnectionUseTime{}.Name(),
+	dbconv.ClientResponseReturnedRows{}.Name(),
 }
 
 func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
@@ -159,7 +160,7 @@ func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
 
 func TestReferenceMatchesWhatIsEmitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newSampledHarness(t, sdktrace.ParentBased(exceptDroppedConnects), append(standard(), otelx.WithEvidence(1), otelx.WithProbeSpans(true), otelx.WithAttemptDuration(true))...)
+		h := newSampledHarness(t, sdktrace.ParentBased(exceptDroppedConnects), append(standard(), otelx.WithEvidence(1), otelx.WithProbeSpans(true), otelx.WithAttemptDuration(true), otelx.WithReturnedRows())...)
 		emitEverything(t, h)
 		emitEvidence(t, h)
 
@@ -167,6 +168,7 @@ func TestReferenceMatchesWhatIsEmitted(t *testing.T) {
 			"operation":  {.001, .005, .01, .05, .1, .5, 1, 5, 10},
 			"connection": {.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10},
 			"retries":    {1, 2, 3, 4, 5},
+			"rows":       {1, 4, 16, 64, 256, 1024, 4096, 16384},
 		}
 		documented, emitted := rows(section(t, "Metrics")), h.metrics()
 		if got, want := names(emitted), names(documented); !slices.Equal(got, want) {
@@ -271,8 +273,9 @@ func emitEverything(t *testing.T, h *harness) {
 		}
 		return errBackend
 	})
-	if n := len(h.spans.Ended()); n != 9 {
-		t.Fatalf("%d spans %q, want 9", n, h.names())
+	h.noted(t.Context(), &fakeNote{rows: 1}, nil)
+	if n := len(h.spans.Ended()); n != 10 {
+		t.Fatalf("%d spans %q, want 10", n, h.names())
 	}
 }
 

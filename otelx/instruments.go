@@ -10,10 +10,11 @@ import (
 )
 
 // The semantic conventions give the buckets for operations. They give none for the
-// times of connections; ours begin lower, because an acquire may take microseconds.
+// times of connections and for rows; ours of connections begin lower, because an acquire may take microseconds.
 var (
 	operationBuckets  = []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10}
 	connectionBuckets = []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10}
+	rowBuckets        = []float64{1, 4, 16, 64, 256, 1024, 4096, 16384}
 )
 
 // instruments has every instrument of the observer, with its attributes.
@@ -24,6 +25,8 @@ type instruments struct {
 	useTime    metric.Float64Histogram
 	wait       metric.Float64Histogram
 	deadline   metric.Float64Histogram
+	// returnedRows is nil without WithReturnedRows.
+	returnedRows metric.Int64Histogram
 
 	retries     metric.Int64Counter
 	outcomes    metric.Int64Counter

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/dbconv"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
@@ -69,6 +70,13 @@ func NewObserver(opts ...Option) (*Observer, error) {
 	inst, err := newInstruments(o.meter, s.poolName)
 	if err != nil {
 		return nil, fmt.Errorf("otelx: cannot make the instruments: %w", err)
+	}
+	if s.returnedRows {
+		rows, err := dbconv.NewClientResponseReturnedRows(o.meter, metric.WithExplicitBucketBoundaries(rowBuckets...))
+		if err != nil {
+			return nil, fmt.Errorf("otelx: cannot make the instruments: %w", err)
+		}
+		inst.returnedRows = rows.Inst()
 	}
 	o.inst = inst
 	o.overflow.watch(inst.allLabels()...)

@@ -107,7 +107,12 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 	if hedge {
 		o.endRun(ctx, series, s)
 	}
+	series = o.noted(series, s)
+	if err == nil {
+		o.returned(ctx, s, series)
+	}
 	if span != nil {
+		o.said(ctx, span, s)
 		d.show(span, s, err)
 	}
 	var took time.Duration

@@ -3,6 +3,7 @@
 package otelx
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/fault"
 	"github.com/penstock-go/penstock/internal/text"
 )
@@ -43,6 +45,8 @@ type settings struct {
 	probeSpans     bool
 	attempts       bool
 	logger         *slog.Logger
+	attributesFunc func(context.Context, core.Op) []attribute.KeyValue
+	returnedRows   bool
 }
 
 // WithTracerProvider sets the provider of spans. Without it, or with nil, there

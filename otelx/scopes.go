@@ -76,6 +76,7 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 	if span == nil {
 		return
 	}
+	o.said(ctx, span, s)
 	var kvs []attribute.KeyValue
 	if s.Conn > 0 {
 		kvs = append(kvs, attrConnection.Int(s.Conn))

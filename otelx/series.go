@@ -45,8 +45,9 @@ type series struct {
 	errors    table[kind, *ending]
 	pace      pace // of the operations that are not sampled
 	failures  *failures
-	folded    []*fold // what measurements of this series are folded by; nil for most
-	full      *fold   // counts the kinds of errors beyond the limit
+	folded    []*fold                 // what measurements of this series are folded by; nil for most
+	full      *fold                   // counts the kinds of errors beyond the limit
+	variants  table[variant, *series] // the same with one attribute more, see noted
 }
 
 // kind is a kind of error in telemetry.
@@ -199,6 +200,12 @@ func (d *descriptions) newSeries(key opKey) *series {
 		s.folded = append(s.folded, d.overflow.of(attrCollection))
 	}
 	d.failures.start(key.name)
+	return s.prepared()
+}
+
+// prepared fills in what follows from the base.
+func (s *series) prepared() *series {
+	s.variants.limit = maxVariants
 	s.success = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(s.base...))}
 	s.errors.limit = maxErrors
 	return s

@@ -56,6 +56,7 @@ database: books
 username: reader
 password: "hunter2"
 propagation_disabled: true
+query_text: true
 operation_timeout: 5m
 max_async: 500
 order: [trace, breaker, bulkhead, ratelimit, retry, timeout]
@@ -80,7 +81,7 @@ ratelimit: {rate: 250, burst: 20, max_wait: 2s}
 func whole() (milvus.Config, penstock.Config) {
 	cfg := milvus.Config{
 		Address: "milvus.internal:19530", Database: "books", Username: "reader", Password: milvus.NewSecret("hunter2"),
-		PropagationDisabled: true,
+		PropagationDisabled: true, QueryText: true,
 		Pool: pool.Config{
 			Name: "main", MaxSize: 8, MinSize: 2, TargetSharing: 16, MaxSharing: 64, MaxWaiters: 100,
 			AcquireTimeout: time.Second, DialTimeout: 2 * time.Second, LeakAfter: time.Minute,
@@ -123,6 +124,7 @@ func loads(t *testing.T, file string, wantCfg milvus.Config, wantClient penstock
 		{cfg.Database, wantCfg.Database},
 		{cfg.Username, wantCfg.Username},
 		{cfg.PropagationDisabled, wantCfg.PropagationDisabled},
+		{cfg.QueryText, wantCfg.QueryText},
 		{cfg.Pool, wantCfg.Pool},
 		{client, wantClient},
 	} {
@@ -147,7 +149,7 @@ func TestTheEnvironmentSetsEverything(t *testing.T) {
 		"BREAKER_MAX_HALF_OPEN_REQUESTS": "1", "BREAKER_FAIR_RUN": "50ms", "BREAKER_COUNT_ATTEMPTS": "true",
 		"BREAKER_SLOW_CALL_RATE": "0.5", "BREAKER_SLOW_CALL_THRESHOLD": "2s", "BREAKER_SLOW_CALL_WINDOW": "30",
 		"RETRY_MAX_RETRIES": "2", "RETRY_INTERVAL": "200ms", "RETRY_MAX_INTERVAL": "2s", "RETRY_JITTER": "equal",
-		"PROPAGATION_DISABLED": "true",
+		"PROPAGATION_DISABLED": "true", "QUERY_TEXT": "true",
 		"HEALTH_DISABLED": "true", "HEALTH_INTERVAL": "5s", "HEALTH_TIMEOUT": "1s", "HEALTH_DOWN_THRESHOLD": "4", "HEALTH_UP_THRESHOLD": "2",
 		"BULKHEAD_MAX_CONCURRENT": "100", "BULKHEAD_MAX_WAITING": "50", "BULKHEAD_MAX_WAIT": "1s",
 		"RATELIMIT_RATE": "250", "RATELIMIT_BURST": "20", "RATELIMIT_MAX_WAIT": "2s",

@@ -58,6 +58,7 @@ func (t *target) fields(wanted func(section string) bool) []field {
 		{"password", &c.Password, "Password"},
 		{"api_key", &c.APIKey, "APIKey"},
 		{"propagation_disabled", &c.PropagationDisabled, "PropagationDisabled"},
+		{"query_text", &c.QueryText, "QueryText"},
 
 		{"tls.enabled", &t.tls.enabled, "enabled"},
 		{"tls.ca_file", &t.tls.ca, "ca_file"},

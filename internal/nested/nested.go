@@ -5,6 +5,7 @@
 package nested
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -20,6 +21,10 @@ type Attempt interface {
 	Lease() uint32
 	// Say keeps what is said of the attempt. The last word holds.
 	Say(*Note)
+	// Said returns what was said last, nil if nothing was.
+	Said() *Note
+	// Resay is Say if old was said last, and reports whether it was.
+	Resay(old, n *Note) bool
 	// Outer returns the context that the attempt was made with.
 	Outer() context.Context
 }
@@ -28,6 +33,8 @@ type Attempt interface {
 type Note struct {
 	// Value is what the adapter of the backend says of the work, for the observer.
 	Value any
+	// Annotations is what the function of the operation says, for the observer.
+	Annotations any
 	// Waited is what the source of connections says: how long the attempt waited for a
 	// connection in vain.
 	Waited time.Duration
@@ -40,6 +47,22 @@ func Say(ctx context.Context, n *Note) {
 		a.Say(n)
 	}
 }
+
+// Add makes next(said) what is known of the innermost attempt that ctx is within; said
+// is what was known before, never nil. It reports false outside of an attempt. next may
+// be called again, if somebody else says something at the same moment.
+func Add(ctx context.Context, next func(said *Note) *Note) bool {
+	a, ok := ctx.Value(Key{}).(Attempt)
+	for ok {
+		said := a.Said()
+		if a.Resay(said, next(cmp.Or(said, &nothing))) {
+			break
+		}
+	}
+	return ok
+}
+
+var nothing Note // never changed
 
 // Attempts calls fn with each attempt that ctx is within, the innermost first.
 func Attempts(ctx context.Context, fn func(Attempt)) {

@@ -67,6 +67,10 @@ type Config struct {
 	// tracestate of the current attempt's span, so that a server that exports spans
 	// shows its part of the operation in the same trace. Baggage is never sent.
 	PropagationDisabled bool
+	// QueryText puts the filter of Search, Query and Delete on spans, as db.query.text.
+	// It is off by default, because a filter may hold what should not be there, such as
+	// the names of people.
+	QueryText bool
 
 	// Pool configures the pool. Its Mode is always [pool.Shared], a zero MinSize
 	// means 1, and an empty Name means host:port/database.
@@ -165,6 +169,7 @@ func (c Config) describe() []slog.Attr {
 		slog.Bool("TLS", c.TLS != nil),
 		slog.Int("DialOptions", len(c.DialOptions)),
 		slog.Bool("PropagationDisabled", c.PropagationDisabled),
+		slog.Bool("QueryText", c.QueryText),
 		slog.String("Pool", c.Pool.Name),
 	}
 }

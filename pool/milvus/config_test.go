@@ -155,7 +155,7 @@ func TestNothingThatPrintsAConfigShowsItsSecrets(t *testing.T) {
 
 func TestAConfigSaysThatItHasSecrets(t *testing.T) {
 	cfg := milvus.Config{Address: "host:1", Username: "root", Password: milvus.NewSecret("hunter2")}
-	want := "milvus.Config{Address: host:1, Database: , Username: root, Password: [redacted], APIKey: , Credentials: false, TLS: false, DialOptions: 0, PropagationDisabled: false, Pool: }"
+	want := "milvus.Config{Address: host:1, Database: , Username: root, Password: [redacted], APIKey: , Credentials: false, TLS: false, DialOptions: 0, PropagationDisabled: false, QueryText: false, Pool: }"
 	if got := cfg.String(); got != want {
 		t.Errorf("String = %q, want %q", got, want)
 	}

@@ -37,6 +37,7 @@ type Factory struct {
 	resolve bool                             // whether gRPC resolves the host
 	rotates bool                             // whether each dial asks for the credentials
 	traces  bool                             // whether requests carry the trace context
+	query   bool                             // whether spans have the filter
 	family  *family
 }
 
@@ -79,6 +80,7 @@ func newFactory(cfg Config) *Factory {
 		resolve: cfg.hostPort() != cfg.Address,
 		rotates: cfg.Credentials != nil,
 		traces:  !cfg.PropagationDisabled,
+		query:   cfg.QueryText,
 		family:  newFamily(),
 	}
 	if cfg.TLS != nil {
@@ -109,7 +111,7 @@ func newFactory(cfg Config) *Factory {
 // takes no longer than ctx lasts. Its errors are [*Error], with the address and the
 // cause.
 func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
-	h := &hook{family: f.family, rotates: f.rotates, traces: f.traces}
+	h := &hook{family: f.family, rotates: f.rotates, traces: f.traces, queryText: f.query}
 	dialing, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 

@@ -173,8 +173,11 @@ func (f *family) wrote(collection string, ts uint64) {
 }
 
 const (
-	// eventually is the SDK's timestamp for a read that waits for no write.
+	// strong, eventually and bounded are the SDK's timestamps for a read that waits for
+	// every write, for none, and for those that are older than a few seconds.
+	strong     uint64 = 0
 	eventually uint64 = 1
+	bounded    uint64 = 2
 	// sessionMark is the timestamp that the SDK has for each collection, and that it
 	// puts into a read with session consistency. It is neither a timestamp of the
 	// server nor one of the SDK's special values, 0 to 2. The interceptor replaces it.

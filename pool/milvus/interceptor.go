@@ -29,6 +29,8 @@ type hook struct {
 	rotates bool
 	// traces says that requests carry the trace context.
 	traces bool
+	// queryText says that spans have the filter of a request.
+	queryText bool
 	// described has, for each slot of the family, the generation of the schema that
 	// the SDK was given last.
 	described [slots]atomic.Uint64
@@ -52,19 +54,22 @@ func (h *hook) intercept(
 	if err := h.checkSchema(ctx, req); err != nil {
 		return err
 	}
+	r := new(request)
+	r.own.ask(req, h.queryText)
 	h.setSession(req)
+	outgoing := ctx
 	if h.traces {
-		ctx = withTraceContext(ctx)
+		outgoing = withTraceContext(ctx)
 	}
 	send := func() *Error {
-		var to peer.Peer // stays empty if no transport was found for the request
-		err := invoke(ctx, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&to))...)
+		r.to = peer.Peer{}
+		err := invoke(outgoing, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&r.to))...)
 		if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < ahead {
 			<-ctx.Done() // so that ctx.Err says whose deadline it was
 		}
 		e := newError(method, err, statusOf(reply), ctx.Err())
 		if e != nil {
-			e.NotSent = err != nil && to.Addr == nil
+			e.NotSent = err != nil && r.to.Addr == nil
 			e.rotated = h.rotates && h.conn != nil && e.unauthenticated()
 		}
 		return e
@@ -75,6 +80,7 @@ func (h *hook) intercept(
 	} else {
 		e = send()
 	}
+	r.end(ctx, reply, e == nil)
 
 	if !readOnly[method] && (e == nil || e.mayHaveApplied()) {
 		core.MarkApplied(ctx)

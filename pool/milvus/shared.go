@@ -111,6 +111,9 @@ func (c Config) differences(other Config) (names []string) {
 	if c.PropagationDisabled != other.PropagationDisabled {
 		names = append(names, "PropagationDisabled")
 	}
+	if c.QueryText != other.QueryText {
+		names = append(names, "QueryText")
+	}
 	mine, theirs := reflect.ValueOf(c.Pool), reflect.ValueOf(other.Pool)
 	for i := range mine.NumField() {
 		if !same(mine.Field(i).Interface(), theirs.Field(i).Interface()) {

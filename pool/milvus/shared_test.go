@@ -95,7 +95,7 @@ func TestAnotherConfigurationOfTheSamePoolIsRefused(t *testing.T) {
 	for want, change := range map[string]func(*milvus.Config){
 		"other TLS":                               func(c *milvus.Config) { c.TLS = &tls.Config{} },
 		"other DialOptions":                       func(c *milvus.Config) { c.DialOptions = []grpc.DialOption{grpc.WithUserAgent("a")} },
-		"other PropagationDisabled":               func(c *milvus.Config) { c.PropagationDisabled = true },
+		"other PropagationDisabled, QueryText":    func(c *milvus.Config) { c.PropagationDisabled, c.QueryText = true, true },
 		"other Pool.MaxSize":                      func(c *milvus.Config) { c.Pool.MaxSize = 4 },
 		"other Pool.Observer":                     func(c *milvus.Config) { c.Pool.Observer = listObserver{} },
 		"other Pool.Name, Pool.AcquireTimeout":    func(c *milvus.Config) { c.Pool.Name = "x"; c.Pool.AcquireTimeout = 1 },

@@ -34,7 +34,7 @@ import (
 
 const (
 	callers     = "caller-of-the-index"
-	eachLevel   = 50 // searches for each consistency level
+	eachLevel   = 60 // searches for each consistency level
 	leastServer = 8  // spans of the server below an attempt
 	waitsFor    = "Delegator-waitTSafe"
 )
