@@ -68,7 +68,7 @@ func (h *hook) checkSchema(ctx context.Context, req any) error {
 		return nil
 	}
 	h.conn.forget(collection)
-	if useOf(ctx) == nil {
+	if u := useOf(ctx); u == nil || u.again {
 		return nil
 	}
 	return errOutdated
@@ -103,6 +103,7 @@ func (c *Conn) markSession(collection string) {
 // use is one call of an SDK method that uses the cached schema of a collection.
 type use struct {
 	write    bool
+	again    bool // whether it is the second call of one method
 	answered bool // whether the server answered a request, DescribeCollection apart, with success
 	news     bool // whether a DescribeCollection showed a schema that may be new
 }
@@ -120,10 +121,11 @@ func useOf(ctx context.Context) *use {
 func freshly[R any](ctx context.Context, c *Conn, collection string, u *use, call func(context.Context) (R, error)) (R, error) {
 	generation := c.hook.family.generation(collection)
 	result, err := call(context.WithValue(ctx, useKey{}, u))
-	if err == nil || !c.outdated(ctx, collection, u, generation, err) {
-		return result, err
+	if err != nil && c.outdated(ctx, collection, u, generation, err) {
+		u = &use{write: u.write, again: true}
+		result, err = call(context.WithValue(ctx, useKey{}, u))
 	}
-	return call(ctx)
+	return result, u.unsent(err)
 }
 
 // outdated reports whether a call that failed used an outdated schema, and may be
