@@ -221,6 +221,7 @@ func emitEverything(t *testing.T, h *harness) {
 		return pool.Stats{
 			Closed:   map[pool.CloseReason]uint64{pool.CloseDead: 1},
 			Failures: []uint64{1}, Validations: 1, Invalid: map[string]uint64{"dead": 1},
+			Transport: &pool.TransportStats{Connects: 1, Failed: map[string]uint64{"refused": 1}, Disconnects: map[string]uint64{"eof": 1}},
 		}
 	}); err != nil {
 		t.Fatal(err)

@@ -68,12 +68,14 @@ type poolInstruments struct {
 
 	leases, leasesLeft, stuck, leaving     metric.Int64ObservableUpDownCounter
 	leaks, canceled, validations, failures metric.Int64ObservableCounter
+	connects, disconnects                  metric.Int64ObservableCounter
 }
 
 func (p *poolInstruments) all() []metric.Observable {
 	return []metric.Observable{
 		p.count, p.idleMax, p.idleMin, p.max, p.pending, p.timeouts, p.closed,
 		p.leases, p.leasesLeft, p.stuck, p.leaving, p.leaks, p.canceled, p.validations, p.failures,
+		p.connects, p.disconnects,
 	}
 }
 
@@ -148,9 +150,12 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 	fault(err)
 	timeouts, err := dbconv.NewClientConnectionTimeoutsObservable(m)
 	fault(err)
-	closed, err := m.Int64ObservableCounter(metricConnClosed, metric.WithUnit("{connection}"),
-		metric.WithDescription("The number of connections closed, by reason."))
-	fault(err)
+
+	observed := func(name, description string) metric.Int64ObservableCounter {
+		c, err := m.Int64ObservableCounter(name, metric.WithUnit("{connection}"), metric.WithDescription(description))
+		fault(err)
+		return c
+	}
 
 	pool := pooled(poolName)
 	figures, err := newFigureInstruments(m)
@@ -190,7 +195,10 @@ func newInstruments(m metric.Meter, poolName string) (*instruments, error) {
 
 		pool: poolInstruments{
 			count: count.Inst(), idleMax: idleMax.Inst(), idleMin: idleMin.Inst(), max: limit.Inst(), pending: pending.Inst(),
-			timeouts: timeouts.Inst(), closed: closed,
+			timeouts:    timeouts.Inst(),
+			closed:      observed(metricConnClosed, "The number of connections closed, by reason."),
+			connects:    observed(metricConnects, "The number of connections of the transport below the pool, and of attempts in vain, by reason."),
+			disconnects: observed(metricDisconnects, "The number of connections of the transport below the pool that ended, by reason."),
 		},
 	}
 	i.pool.more(m, fault)

@@ -87,10 +87,10 @@ const (
 	attrTimeoutAttempt   attribute.Key = "penstock.timeout.attempt"
 	attrTimeoutOperation attribute.Key = "penstock.timeout.operation"
 	attrHedgeOutcome     attribute.Key = "penstock.hedge.outcome"
-	attrConnection       attribute.Key = "penstock.connection.number"
 	attrAdmission        attribute.Key = "penstock.admission"
 
 	attrTelemetryAttribute attribute.Key = "penstock.telemetry.attribute"
+	attrDisconnectReason   attribute.Key = "penstock.disconnect.reason"
 )
 
 // stagePool is the value of attrStage for a wait for a connection.
@@ -147,4 +147,6 @@ const (
 	metricAsyncRunning    = "penstock.async.running"
 	metricAsyncLimit      = "penstock.async.limit"
 	metricAsyncRejected   = "penstock.async.rejected"
+	metricConnects        = "penstock.transport.connects"
+	metricDisconnects     = "penstock.transport.disconnects"
 )

@@ -151,7 +151,7 @@ func (d *description) show(span trace.Span, s core.Scope, err error) {
 		kvs = append(kvs, attrHedge.Bool(s.Op.Hedge), attrHedgeOutcome.String(text.Clean(s.Hedge)))
 	}
 	if s.Conn > 0 {
-		kvs = append(kvs, attrConnection.Int(s.Conn))
+		kvs = append(kvs, attrConnNumber.Int(s.Conn))
 	}
 	if err != nil && s.Hedge != hedged.Lost {
 		kvs = append(kvs, limits(s)...)

@@ -70,14 +70,15 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 	}
 
 	var (
-		i          = &o.inst.pool
-		labels     = []attribute.KeyValue{attrPoolName.String(name)}
-		self       = newLabels(labels).of()
-		states     = newLabels(labels, attrPoolState)
-		reasons    = newLabels(labels, attrCloseReason)
-		errorTypes = newLabels(labels, attrErrorType)
-		idle       = states.of(stateIdle)
-		used       = states.of(stateUsed)
+		i           = &o.inst.pool
+		labels      = []attribute.KeyValue{attrPoolName.String(name)}
+		self        = newLabels(labels).of()
+		states      = newLabels(labels, attrPoolState)
+		reasons     = newLabels(labels, attrCloseReason)
+		errorTypes  = newLabels(labels, attrErrorType)
+		disconnects = newLabels(labels, attrDisconnectReason) // of what gRPC and the like do below the pool
+		idle        = states.of(stateIdle)
+		used        = states.of(stateUsed)
 	)
 	registration, err := o.meter.RegisterCallback(func(_ context.Context, to metric.Observer) error {
 		now, _, ok, err := p.read()
@@ -111,6 +112,15 @@ func (o *Observer) RegisterPool(name string, stats func() pool.Stats) error {
 			to.ObserveInt64(i.validations, int64(n), errorTypes.of(errorType))
 		}
 		to.ObserveInt64(i.validations, int64(passed), self)
+		if below := now.Transport; below != nil {
+			to.ObserveInt64(i.connects, int64(below.Connects), self)
+			for reason, n := range below.Failed {
+				to.ObserveInt64(i.connects, int64(n), disconnects.of(reason))
+			}
+			for reason, n := range below.Disconnects {
+				to.ObserveInt64(i.disconnects, int64(n), disconnects.of(reason))
+			}
+		}
 		return nil
 	}, i.all()...)
 	if err != nil {

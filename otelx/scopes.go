@@ -79,7 +79,7 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 	o.said(ctx, span, s)
 	var kvs []attribute.KeyValue
 	if s.Conn > 0 {
-		kvs = append(kvs, attrConnection.Int(s.Conn))
+		kvs = append(kvs, attrConnNumber.Int(s.Conn))
 	}
 	if err != nil && s.Hedge != hedged.Lost {
 		o.ops.measured(s.Op).of(err, s.Answered).mark(span, err, kvs...)

@@ -118,10 +118,14 @@ type Stats struct {
 	// with an entry for each reason.
 	// The map belongs to the caller.
 	Closed map[CloseReason]uint64
+	// Transport is what the factory counted below the pool, see [TransportCounter]. Nil
+	// if it does not count. It belongs to the caller.
+	Transport *TransportStats
 }
 
 // Stats describes the pool now.
 func (p *Pool[C]) Stats() Stats {
+	transport := p.transport()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Stats{
@@ -145,6 +149,7 @@ func (p *Pool[C]) Stats() Stats {
 		Leaks:         p.leaks,
 		Resets:        p.resets,
 		LastReset:     p.lastReset,
+		Transport:     transport,
 		Closed:        make(map[CloseReason]uint64, len(closeReasons)),
 	}
 	s.Validations, s.Invalid = p.validations()

@@ -2,7 +2,12 @@
 
 package milvus
 
-import "google.golang.org/grpc"
+import (
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+)
 
 var (
 	ReadOnly = readOnly
@@ -18,4 +23,23 @@ func (f *Factory) Session(collection string) uint64 { return f.family.session(co
 // Interceptor returns the interceptor of a connection that is never dialed.
 func Interceptor(propagates bool) grpc.UnaryClientInterceptor {
 	return (&hook{family: newFamily(), traces: propagates}).intercept
+}
+
+// ReasonFor returns why a connection was not made, or ended, with err.
+var ReasonFor = reasonFor
+
+// SawGoAway reports whether a GOAWAY is among the frames that are read in parts.
+func SawGoAway(parts ...[]byte) (saw bool) {
+	var f frames
+	for _, part := range parts {
+		saw = f.sawGoAway(part) || saw
+	}
+	return saw
+}
+
+// CountedConn returns conn as if it had said nothing for d.
+func (f *Factory) CountedConn(conn net.Conn, d time.Duration) net.Conn {
+	c := f.transports.connected(conn).(*countedConn)
+	c.heard.Add(-int64(d))
+	return c
 }

@@ -39,6 +39,8 @@ type Factory struct {
 	traces  bool                             // whether requests carry the trace context
 	query   bool                             // whether spans have the filter
 	family  *family
+
+	transports transports
 }
 
 // reconnect says how gRPC connects again after it lost a connection. The waits are
@@ -128,11 +130,14 @@ func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
 		//lint:ignore SA1019 the SDK dials with grpc.DialContext, to which it applies
 		grpc.WithReturnConnectionError(),
 	}
+	if dialer := f.transports.dialer(f.address); dialer != nil {
+		mine = append(mine, grpc.WithContextDialer(dialer))
+	}
 	if f.resolve {
 		mine = append(mine, grpc.WithResolvers(&resolving{giveUp}))
 	}
 	creds := cmp.Or(f.tls, insecure.NewCredentials())
-	mine = append(mine, grpc.WithTransportCredentials(&handshaker{creds, &handshakes{dialing: dialing, giveUp: giveUp, tls: f.tls != nil}}))
+	mine = append(mine, grpc.WithTransportCredentials(&handshaker{creds, &handshakes{dialing: dialing, giveUp: giveUp, tls: f.tls != nil, transports: &f.transports}}))
 	sdk, err := f.connect(dialing, mine)
 	if err != nil {
 		if h.cc != nil {

@@ -44,6 +44,8 @@ type handshakes struct {
 	giveUp  context.CancelCauseFunc // has no effect after the dial
 	tls     bool
 
+	transports *transports
+
 	mu        sync.Mutex
 	unheard   bool // whether the server closed a connection and said nothing; guarded by mu
 	hasProbed bool // guarded by mu
@@ -55,6 +57,7 @@ func (h *handshaker) ClientHandshake(ctx context.Context, authority string, raw 
 	}
 	conn, info, err := h.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	if err != nil {
+		h.transports.fail(err)
 		h.judge(err)
 		h.closed()
 		return nil, nil, err
@@ -63,9 +66,9 @@ func (h *handshaker) ClientHandshake(ctx context.Context, authority string, raw 
 		// There is no handshake without TLS. If there is another call in this dial, the
 		// server has closed this connection without a word.
 		h.closed()
-		return conn, info, nil
+		return h.transports.connected(conn), info, nil
 	}
-	return &alertConn{conn, h}, info, nil
+	return h.transports.connected(&alertConn{conn, h}), info, nil
 }
 
 func (h *handshaker) Clone() credentials.TransportCredentials {
