@@ -38,7 +38,10 @@ const (
 	coretests  = "core/coretest"
 	milvustest = "pool/milvus/milvustest"
 	brief      = "internal/brief"
+	otelxtest  = "otelx/otelxtest"
+	registry   = "docs/registry"
 	contain    = "internal/contain"
+	contracts  = "internal/contract"
 	errtype    = "internal/errtype"
 	enum       = "internal/enum"
 	fault      = "internal/fault"
@@ -52,6 +55,7 @@ const (
 	texts      = "internal/text"
 	tracectx   = "internal/tracecontext"
 	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
+	otlp       = "go.opentelemetry.io/proto/otlp/..."
 	protobuf   = "google.golang.org/protobuf/..."
 )
 
@@ -117,6 +121,13 @@ var rules = []rule{
 		}),
 		// A test's collector has to read what it is sent.
 		tests: []string{"otelx", "go.opentelemetry.io/proto/otlp/...", "google.golang.org/grpc/...", protobuf, goleak},
+		tests: []string{"otelx", otlp, protobuf, goleak},
+	},
+	{
+		// For tests only, so that it may link the SDK.
+		folder: otelxtest,
+		may:    slices.Concat(otelAPI, []string{"otelx", contracts, otelSDK, otlp, "google.golang.org/grpc/...", protobuf}),
+		tests:  []string{root, "core", coretests, "otelx/sdk"},
 	},
 
 	{
@@ -139,6 +150,8 @@ var rules = []rule{
 	},
 
 	{folder: brief, may: []string{"core", errtype}},
+	{folder: registry},
+	{folder: contracts, may: []string{registry, "go.yaml.in/yaml/v3"}, tests: otelAPI},
 	{folder: contain, may: []string{errtype}},
 	{folder: errtype},
 	{folder: enum},

@@ -68,6 +68,10 @@ var unused = map[string]string{
 	"otelx.Ref":        "An application reads from it which span opened a breaker.",
 	"otelx.ScopeName":  "An application names it in the views of its metrics.",
 	"otelx.With*":      "An application that makes its observer by hand sets them.",
+	"otelx.Ref":   "An application reads from it which span opened a breaker.",
+	"otelx.With*": "An application that makes its observer by hand sets them.",
+
+	"otelx/otelxtest.*": "Tests of users call them, and tests of this repository some of them.",
 
 	"fxmodule.Before":      "An application places its own stage by it.",
 	"fxmodule.For":         "An application with several clients gives a stage to one of them.",

@@ -391,6 +391,7 @@ func (b *books) operation(ctx context.Context, c *penstock.Client[int], r *rand.
 		if label == "deadline_exceeded" {
 			b.add("penstock.deadline.duration", "", 1)
 			b.add("penstock.deadline.duration.sum", "", given.Seconds())
+		}
 		if label != "" && label != "not_found" {
 			b.add("penstock.operation.failures", label, 1)
 		}
