@@ -112,6 +112,7 @@ var rules = []rule{
 
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, hedged, texts}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, nested, texts, tracectx}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
+	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, texts}, otelAPI), tests: []string{coretests, contracts, otelSDK, goleak}},
 	{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package otelx_test
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/penstock-go/penstock/internal/contract"
+)
+
+// registry returns the contract of docs/registry.
+func registry(t *testing.T) *contract.Registry {
+	t.Helper()
+	r, err := contract.Penstock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// defined are the names that the registry defines, with whether each of them is
+// planned only.
+type defined map[string]bool
+
+// compare fails t unless got has every name that is not planned, and no name that is
+// not defined.
+func (d defined) compare(t *testing.T, what string, got []string) {
+	t.Helper()
+	for _, name := range got {
+		if _, ok := d[name]; !ok {
+			t.Errorf("%s has %s, which docs/registry does not define", what, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d)) {
+		if !d[name] && !slices.Contains(got, name) {
+			t.Errorf("%s does not have %s, which docs/registry defines", what, name)
+		}
+	}
+}
+
+// signals returns the names of the signals of that kind.
+func signals(r *contract.Registry, kind contract.Kind) defined {
+	d := defined{}
+	for name, s := range r.Signals[kind] {
+		if s.Emitted() {
+			d[name] = s.Mark.Planned
+		}
+	}
+	return d
+}
+
+// attributesOf returns the attributes of a signal.
+func attributesOf(s *contract.Signal) defined {
+	d := defined{}
+	for key, u := range s.Uses {
+		d[key] = s.Planned(u)
+	}
+	return d
+}
+
+// attributes returns the attributes of all signals. An attribute is planned if it is
+// planned for each of its signals.
+func attributes(r *contract.Registry) defined {
+	d := defined{attrLink: false}
+	for _, signals := range r.Signals {
+		for _, s := range signals {
+			for key, u := range s.Uses {
+				before, ok := d[key]
+				d[key] = s.Planned(u) && (before || !ok)
+			}
+		}
+	}
+	return d
+}
+
+const attrLink = "penstock.link"
+
+// of returns the names in d that begin with prefix.
+func (d defined) of(prefix string) defined {
+	sub := maps.Clone(d)
+	maps.DeleteFunc(sub, func(name string, _ bool) bool { return !strings.HasPrefix(name, prefix) })
+	return sub
+}
+
+// without returns the names in d that do not begin with prefix.
+func (d defined) without(prefix string) defined {
+	sub := maps.Clone(d)
+	maps.DeleteFunc(sub, func(name string, _ bool) bool { return strings.HasPrefix(name, prefix) })
+	return sub
+}
+
+func TestConstantsAreThoseOfTheRegistry(t *testing.T) {
+	all, r := constants(t), registry(t)
+	attributes(r).without("milvus.").compare(t, "names.go", withPrefix(all, "attr"))
+	signals(r, contract.Event).compare(t, "names.go", withPrefix(all, "event"))
+	signals(r, contract.Metric).of("penstock.").compare(t, "names.go", withPrefix(all, "metric"))
+	links := defined{}
+	for _, s := range r.Signals[contract.Span] {
+		for _, value := range s.Mark.Links {
+			links[value] = s.Mark.Planned
+		}
+	}
+	links.compare(t, "names.go", withPrefix(all, "link"))
+	spans := []string{"penstock.operation", "penstock.attempt"} // named for the operation
+	for name, value := range all {
+		if strings.HasPrefix(name, "span") && name != "spanAttemptSuffix" {
+			spans = append(spans, value)
+		}
+	}
+	signals(r, contract.Span).compare(t, "names.go", spans)
+}
+
+// documented are the names of spans in docs/telemetry.md by those of the registry,
+// where they differ.
+var documented = map[string]string{
+	"penstock.operation": "{operation} {target}",
+	"penstock.attempt":   "{operation} attempt",
+}
+
+func TestReferenceIsThatOfTheRegistry(t *testing.T) {
+	r := registry(t)
+	table := rows(section(t, "Attributes"))
+	attributes(r).compare(t, "section Attributes", names(table))
+	for key, row := range table {
+		if a := r.Attributes[key]; a != nil && !strings.HasPrefix(row[0]+",", a.Type+",") {
+			t.Errorf("section Attributes says that %s is a %s, docs/registry says %s", key, row[0], a.Type)
+		}
+	}
+
+	table = rows(section(t, "Events"))
+	signals(r, contract.Event).compare(t, "section Events", names(table))
+	for name, row := range table {
+		if s := r.Signals[contract.Event][name]; s != nil {
+			attributesOf(s).compare(t, "the row of "+name, quoted(row[1]))
+		}
+	}
+
+	table = rows(section(t, "Spans"))
+	for name, s := range r.Signals[contract.Span] {
+		row, ok := table[cmp.Or(documented[name], name)]
+		if !ok && !s.Mark.Planned {
+			t.Errorf("section Spans does not list %s, which docs/registry defines", name)
+		}
+		if ok && !strings.Contains(strings.ToLower(row[0]), s.SpanKind) {
+			t.Errorf("section Spans says that the kind of %s is %q, docs/registry says %s", name, row[0], s.SpanKind)
+		}
+		if ok {
+			attributesOf(s).compare(t, "the row of "+name, quoted(row[2]+row[3]))
+		}
+	}
+
+	table = rows(section(t, "Metrics"))
+	signals(r, contract.Metric).compare(t, "section Metrics", names(table))
+	for name, row := range table {
+		s := r.Signals[contract.Metric][name]
+		if s == nil {
+			continue
+		}
+		if row[0] != s.Instrument || row[1] != s.Unit || row[3] != s.Mark.Buckets {
+			t.Errorf("section Metrics has %q for %s, docs/registry has %s, %s and buckets %q", row, name, s.Instrument, s.Unit, s.Mark.Buckets)
+		}
+		attributesOf(s).compare(t, "the row of "+name, quoted(row[2]))
+	}
+}
+
+// TestReferenceNamesEachListedValue holds the values of enumerated attributes to the
+// registry.
+func TestReferenceNamesEachListedValue(t *testing.T) {
+	r := registry(t)
+	told := quoted(section(t, "Attributes"))
+	for key, planned := range attributes(r) {
+		a := r.Attributes[key]
+		if planned || key == attrLink || !strings.HasPrefix(key, "penstock.") {
+			continue
+		}
+		for _, value := range a.Values {
+			if !slices.Contains(a.Planned, value) && !slices.Contains(told, value) {
+				t.Errorf("section Attributes does not name %q, a value of %s", value, key)
+			}
+		}
+	}
+
+	values := defined{}
+	listed, planned := r.Signals[contract.Event]["penstock.retry"].Uses["error.type"].Listed()
+	for _, value := range listed {
+		values[value] = slices.Contains(planned, value)
+	}
+	text := section(t, "Values of error.type")
+	_, list, _ := strings.Cut(text, "It is one of")
+	list, _, _ = strings.Cut(list, "`timeout` is a") // the values are explained from there on
+	values.compare(t, "section Values of error.type", quoted(list))
+}
