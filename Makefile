@@ -10,8 +10,11 @@ GOFMT = "$$($(GO) env GOROOT)/bin/gofmt"
 RACE = $(eval RACE := $(shell CGO_ENABLED=1 $(GO) build -race runtime/cgo >/dev/null 2>&1 && echo -race))$(RACE)
 CGO = CGO_ENABLED=$(if $(RACE),1,0)
 
+# Where the tests note what they emit. The name must not begin with PENSTOCK_: those variables are settings.
+SEEN = $(abspath .contract-seen)
+
 .DEFAULT_GOAL := help
-.PHONY: help test test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain diagnose
+.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain diagnose
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,9 +27,17 @@ test: check ## every check, then every test with the race detector and, where in
 	fi
 	$(if $(RACE),,@echo "no race detector: it needs a C compiler that works, and there is none")
 	@# -count=1: Go's test cache does not see that a server was installed meanwhile.
-	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m $$($(GO) list ./... | grep -v /internal/integration/real$$))
+	@# Each test program writes into the folder which part of docs/registry it emits; the last one adds that up.
+	@rm -rf $(SEEN) && mkdir -p $(SEEN)
+	$(strip $(CGO) CONTRACT_SEEN=$(SEEN) $(GO) test $(RACE) -count=1 -timeout 20m $$($(GO) list ./... | grep -v /internal/integration/real$$))
+	CONTRACT_SEEN=$(SEEN) $(GO) test -count=1 -v -run '^TestTheTestsEmitTheRegistry$$' ./internal/contract/emitted
 	@# With -v, because it prints how long a real outage lasted, beside the bare SDK.
 	$(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m -v ./internal/integration/real)
+
+contract: ## test what the tests emit against docs/registry (a part of "make test")
+	@rm -rf $(SEEN) && mkdir -p $(SEEN)
+	CONTRACT_SEEN=$(SEEN) $(GO) test -count=1 . ./otelx/... ./fxmodule/... ./internal/integration ./internal/integration/callbacks
+	CONTRACT_SEEN=$(SEEN) $(GO) test -count=1 -v -run '^TestTheTestsEmitTheRegistry$$' ./internal/contract/emitted
 
 test-busy: ## "make test" three times, beside a loop for each processor
 	sh .ci/busy sh -c 'for n in 1 2 3; do $(MAKE) test || exit; done'

@@ -42,6 +42,7 @@ const (
 	registry   = "docs/registry"
 	contain    = "internal/contain"
 	contracts  = "internal/contract"
+	emittedBy  = "internal/contract/emitted"
 	errtype    = "internal/errtype"
 	enum       = "internal/enum"
 	fault      = "internal/fault"
@@ -80,7 +81,7 @@ var rules = []rule{
 	{
 		folder: root, may: frontDoor,
 		// The tests of the root hold the documents to the code.
-		tests: []string{coretests, "pool/milvus", milvustest, otelSDK, goleak},
+		tests: []string{coretests, "pool/milvus", milvustest, emittedBy, otelSDK, goleak},
 	},
 
 	{folder: "core", may: []string{hedged, list, once, contain, errtype, fault, enum, nested}, tests: []string{coretests}},
@@ -113,6 +114,7 @@ var rules = []rule{
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, hedged, texts}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, nested, texts, tracectx}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
 	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, texts}, otelAPI), tests: []string{coretests, contracts, otelSDK, goleak}},
+	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, texts}, otelAPI), tests: []string{coretests, contracts, emittedBy, otelSDK, goleak}},
 	{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{
@@ -123,6 +125,7 @@ var rules = []rule{
 		// A test's collector has to read what it is sent.
 		tests: []string{"otelx", "go.opentelemetry.io/proto/otlp/...", "google.golang.org/grpc/...", protobuf, goleak},
 		tests: []string{"otelx", otlp, protobuf, goleak},
+		tests: []string{"otelx", emittedBy, otlp, protobuf, goleak},
 	},
 	{
 		// For tests only, so that it may link the SDK.
@@ -137,12 +140,12 @@ var rules = []rule{
 		may: slices.Concat(frontDoor, []string{
 			enum, fxgraph, "otelx/sdk", "go.uber.org/fx/...", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
 		}),
-		tests: []string{"fxmodule/testdata/penstock", coretests, otelSDK, goleak},
+		tests: []string{"fxmodule/testdata/penstock", coretests, emittedBy, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/milvusfx",
 		may:    []string{"fxmodule", fxgraph, root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
-		tests:  []string{coretests, milvustest, otelSDK, goleak},
+		tests:  []string{coretests, milvustest, emittedBy, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/config",
@@ -153,6 +156,7 @@ var rules = []rule{
 	{folder: brief, may: []string{"core", errtype}},
 	{folder: registry},
 	{folder: contracts, may: []string{registry, "go.yaml.in/yaml/v3"}, tests: otelAPI},
+	{folder: emittedBy, may: []string{otelxtest, otelSDK}},
 	{folder: contain, may: []string{errtype}},
 	{folder: errtype},
 	{folder: enum},

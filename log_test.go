@@ -16,11 +16,11 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/breaker/keyed"
@@ -50,7 +50,7 @@ func TestABreakerThatOpensAndClosesIsTwoRecords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
-				spans := tracetest.NewSpanRecorder()
+				spans := emitted.Spans(t)
 				cfg := penstock.Config{
 					Logger: slog.New(slog.NewTextHandler(&log, nil)),
 					Chain:  middleware.Config{Breaker: breaker.Config{HalfOpenSuccesses: 1}, Retry: retry.Config{MaxRetries: retry.None}},
@@ -210,7 +210,7 @@ func TestUseTimeIsMeasuredOnDemand(t *testing.T) {
 	for name, on := range map[string]bool{"on": true, "off": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				reader := sdkmetric.NewManualReader()
+				reader := emitted.Reader(t)
 				var own []time.Duration
 				c := newClient(t, backend{
 					Factory: pingless{&wires{OnDial: dialWire}},

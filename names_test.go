@@ -51,7 +51,7 @@ var unused = map[string]string{
 
 	"otelx/sdk.EvidenceSampler": "An application with an SDK of its own wraps its sampler with it.",
 
-	"pool.Close*":                        "They are the keys of Stats.Closed.",
+	"pool.CloseUnhealthy":                "It is a key of Stats.Closed.",
 	"pool.Never":                         "It is a value of Config.ReplaceAfter.",
 	"pool.Lease":                         "An application names the lease of its pool by it.",
 	"pool.NoJitter":                      "It is a value of Config.LifetimeJitter.",

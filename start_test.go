@@ -22,6 +22,7 @@ import (
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/pool"
@@ -68,7 +69,7 @@ func (f *counting) closedOnce(t *testing.T, numbers ...int) {
 func TestANewClientDialsProbesAndRegistersNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &wires{OnDial: dialWire}
-		reader := sdkmetric.NewManualReader()
+		reader := emitted.Reader(t)
 		c := newClient(t, backend{Factory: f, Pool: pool.Config{MinSize: 2}},
 			penstock.Config{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
 		time.Sleep(time.Hour)
@@ -85,7 +86,7 @@ func TestANewClientDialsProbesAndRegistersNothing(t *testing.T) {
 func TestStartRegistersProbesAndDials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &wires{OnDial: dialWire}
-		reader := sdkmetric.NewManualReader()
+		reader := emitted.Reader(t)
 		c := newClient(t, backend{Factory: f, Pool: pool.Config{MinSize: 2}},
 			penstock.Config{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
 		if err := c.Start(t.Context()); err != nil {
@@ -113,7 +114,7 @@ func TestStartRegistersProbesAndDials(t *testing.T) {
 func TestALazyStartWaitsForTheFirstOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &wires{OnDial: dialWire}
-		reader := sdkmetric.NewManualReader()
+		reader := emitted.Reader(t)
 		c := newClient(t, backend{Factory: f}, penstock.Config{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
 		if err := c.StartLazily(t.Context()); err != nil {
 			t.Fatal(err)
@@ -189,7 +190,7 @@ func TestAFailedStartCanBeRepeated(t *testing.T) {
 			}}
 			var (
 				log    bytes.Buffer
-				reader = sdkmetric.NewManualReader()
+				reader = emitted.Reader(t)
 				cfg    = penstock.Config{
 					Logger: slog.New(slog.NewTextHandler(&log, nil)),
 					Chain:  middleware.Config{Timeout: timeout.Config{Disabled: true}},
@@ -244,7 +245,7 @@ func TestOpenLeavesNothingOfAClientThatDoesNotStart(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				defer leak.VerifyNone(t, leak.IgnoreCurrent())
-				reader := sdkmetric.NewManualReader()
+				reader := emitted.Reader(t)
 				cfg := penstock.Config{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))}
 				if row.taken {
 					other := newClient(t, backend{Factory: &wires{OnDial: dialWire}}, cfg)
@@ -271,7 +272,7 @@ func TestOpenLeavesNothingOfAClientThatDoesNotStart(t *testing.T) {
 
 func TestTwoClientsOfOneProviderNeedTwoNames(t *testing.T) {
 	ctx := t.Context()
-	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(emitted.Reader(t)))
 	open := func(name string) (*penstock.Client[*wire], error) {
 		return penstock.Open(ctx, backend{Factory: &wires{OnDial: dialWire}, Pool: pool.Config{Name: name}}, penstock.Config{MeterProvider: meters})
 	}
@@ -319,7 +320,7 @@ func TestTheOrderOfClosing(t *testing.T) {
 			defer mu.Unlock()
 			log = append(log, fmt.Sprintf(format, args...))
 		}
-		reader := sdkmetric.NewManualReader()
+		reader := emitted.Reader(t)
 		meters := flushed{sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), func() { note("flushed") }}
 		f := &wires{
 			OnDial: dialWire,

@@ -25,6 +25,7 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/retry"
@@ -347,7 +348,7 @@ func TestABackendAndAFactoryMakeAClient(t *testing.T) {
 
 // recording returns a provider and the recorder of its spans.
 func recording(t *testing.T) (*sdktrace.TracerProvider, *tracetest.SpanRecorder) {
-	r := tracetest.NewSpanRecorder()
+	r := emitted.Spans(t)
 	p := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r))
 	t.Cleanup(func() { _ = p.Shutdown(context.Background()) })
 	return p, r
@@ -361,7 +362,7 @@ func TestProvidersAreTakenInTheirOrder(t *testing.T) {
 	option, optionSpans := recording(t)
 	iface, ifaceSpans := recording(t)
 	concrete, concreteSpans := recording(t)
-	ours := tracetest.NewSpanRecorder()
+	ours := emitted.Spans(t)
 
 	withOption := fxmodule.Config(penstock.Config{TracerProvider: option})
 	withInterface := fx.Provide(func() trace.TracerProvider { return iface })

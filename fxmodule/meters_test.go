@@ -25,6 +25,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -50,7 +51,7 @@ func largest(t *testing.T, reader *sdkmetric.ManualReader) map[string]int64 {
 }
 
 func TestAPoolIsInTheMetricsWhileTheApplicationRuns(t *testing.T) {
-	reader := sdkmetric.NewManualReader()
+	reader := emitted.Reader(t)
 	meters := fx.Supply(fx.Annotate(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), fx.As(new(metric.MeterProvider))))
 	expect := func(when string, want int64) {
 		t.Helper()
@@ -89,7 +90,7 @@ func TestAPoolIsInTheMetricsWhileTheApplicationRuns(t *testing.T) {
 func TestTwoPoolsOfOneNameAreRefused(t *testing.T) {
 	// The default name is that of the type, and the types of two packages have one
 	// name here.
-	reader := sdkmetric.NewManualReader()
+	reader := emitted.Reader(t)
 	app := func(text ...fxmodule.Option) *fx.App {
 		return fx.New(
 			fxmodule.Client[*texttemplate.Template](text...), fxmodule.Client[*htmltemplate.Template](),
@@ -115,7 +116,7 @@ func TestTwoPoolsOfOneNameAreRefused(t *testing.T) {
 			t.Errorf("Start = %v, want it to say %q", err, part)
 		}
 	}
-	reader = sdkmetric.NewManualReader()
+	reader = emitted.Reader(t)
 	named := app(fxmodule.Named("text"))
 	if err := named.Start(t.Context()); err != nil {
 		t.Fatalf("Start with a name = %v", err)
@@ -134,7 +135,7 @@ func TestTwoPoolsOfOneNameAreRefused(t *testing.T) {
 }
 
 func TestUseTimeIsASwitch(t *testing.T) {
-	reader := sdkmetric.NewManualReader()
+	reader := emitted.Reader(t)
 	var c client
 	app := fxtest.New(t,
 		fxmodule.Client[*conn](fxmodule.Config(penstock.Config{UseTime: true})), provide(&factory{}),

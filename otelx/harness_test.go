@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/otelx"
 )
 
@@ -48,7 +49,7 @@ func newHarness(t testing.TB, opts ...otelx.Option) *harness {
 
 func newSampledHarness(t testing.TB, sampler sdktrace.Sampler, opts ...otelx.Option) *harness {
 	t.Helper()
-	h := &harness{t: t, spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
+	h := &harness{t: t, spans: emitted.Spans(t), reader: emitted.Reader(t)}
 	h.tp = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(h.spans), sdktrace.WithSampler(sampler))
 	h.mp = sdkmetric.NewMeterProvider(sdkmetric.WithReader(h.reader))
 	o, err := otelx.NewObserver(append([]otelx.Option{otelx.WithTracerProvider(h.tp), otelx.WithMeterProvider(h.mp)}, opts...)...)

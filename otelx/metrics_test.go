@@ -21,6 +21,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -113,6 +114,7 @@ func TestErrorTypesBeyondTheLimitShareOneSeries(t *testing.T) {
 }
 
 func TestOtherLabelsAreBoundedToo(t *testing.T) {
+	emitted.NamesOnly(t)
 	h := newHarness(t, standard()...)
 	for i := range 1000 {
 		h.Event(t.Context(), core.Event{Kind: core.EventTransition, Name: fmt.Sprint(i), From: "closed", To: "open"})
@@ -346,6 +348,7 @@ func TestSpanCostsOneAllocationMoreThanByHand(t *testing.T) {
 }
 
 func TestObserverIsSafeForConcurrentUse(t *testing.T) {
+	emitted.NamesOnly(t)
 	h := newHarness(t, standard()...)
 	var wg sync.WaitGroup
 	for g := range 8 {

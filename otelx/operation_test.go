@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/otelx"
 )
 
@@ -30,6 +31,7 @@ func failWith(err error) func(context.Context) error {
 }
 
 func TestSuccessfulOperationIsOneClientSpanWithoutStatus(t *testing.T) {
+	emitted.Allow(t, "team")
 	h := newHarness(t, append(standard(), otelx.WithAttributes(attribute.String("team", "search")))...)
 	h.operation(t.Context(), search, succeed)
 
@@ -109,6 +111,7 @@ func TestFailedOperationSaysWhy(t *testing.T) {
 }
 
 func TestSpanNameFallsBackToWhatIsKnown(t *testing.T) {
+	emitted.NamesOnly(t)
 	server, namespace := otelx.WithServer("db", 1234), otelx.WithNamespace("library")
 	tests := []struct {
 		op   core.Op

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/fxmodule/milvusfx"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
@@ -45,7 +45,7 @@ func getVersion(ctx context.Context, c client) (string, error) {
 
 func TestTheModuleProvidesAClientThatIsTraced(t *testing.T) {
 	s := startServer(t)
-	spans := tracetest.NewSpanRecorder()
+	spans := emitted.Spans(t)
 	var c client
 	app := fxtest.New(t,
 		fxmodule.Module(),

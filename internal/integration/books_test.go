@@ -23,6 +23,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
@@ -507,7 +508,7 @@ func TestTelemetryAgreesWithTheBooks(t *testing.T) {
 func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 	b := &books{amounts: map[string]float64{}}
 	begin := time.Now()
-	w := &watched{t: t, reader: sdkmetric.NewManualReader()}
+	w := &watched{t: t, reader: emitted.Reader(t)}
 	lending := pool.Config{Mode: mode, MaxSize: 2, AcquireTimeout: 20 * time.Millisecond}
 	if mode == pool.Shared {
 		lending.MaxSharing = 2
@@ -528,7 +529,7 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 		MaxAsync: 3, UseTime: true, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
 		// Nothing is sampled, so that all that fails is evidence.
 		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample()))),
-		MaxAsync: 3, UseTime: true, Telemetry: []otelx.Option{otelx.WithAttemptDuration(true)}, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
+		MaxAsync:       3, UseTime: true, Telemetry: []otelx.Option{otelx.WithAttemptDuration(true)}, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
 		Chain: middleware.Config{
 			Breaker: breaker.Config{
 				RecoveryTimeout: 100 * time.Millisecond,

@@ -21,6 +21,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
 	"github.com/penstock-go/penstock/middleware/ratelimit"
@@ -46,7 +47,7 @@ type watched struct {
 
 func watch(t *testing.T, cfg penstock.Config, poolConfig pool.Config) *watched {
 	t.Helper()
-	w := &watched{t: t, spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
+	w := &watched{t: t, spans: emitted.Spans(t), reader: emitted.Reader(t)}
 	cfg.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans))
 	cfg.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader))
 	client, err := penstock.Open(t.Context(), penstock.Backend[int]{

@@ -21,12 +21,12 @@ import (
 	"go.opentelemetry.io/otel"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	collectormetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/otelx/sdk"
 )
 
@@ -242,7 +242,7 @@ func TestNothingIsPrintedWithNothingConfigured(t *testing.T) {
 
 func TestSpanProcessorsGetSpansWithoutAnExporter(t *testing.T) {
 	setenv(t, nil)
-	spans := tracetest.NewSpanRecorder()
+	spans := emitted.Spans(t)
 	var log logs
 	s := setup(t, sdk.Config{Logger: log.logger(), SpanProcessors: []sdktrace.SpanProcessor{spans}})
 	emit(t.Context(), s)
@@ -272,7 +272,7 @@ func TestServiceNameOfTheEnvironmentWins(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			setenv(t, tt.env)
-			spans := tracetest.NewSpanRecorder()
+			spans := emitted.Spans(t)
 			s := setup(t, sdk.Config{ServiceName: tt.cfg, SpanProcessors: []sdktrace.SpanProcessor{spans}})
 			emit(t.Context(), s)
 			set := spans.Ended()[0].Resource().Set()

@@ -21,6 +21,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/fallback"
 	"github.com/penstock-go/penstock/middleware/health"
@@ -342,7 +343,7 @@ func TestFiguresThatPanicAreAnErrorOfTheCollection(t *testing.T) {
 func collectionFails(t *testing.T, what string, register func(*otelx.Observer, behaviour) error) {
 	t.Helper()
 	for _, b := range behaviours[:2] {
-		reader := sdkmetric.NewManualReader()
+		reader := emitted.Reader(t)
 		o, err := otelx.NewObserver(otelx.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))
 		if err != nil {
 			t.Fatal(err)
