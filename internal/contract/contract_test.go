@@ -105,24 +105,30 @@ func conventions(t *testing.T) string {
 // are generated from the conventions. The packages leave deprecated names out.
 func TestTheExcerptIsThatOfTheConventions(t *testing.T) {
 	source, r := conventions(t), penstock(t)
+	constants, makers := map[string]string{}, map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\t(\w+Key)\s+= attribute\.Key\("([^"]+)"\)`).FindAllStringSubmatch(source, -1) {
+		constants[m[2]] = m[1]
+	}
+	for _, m := range regexp.MustCompile(`(\w+Key)\.(\w+)\(`).FindAllStringSubmatch(source, -1) {
+		makers[m[1]] = m[2]
+	}
 	types := map[string]string{"Bool": "boolean", "Int": "int", "Float64": "double", "String": "string"}
 	for key, a := range r.Attributes {
 		if strings.HasPrefix(key, "penstock.") || strings.HasPrefix(key, "milvus.") {
 			continue
 		}
-		constant := regexp.MustCompile(`(\w+Key)\s+= attribute\.Key\("` + regexp.QuoteMeta(key) + `"\)`).FindStringSubmatch(source)
-		if (constant == nil) != (a.Deprecated != "") {
-			t.Errorf("%s is deprecated here: %v; package semconv has it: %v", key, a.Deprecated != "", constant != nil)
+		constant, ok := constants[key]
+		if ok != (a.Deprecated == "") {
+			t.Errorf("%s is deprecated here: %v; package semconv has it: %v", key, a.Deprecated != "", ok)
 		}
-		if constant == nil {
+		if !ok {
 			continue
 		}
-		made := regexp.MustCompile(constant[1] + `\.(\w+)\(`).FindStringSubmatch(source)
-		if made == nil || types[made[1]] != a.Type {
+		if made := makers[constant]; types[made] != a.Type {
 			t.Errorf("%s is a %s, package semconv makes it by %q", key, a.Type, made)
 		}
 		for _, value := range a.Values {
-			if !strings.Contains(source, constant[1]+`.String("`+value+`")`) {
+			if !strings.Contains(source, constant+`.String("`+value+`")`) {
 				t.Errorf("package semconv has no value %q of %s", value, key)
 			}
 		}

@@ -83,14 +83,14 @@ func (want Span) fault(f *forest, s sdktrace.ReadOnlySpan) string {
 	}
 	for _, kv := range want.Attributes {
 		if got, ok := value(s.Attributes(), kv.Key); !ok {
-			fault("it has no %s, want %s", kv.Key, kv.Value.Emit())
+			fault("it has no %s, want %s", kv.Key, kv.Value.String())
 		} else if got != kv.Value {
-			fault("its %s is %s (%s), want %s (%s)", kv.Key, got.Emit(), got.Type(), kv.Value.Emit(), kv.Value.Type())
+			fault("its %s is %s (%s), want %s (%s)", kv.Key, got.String(), got.Type(), kv.Value.String(), kv.Value.Type())
 		}
 	}
 	for _, key := range want.Absent {
 		if got, ok := value(s.Attributes(), key); ok {
-			fault("its %s is %s, want none", key, got.Emit())
+			fault("its %s is %s, want none", key, got.String())
 		}
 	}
 	var events []string

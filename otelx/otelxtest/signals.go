@@ -69,7 +69,7 @@ func (c *Checker) event(e sdktrace.Event) {
 func (c *Checker) link(s *contract.Signal, kvs []attribute.KeyValue) {
 	for _, kv := range kvs {
 		c.strings(signalItem(s), kv)
-		switch value := kv.Value.Emit(); {
+		switch value := kv.Value.String(); {
 		case string(kv.Key) != linkKey:
 			c.stranger(signalItem(s), string(kv.Key))
 		case !slices.Contains(s.Mark.Links, value):
@@ -194,7 +194,7 @@ func exponential[N int64 | float64](d metricdata.ExponentialHistogram[N]) (point
 func label(kvs []attribute.KeyValue) string {
 	var parts []string
 	for _, kv := range kvs {
-		parts = append(parts, string(kv.Key)+"="+kv.Value.Emit())
+		parts = append(parts, string(kv.Key)+"="+kv.Value.String())
 	}
 	slices.Sort(parts)
 	return "{" + strings.Join(parts, ", ") + "}"

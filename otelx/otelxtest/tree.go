@@ -88,7 +88,7 @@ func (w *treeWriter) line(depth int, format string, args ...any) {
 func (w *treeWriter) span(s sdktrace.ReadOnlySpan, depth int) {
 	w.line(depth, "%s [%s]%s%s", s.Name(), s.SpanKind(), status(s), w.times(s))
 	for _, kv := range w.chosen(s.Attributes()) {
-		w.line(depth+2, "%s=%s", kv.Key, kv.Value.Emit())
+		w.line(depth+2, "%s=%s", kv.Key, kv.Value.String())
 	}
 	for _, e := range s.Events() {
 		w.line(depth+2, "* %s%s%s", e.Name, w.braced(e.Attributes), w.at(e.Time))

@@ -115,7 +115,7 @@ func (c *Checker) strings(signal string, kv attribute.KeyValue) {
 
 // value checks the value of an attribute that the signal may have.
 func (c *Checker) value(s *contract.Signal, u *contract.Use, kv attribute.KeyValue, empty bool) {
-	signal, value := signalItem(s), kv.Value.Emit()
+	signal, value := signalItem(s), kv.Value.String()
 	if u.Deprecated != "" && !u.Mark.Keep {
 		c.findings.add("deprecated", signal, "%s is deprecated: %s", u.Key, u.Deprecated)
 	}
