@@ -111,10 +111,11 @@ var rules = []rule{
 	{folder: "middleware/hedge", may: []string{"core", hedged, list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/*", may: []string{"core", brief, list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 
-	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, hedged, texts}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
-	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, nested, texts, tracectx}, otelAPI), tests: []string{coretests, otelSDK, goleak}},
-	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, texts}, otelAPI), tests: []string{coretests, contracts, otelSDK, goleak}},
-	{folder: "otelx", may: slices.Concat([]string{"core", "pool", contain, errtype, fault, texts}, otelAPI), tests: []string{coretests, contracts, emittedBy, otelSDK, goleak}},
+	{
+		folder: "otelx",
+		may:    slices.Concat([]string{"core", "pool", contain, errtype, fault, hedged, nested, texts, tracectx}, otelAPI),
+		tests:  []string{coretests, contracts, emittedBy, otelSDK, goleak},
+	},
 	{
 		folder: "otelx/sdk",
 		may: slices.Concat(otelAPI, []string{
@@ -123,9 +124,7 @@ var rules = []rule{
 			"go.yaml.in/yaml/v3",
 		}),
 		// A test's collector has to read what it is sent.
-		tests: []string{"otelx", "go.opentelemetry.io/proto/otlp/...", "google.golang.org/grpc/...", protobuf, goleak},
-		tests: []string{"otelx", otlp, protobuf, goleak},
-		tests: []string{"otelx", emittedBy, otlp, protobuf, goleak},
+		tests: []string{"otelx", emittedBy, otlp, "google.golang.org/grpc/...", protobuf, goleak},
 	},
 	{
 		// For tests only, so that it may link the SDK.

@@ -17,7 +17,7 @@ import (
 var mostNames = map[string]int{
 	"core":               81,
 	"pool":               40,
-	"otelx":              30, // a type for the figures of each stage, and an option for each choice
+	"otelx":              35, // a type for the figures of each stage, and an option for each choice
 	"middleware/breaker": 30,
 	"middleware":         10,
 }
@@ -66,10 +66,7 @@ var unused = map[string]string{
 
 	"otelx.NoEvidence": "An application switches evidence off by it.",
 	"otelx.Ref":        "An application reads from it which span opened a breaker.",
-	"otelx.ScopeName":  "An application names it in the views of its metrics.",
 	"otelx.With*":      "An application that makes its observer by hand sets them.",
-	"otelx.Ref":   "An application reads from it which span opened a breaker.",
-	"otelx.With*": "An application that makes its observer by hand sets them.",
 
 	"otelx/otelxtest.*": "Tests of users call them, and tests of this repository some of them.",
 

@@ -43,7 +43,8 @@ func (l *late) report(to metric.Observer, i metric.Int64Observable, last bool) {
 var errorTypes = [...]string{
 	errtype.Timeout, errtype.Deadline, errtype.Canceled, "circuit_open", "unhealthy",
 	"pool_timeout", errtype.PoolClosed, "too_many_waiters", "connect_error",
-	"unauthenticated", errtype.RateLimited, errtype.BulkheadFull, errtype.Panic, other,
+	"unauthenticated", errtype.RateLimited, "local_rate_limit", errtype.BulkheadFull,
+	"invalid_request", errtype.Panic, other,
 }
 
 // maxCodes is how many pairs of an operation and an error type of the backend's own are

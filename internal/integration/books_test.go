@@ -526,7 +526,6 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 		},
 		Pool: lending,
 	}, penstock.Config{
-		MaxAsync: 3, UseTime: true, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
 		// Nothing is sampled, so that all that fails is evidence.
 		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.NeverSample()))),
 		MaxAsync:       3, UseTime: true, Telemetry: []otelx.Option{otelx.WithAttemptDuration(true)}, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader)),
