@@ -55,7 +55,8 @@ type Scope struct {
 	// attempt held a connection.
 	Rejected bool
 	// Conn is, at the end of an operation or an attempt, the number of the connection
-	// that its last work ran on, see [Lender]. Zero is none or not known.
+	// that its last work ran on, see [Lender]. It is the number of the connection that was
+	// pinged at the end of a validation. Zero is none or not known.
 	Conn int
 	// Note is, at the end of an operation or an attempt, what the adapter of the
 	// backend said of the last work. Nil if it said nothing.

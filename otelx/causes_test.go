@@ -105,9 +105,9 @@ func TestTransitionsAndRetriesHaveTheTextOfTheirCause(t *testing.T) {
 	h := newHarness(t)
 	h.operation(t.Context(), search, func(ctx context.Context) error {
 		for _, e := range []core.Event{
-			{Kind: core.EventTransition, To: "open", Err: errPlain, Cause: errBackend}, // a probe failed
-			{Kind: core.EventTransition, To: "closed", Cause: errBackend},
-			{Kind: core.EventHealth, To: "up", Cause: errBackend},
+			{Kind: core.EventTransition, Name: "breaker", From: "half_open", To: "open", Err: errPlain, Cause: errBackend}, // a probe failed
+			{Kind: core.EventTransition, Name: "breaker", From: "half_open", To: "closed", Cause: errBackend},
+			{Kind: core.EventHealth, From: "down", To: "up", Cause: errBackend},
 			{Kind: core.EventRetry, Err: errBackend},
 		} {
 			h.Event(ctx, e)

@@ -42,35 +42,46 @@ func (d defined) compare(t *testing.T, what string, got []string) {
 	}
 }
 
-// signals returns the names of the signals of that kind.
+// signals returns the names of the signals of that kind that package otelx gives.
 func signals(r *contract.Registry, kind contract.Kind) defined {
 	d := defined{}
 	for name, s := range r.Signals[kind] {
-		if s.Emitted() {
+		if s.Emitted() && s.Mark.By == "" {
 			d[name] = s.Mark.Planned
 		}
 	}
 	return d
 }
 
-// attributesOf returns the attributes of a signal.
+// attributesOf returns the attributes of a signal that package otelx gives.
 func attributesOf(s *contract.Signal) defined {
 	d := defined{}
 	for key, u := range s.Uses {
-		d[key] = s.Planned(u)
+		if u.Mark.By == "" {
+			d[key] = s.Planned(u)
+		}
 	}
 	return d
 }
 
-// attributes returns the attributes of all signals. An attribute is planned if it is
-// planned for each of its signals.
+// attributes returns the attributes of all signals that package otelx gives.
 func attributes(r *contract.Registry) defined {
-	d := defined{attrLink: false}
+	d := attributesBy(r, "")
+	d[attrLink] = false
+	return d
+}
+
+// attributesBy returns the attributes of all signals that one part of Penstock gives. An
+// attribute is planned if it is planned for each of its signals.
+func attributesBy(r *contract.Registry, by string) defined {
+	d := defined{}
 	for _, signals := range r.Signals {
 		for _, s := range signals {
 			for key, u := range s.Uses {
-				before, ok := d[key]
-				d[key] = s.Planned(u) && (before || !ok)
+				if u.Mark.By == by {
+					before, ok := d[key]
+					d[key] = s.Planned(u) && (before || !ok)
+				}
 			}
 		}
 	}
@@ -86,16 +97,9 @@ func (d defined) of(prefix string) defined {
 	return sub
 }
 
-// without returns the names in d that do not begin with prefix.
-func (d defined) without(prefix string) defined {
-	sub := maps.Clone(d)
-	maps.DeleteFunc(sub, func(name string, _ bool) bool { return strings.HasPrefix(name, prefix) })
-	return sub
-}
-
 func TestConstantsAreThoseOfTheRegistry(t *testing.T) {
-	all, r := constants(t), registry(t)
-	attributes(r).without("milvus.").compare(t, "names.go", withPrefix(all, "attr"))
+	all, r := constants(t, "names.go"), registry(t)
+	attributes(r).compare(t, "names.go", withPrefix(all, "attr"))
 	signals(r, contract.Event).compare(t, "names.go", withPrefix(all, "event"))
 	signals(r, contract.Metric).of("penstock.").compare(t, "names.go", withPrefix(all, "metric"))
 	links := defined{}
@@ -106,6 +110,8 @@ func TestConstantsAreThoseOfTheRegistry(t *testing.T) {
 	}
 	links.compare(t, "names.go", withPrefix(all, "link"))
 	spans := []string{"penstock.operation", "penstock.attempt"} // named for the operation
+	adapter := constants(t, "../pool/milvus/note.go")
+	attributesBy(r, "milvus").compare(t, "pool/milvus/note.go", withPrefix(adapter, "attr"))
 	for name, value := range all {
 		if strings.HasPrefix(name, "span") && name != "spanAttemptSuffix" {
 			spans = append(spans, value)
@@ -125,9 +131,12 @@ func TestReferenceIsThatOfTheRegistry(t *testing.T) {
 	r := registry(t)
 	table := rows(section(t, "Attributes"))
 	attributes(r).compare(t, "section Attributes", names(table))
+	milvus := rows(section(t, "Attributes of Milvus"))
+	attributesBy(r, "milvus").compare(t, "section Attributes of Milvus", names(milvus))
+	maps.Copy(table, milvus)
 	for key, row := range table {
 		if a := r.Attributes[key]; a != nil && !strings.HasPrefix(row[0]+",", a.Type+",") {
-			t.Errorf("section Attributes says that %s is a %s, docs/registry says %s", key, row[0], a.Type)
+			t.Errorf("docs/telemetry.md says that %s is a %s, docs/registry says %s", key, row[0], a.Type)
 		}
 	}
 
@@ -164,6 +173,27 @@ func TestReferenceIsThatOfTheRegistry(t *testing.T) {
 			t.Errorf("section Metrics has %q for %s, docs/registry has %s, %s and buckets %q", row, name, s.Instrument, s.Unit, s.Mark.Buckets)
 		}
 		attributesOf(s).compare(t, "the row of "+name, quoted(row[2]))
+	}
+}
+
+// TestReferenceOfTheSDKIsThatOfTheRegistry compares the metrics that package otelx/sdk
+// gives.
+func TestReferenceOfTheSDKIsThatOfTheRegistry(t *testing.T) {
+	r, table := registry(t), rows(section(t, "Turning it on"))
+	for name, s := range r.Signals[contract.Metric] {
+		if s.Mark.By != "sdk" {
+			continue
+		}
+		row := table[name]
+		if row == nil || row[0] != s.Instrument || row[1] != s.Unit {
+			t.Errorf("section Turning it on has %q for %s, docs/registry has %s and %s", row, name, s.Instrument, s.Unit)
+			continue
+		}
+		for key := range s.Uses {
+			if !strings.Contains(row[2], "`"+key) {
+				t.Errorf("the row of %s does not have %s, which docs/registry defines", name, key)
+			}
+		}
 	}
 }
 

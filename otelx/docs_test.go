@@ -74,10 +74,10 @@ func quoted(text string) []string {
 	return names
 }
 
-// constants returns the values of the constants in names.go by their names.
-func constants(t *testing.T) map[string]string {
+// constants returns the values of the constants of strings in a file by their names.
+func constants(t *testing.T, name string) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "names.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,11 @@ func constants(t *testing.T) map[string]string {
 		}
 		for _, spec := range gen.Specs {
 			spec := spec.(*ast.ValueSpec)
-			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			literal, ok := spec.Values[0].(*ast.BasicLit)
+			if !ok || literal.Kind != token.STRING {
+				continue
+			}
+			value, err := strconv.Unquote(literal.Value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +140,7 @@ var conventional = []string{
 }
 
 func TestReferenceListsEveryNameAndNoOther(t *testing.T) {
-	all := constants(t)
+	all := constants(t, "names.go")
 	for heading, want := range map[string][]string{
 		"Attributes": withPrefix(all, "attr"),
 		"Metrics":    append(withPrefix(all, "metric"), conventional...),
@@ -248,11 +252,8 @@ func emitEverything(t *testing.T, h *harness) {
 	h.End(h.Begin(t.Context(), late), late, context.DeadlineExceeded)
 	h.operation(t.Context(), hedged, func(ctx context.Context) error {
 		for _, kind := range []core.ScopeKind{core.ScopeAttempt, core.ScopeAcquire, core.ScopeConnect, core.ScopeProbe, core.ScopeValidate} {
-			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx, core.Scope{}), Cause: errBackend}, func(context.Context) error {
+			h.within(ctx, core.Scope{Kind: kind, Op: search, Attempt: 2, Name: "main", Ref: h.Ref(ctx, core.Scope{}), Cause: errBackend, Conn: 2}, func(context.Context) error {
 				time.Sleep(time.Second)
-				if kind == core.ScopeAcquire {
-					return &pool.AcquireError{Waited: time.Second, Holders: pool.Holders{{}}, LastDial: errBackend}
-				}
 				return errBackend
 			})
 		}
@@ -268,6 +269,7 @@ func emitEverything(t *testing.T, h *harness) {
 			{Kind: core.EventHealth, Name: "health", From: "down", To: "up", Cause: errBackend},
 			{Kind: core.EventTimeout, Outcome: "attempt", Limit: time.Second},
 			{Kind: core.EventWait, Name: "bulkhead", Op: search, Delay: time.Second},
+			{Kind: core.EventWait, Name: "pool", Op: search, Delay: time.Second, Err: &pool.AcquireError{Waited: time.Second, Holders: pool.Holders{{}}}},
 			{Kind: core.EventPanic, Name: "OnUse", Err: core.ErrPanic},
 		} {
 			h.Event(ctx, e)
@@ -372,7 +374,7 @@ func shape(t *testing.T, m metricdata.Metrics) (kind string, keys []string, boun
 }
 
 func TestNamesAreThoseOfTheSemanticConventions(t *testing.T) {
-	all := constants(t)
+	all := constants(t, "names.go")
 	for name, theirs := range map[string]attribute.Key{
 		"attrSystem":     semconv.DBSystemNameKey,
 		"attrOperation":  semconv.DBOperationNameKey,

@@ -4,6 +4,7 @@ package otelx
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/text"
+	"github.com/penstock-go/penstock/pool"
 )
 
 // retry shows that an attempt failed and another one is due. The error of the
@@ -118,5 +120,16 @@ func (o *Observer) wait(ctx context.Context, e core.Event) {
 			attrStage.String(text.Clean(e.Name)),
 			attrWaitDuration.Float64(seconds),
 		))
+		op.exhausted(e.Err)
 	}
+}
+
+// exhausted shows who has the connections of a pool in which the operation waited in
+// vain. A caller that canceled its wait says nothing of the pool.
+func (op *operation) exhausted(err error) {
+	e, ok := errors.AsType[*pool.AcquireError](err)
+	if !ok || len(e.Holders) == 0 || errors.Is(e.Err, context.Canceled) {
+		return
+	}
+	op.span.AddEvent(eventExhausted, trace.WithAttributes(attrHolders.String(text.Clean(e.Holders.String()))))
 }

@@ -108,8 +108,8 @@ func TestAnAnswerIsNoFailure(t *testing.T) {
 func TestEndOfRetriesSaysHowAndAfterHowMany(t *testing.T) {
 	h := newHarness(t, standard()...)
 	for _, e := range []core.Event{
-		{Kind: core.EventRetryEnd, Attempt: 3, Outcome: "recovered"},
-		{Kind: core.EventRetryEnd, Attempt: 1, Outcome: "not_retryable", Err: errBackend},
+		{Kind: core.EventRetryEnd, Op: search, Attempt: 3, Outcome: "recovered"},
+		{Kind: core.EventRetryEnd, Op: search, Attempt: 1, Outcome: "not_retryable", Err: errBackend},
 	} {
 		h.operation(t.Context(), search, func(ctx context.Context) error {
 			h.Event(ctx, e)

@@ -194,15 +194,22 @@ func newTraces(m metric.Meter, pool string) (*traces, error) {
 }
 
 func (t *traces) count(ctx context.Context, why string, exported bool) {
-	if !t.counter.Enabled(ctx) {
-		return
+	if t.counter.Enabled(ctx) {
+		t.add(ctx, 1, tracesKey{why, exported})
 	}
-	key := tracesKey{why, exported}
+}
+
+// zero begins a series with its zero.
+func (t *traces) zero(why string, exported bool) {
+	t.add(context.Background(), 0, tracesKey{why, exported})
+}
+
+func (t *traces) add(ctx context.Context, n int64, key tracesKey) {
 	label, ok := t.labels.get(key)
 	if !ok {
 		label, _ = t.labels.add(key, func() metric.MeasurementOption { return t.label(key) })
 	}
-	t.counter.Add(ctx, 1, label)
+	t.counter.Add(ctx, n, label)
 }
 
 func (t *traces) label(key tracesKey) metric.MeasurementOption {

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/otelx"
 )
 
@@ -320,6 +321,7 @@ func TestASpanThatIsNotExportedIsNotKept(t *testing.T) {
 
 // Whatever a program does, a record stays small and the observer lives.
 func TestARecordIsBounded(t *testing.T) {
+	emitted.NamesOnly(t)
 	h := newSampledHarness(t, one(), standard()...)
 	h.run(unsampled(t.Context()), search, func(r *run) error {
 		for n := range 100_000 {

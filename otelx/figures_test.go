@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/core/coretest"
 	"github.com/penstock-go/penstock/otelx"
 )
@@ -231,6 +232,7 @@ func TestTheLastCollectionHasTheRealFailures(t *testing.T) {
 }
 
 func TestCodesOfABackendBeyondTheLimitAreOther(t *testing.T) {
+	emitted.NamesOnly(t)
 	h := newHarness(t, standard()...)
 	h.register(otelx.Figures{})
 	const names, codes = 120, 60
@@ -423,6 +425,7 @@ func TestAMillionOperationsOverManyCollectionsStayBounded(t *testing.T) {
 }
 
 func TestEachFoldedAttributeIsAnnouncedOnce(t *testing.T) {
+	emitted.NamesOnly(t)
 	var log bytes.Buffer
 	h := newHarness(t, append(standard(), otelx.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))...)
 	h.register(otelx.Figures{})

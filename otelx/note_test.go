@@ -13,6 +13,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/otelx"
 )
 
@@ -36,6 +37,7 @@ func (h *harness) noted(ctx context.Context, note any, err error) {
 }
 
 func TestWhatTheAdapterSaysIsOnTheSpanAndInTheDuration(t *testing.T) {
+	emitted.Allow(t, "level", "n")
 	h := newHarness(t, append(standard(), otelx.WithReturnedRows())...)
 	n := &fakeNote{[]attribute.KeyValue{attribute.String("level", "\xff"), attribute.Int("n", 2)}, attribute.String("level", "strong"), 7}
 	h.noted(t.Context(), n, nil)
@@ -65,6 +67,7 @@ func TestWhatTheAdapterSaysIsOnTheSpanAndInTheDuration(t *testing.T) {
 }
 
 func TestANoteAddsABoundedNumberOfSeries(t *testing.T) {
+	emitted.Allow(t, "level")
 	h := newHarness(t, standard()...)
 	for i := range 1000 {
 		h.noted(t.Context(), &fakeNote{metric: attribute.String("level", fmt.Sprint(i))}, nil)
@@ -75,6 +78,7 @@ func TestANoteAddsABoundedNumberOfSeries(t *testing.T) {
 }
 
 func TestANoteIsMeasuredWithoutAllocation(t *testing.T) {
+	emitted.Allow(t, "level")
 	h := newSampledHarness(t, sdktrace.NeverSample(), standard()...)
 	o, err := otelx.NewObserver(append(standard(), otelx.WithMeterProvider(h.mp), otelx.WithReturnedRows())...)
 	if err != nil {
@@ -88,6 +92,7 @@ func TestANoteIsMeasuredWithoutAllocation(t *testing.T) {
 }
 
 func TestTheFunctionOfAttributesIsCalledForSpansThatAreWritten(t *testing.T) {
+	emitted.Allow(t, "tenant", "empty")
 	type tenant struct{}
 	calls := 0
 	fn := func(ctx context.Context, op core.Op) []attribute.KeyValue {

@@ -104,6 +104,9 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 	} else {
 		series = o.ops.measured(s.Op)
 	}
+	if s.Op.Hedged && o.inst.hedges.Enabled(ctx) {
+		o.zeroHedges(series)
+	}
 	if hedge {
 		o.endRun(ctx, series, s)
 	}

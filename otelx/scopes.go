@@ -4,7 +4,6 @@ package otelx
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -13,7 +12,6 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/hedged"
 	"github.com/penstock-go/penstock/internal/text"
-	"github.com/penstock-go/penstock/pool"
 )
 
 // minAcquireSpan is the shortest wait for a connection that gets a span of its
@@ -92,7 +90,6 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 // endAcquire makes the span of a wait after the wait, because only then is it
 // known whether the wait gets a span.
 func (o *Observer) endAcquire(ctx context.Context, s core.Scope, err error) {
-	o.exhausted(ctx, err)
 	traced := o.tracer != nil && trace.SpanContextFromContext(ctx).IsSampled()
 	measured := o.inst.waitTime.Enabled(ctx)
 	if (!traced && !measured) || s.Start.IsZero() {
@@ -117,25 +114,17 @@ func (o *Observer) startAcquire(ctx context.Context, s core.Scope) trace.Span {
 	return span
 }
 
-// exhausted shows who has the connections of a pool in which the operation waited in
-// vain. A caller that canceled its wait says nothing of the pool.
-func (o *Observer) exhausted(ctx context.Context, err error) {
-	e, ok := errors.AsType[*pool.AcquireError](err)
-	if !ok || len(e.Holders) == 0 || errors.Is(e.Err, context.Canceled) {
-		return
-	}
-	if op := o.operation(ctx); op != nil {
-		op.span.AddEvent(eventExhausted, trace.WithAttributes(attrHolders.String(text.Clean(e.Holders.String()))))
-	}
-}
-
 // endValidate makes the span of a ping that failed: a trace of its own, because no
 // operation needed the ping.
 func (o *Observer) endValidate(ctx context.Context, s core.Scope, err error) {
 	if o.tracer == nil || err == nil {
 		return
 	}
-	_, span := o.tracer.Start(ctx, spanValidate, trace.WithNewRoot(), trace.WithTimestamp(s.Start), trace.WithAttributes(o.poolAttributes(s)...))
+	kvs := o.poolAttributes(s)
+	if s.Conn > 0 {
+		kvs = append(kvs, attrConnNumber.Int(s.Conn))
+	}
+	_, span := o.tracer.Start(ctx, spanValidate, trace.WithNewRoot(), trace.WithTimestamp(s.Start), trace.WithAttributes(kvs...))
 	kindOf(err, false).mark(span, err)
 	span.End()
 }

@@ -249,19 +249,22 @@ func TestAnExhaustedPoolNamesTheHoldersOnTheOperation(t *testing.T) {
 		"a dial":     {&pool.DialError{Err: errBackend}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, standard()...)
-			h.operation(t.Context(), search, func(ctx context.Context) error {
-				h.within(ctx, core.Scope{Kind: core.ScopeAcquire, Name: "main"}, failWith(row.err))
-				return row.err
-			})
-			var got []string
-			for _, e := range h.span("Search docs").Events() {
-				if e.Name == "penstock.pool.exhausted" {
-					got = append(got, asMap(e.Attributes)["penstock.connection.holders"].(string))
+			for _, ctx := range []context.Context{t.Context(), unsampled(t.Context())} { // the latter is evidence
+				h := newHarness(t, standard()...)
+				h.run(ctx, search, func(r *run) error {
+					h.within(r.ctx, core.Scope{Kind: core.ScopeAcquire, Name: "main"}, failWith(row.err))
+					r.event(core.Event{Kind: core.EventWait, Name: "pool", Delay: time.Second, Err: row.err})
+					return row.err
+				})
+				var got []string
+				for _, e := range h.span("Search docs").Events() {
+					if e.Name == "penstock.pool.exhausted" {
+						got = append(got, asMap(e.Attributes)["penstock.connection.holders"].(string))
+					}
 				}
-			}
-			if !reflect.DeepEqual(got, row.want) {
-				t.Errorf("holders %q, want %q", got, row.want)
+				if !reflect.DeepEqual(got, row.want) {
+					t.Errorf("holders %q, want %q", got, row.want)
+				}
 			}
 		})
 	}
@@ -269,10 +272,10 @@ func TestAnExhaustedPoolNamesTheHoldersOnTheOperation(t *testing.T) {
 
 func TestAFailedPingIsATraceOfItsOwn(t *testing.T) {
 	h := newHarness(t, standard()...)
-	h.within(t.Context(), core.Scope{Kind: core.ScopeValidate, Name: "main"}, failWith(errBackend))
+	h.within(t.Context(), core.Scope{Kind: core.ScopeValidate, Name: "main", Conn: 3}, failWith(errBackend))
 	h.within(t.Context(), core.Scope{Kind: core.ScopeValidate, Name: "main"}, succeed)
 	span := h.span("pool.validate")
-	want := attrs{"db.client.connection.pool.name": "main", "error.type": "65535", "db.response.status_code": "65535"}
+	want := attrs{"db.client.connection.pool.name": "main", "penstock.connection.number": int64(3), "error.type": "65535", "db.response.status_code": "65535"}
 	if got := asMap(span.Attributes()); !reflect.DeepEqual(got, want) || span.Parent().IsValid() || span.Status().Code != codes.Error {
 		t.Errorf("span has %v, parent %v and status %v", got, span.Parent(), span.Status())
 	}

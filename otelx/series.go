@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -48,6 +49,7 @@ type series struct {
 	folded    []*fold                 // what measurements of this series are folded by; nil for most
 	full      *fold                   // counts the kinds of errors beyond the limit
 	variants  table[variant, *series] // the same with one attribute more, see noted
+	hedged    atomic.Bool             // penstock.hedges has the zeros of the operation
 }
 
 // kind is a kind of error in telemetry.

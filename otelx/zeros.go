@@ -2,7 +2,11 @@
 
 package otelx
 
-import "context"
+import (
+	"context"
+
+	"github.com/penstock-go/penstock/internal/hedged"
+)
 
 // Values that attributes may have. Their stages give them; the tests of package
 // integration compare them with the stages.
@@ -12,7 +16,9 @@ var (
 		"recovered", "answered", "exhausted", "not_retryable", "unsafe", "limited", "forbidden",
 		"rejected", "retry_after", "budget", "deadline", "canceled", "closed", "panicked",
 	}
-	userFunctions = []string{"Alive", "Close", "Dial", "Key", "OnLeak", "OnTransition", "OnUse", "Ping", "Probe"}
+	evidenceReasons = []string{evidenceRejected, evidenceFailed, evidenceRecovered, evidenceHedged, evidenceSlow}
+	hedgeOutcomes   = []string{hedged.Won, hedged.Lost, hedged.Failed, hedged.Refused}
+	userFunctions   = []string{"Alive", "Close", "Dial", "Key", "OnLeak", "OnTransition", "OnUse", "Ping", "Probe"}
 )
 
 const (
@@ -45,8 +51,28 @@ func (o *Observer) zero(f Figures) {
 			i.transitions.Add(ctx, 0, i.transitionLabels.of(b.Name, t[0], t[1]))
 		}
 	}
+	if o.evidence != nil {
+		for _, why := range evidenceReasons {
+			o.traces.zero(why, true)
+			o.traces.zero(why, false)
+		}
+	} else if o.refusals != nil {
+		o.traces.zero(evidenceRejected, false)
+	}
 	if f.Up != nil {
 		i.health.Add(ctx, 0, i.healthLabels.of(up, down))
 		i.health.Add(ctx, 0, i.healthLabels.of(down, up))
+	}
+}
+
+// zeroHedges gives the second runs of an operation their zeros. Most hedged operations have
+// no second run, so the zeros are there long before the first count.
+func (o *Observer) zeroHedges(s *series) {
+	if s.hedged.Load() || s.hedged.Swap(true) {
+		return
+	}
+	ctx := context.Background()
+	for _, outcome := range hedgeOutcomes {
+		o.inst.hedges.Add(ctx, 0, o.inst.hedgeLabels.of(s.operation, outcome))
 	}
 }

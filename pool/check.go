@@ -57,7 +57,7 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 		started := time.Now()
 		err = p.ping(ctx, e.conn)
 		errorType = p.typeOf(err)
-		p.tellInvalid(started, err)
+		p.tellInvalid(e, started, err)
 	}()
 	e.pins++
 	p.setDark()

@@ -67,12 +67,12 @@ func (p *Pool[C]) typeOf(err error) string {
 	return errorType
 }
 
-// tellInvalid tells the observer of a ping that failed. The observer may end the
+// tellInvalid tells the observer of a ping of e that failed. The observer may end the
 // goroutine. p.mu is not held.
-func (p *Pool[C]) tellInvalid(started time.Time, err error) {
+func (p *Pool[C]) tellInvalid(e *entry[C], started time.Time, err error) {
 	if p.cfg.Observer == nil || err == nil || p.ctx.Err() != nil { // Close cuts pings short
 		return
 	}
-	scope := core.Scope{Kind: core.ScopeValidate, Start: started, Name: p.cfg.Name}
+	scope := core.Scope{Kind: core.ScopeValidate, Start: started, Name: p.cfg.Name, Conn: e.number}
 	p.cfg.Observer.End(p.cfg.Observer.Begin(context.Background(), scope), scope, err)
 }

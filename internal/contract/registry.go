@@ -233,7 +233,7 @@ func (r *Registry) define(d signalDef) error {
 
 // resolve adds the attributes that refs refer to.
 func (r *Registry) resolve(to map[string]*Use, refs []refDef) error {
-	// Groups first: a reference beside a group says more than the group.
+	// Groups first: a reference beside a group adds to what the group says.
 	for _, ref := range refs {
 		if ref.Group == "" {
 			continue
@@ -256,7 +256,11 @@ func (r *Registry) resolve(to map[string]*Use, refs []refDef) error {
 			a = &Attribute{Key: ref.Ref, Type: Any}
 			r.Attributes[ref.Ref] = a
 		}
-		to[ref.Ref] = &Use{Attribute: a, Required: ref.Level.required, Mark: a.Mark.with(ref.Annotations.Penstock)}
+		mark, required := a.Mark, ref.Level.required
+		if of := to[ref.Ref]; of != nil { // in a group
+			mark, required = of.Mark, required || of.Required
+		}
+		to[ref.Ref] = &Use{Attribute: a, Required: required, Mark: mark.with(ref.Annotations.Penstock)}
 	}
 	return nil
 }

@@ -65,6 +65,7 @@ type Mark struct {
 	Pattern       string   `yaml:"pattern"`
 	Links         []string `yaml:"links"`
 	Buckets       string   `yaml:"buckets"`
+	By            string   `yaml:"by"`
 }
 
 // with returns m as a reference refines it.
@@ -74,6 +75,7 @@ func (m Mark) with(ref Mark) Mark {
 	m.Open = m.Open || ref.Open
 	m.Word = m.Word || ref.Word
 	m.Keep = m.Keep || ref.Keep
+	m.By = cmp.Or(ref.By, m.By)
 	if len(ref.Values) > 0 {
 		m.Values, m.PlannedValues = ref.Values, ref.PlannedValues
 	}

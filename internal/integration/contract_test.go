@@ -37,7 +37,7 @@ func TestWhatArrivesAtACollectorKeepsTheContract(t *testing.T) {
 			}
 			otelxtest.Check(t, otelxtest.Config{Allow: []string{"app.*"}}, spans, metrics...)
 			operation := otelxtest.AssertSpan(t, spans, otelxtest.Span{
-				Name: "Get docs", Kind: trace.SpanKindClient, Events: []string{"penstock.retry", "penstock.wait"},
+				Name: "Get docs", Kind: trace.SpanKindClient, Events: []string{"penstock.retry", "penstock.wait", "penstock.wait"},
 				Attributes: []attribute.KeyValue{attribute.String("penstock.retry.outcome", "recovered"), attribute.StringSlice("app.tags", []string{"a", "b"})},
 				Absent:     []attribute.Key{"error.type"},
 			})
@@ -47,11 +47,12 @@ func TestWhatArrivesAtACollectorKeepsTheContract(t *testing.T) {
 			})
 			otelxtest.AssertMetric(t, metrics[0], otelxtest.Metric{Name: "db.client.operation.duration", Value: 1})
 
-			tree := otelxtest.Tree([]sdktrace.ReadOnlySpan{operation}, otelxtest.TreeConfig{Attributes: []string{"db.operation.name", "error.type", "penstock.attempt"}})
+			tree := otelxtest.Tree([]sdktrace.ReadOnlySpan{operation}, otelxtest.TreeConfig{Attributes: []string{"db.operation.name", "error.type", "penstock.attempt", "penstock.stage"}})
 			const want = `Get docs [client]
     db.operation.name=Get
     * penstock.retry {error.type=down, penstock.attempt=1}
-    * penstock.wait
+    * penstock.wait {penstock.stage=retry}
+    * penstock.wait {penstock.stage=pool}
 `
 			if tree != want {
 				t.Errorf("Tree =\n%swant\n%s", tree, want)
