@@ -27,7 +27,7 @@ type Call struct {
 	scope  context.Context // of the operation's scope; nil without an observer
 	start  time.Time       // of the operation's scope, while within is set
 	state  any             // see Scope.State
-	lender Lender          // of the last connection; nil without an observer
+	lender Lender          // of the connection of the last attempt; nil without one, or without an observer
 	token  uint64          // of the lease that lender gave
 	note   *nested.Note    // of the last work, see Scope.Note
 	guards guards
@@ -45,6 +45,7 @@ type Call struct {
 	bound       time.Duration // limit of the last attempt that failed, see AttemptLimited
 	measure     bool          // Ran of successes is wanted
 	within      bool          // the operation's scope has begun and not ended
+	held        bool          // an attempt held a connection; false without an observer
 	ownDeadline bool          // ctx has the deadline of the client's own timeout
 	done        bool          // the last attempt succeeded, and the result is its
 
@@ -89,7 +90,7 @@ func (c *Call) recycle() {
 		c.guards = guards{}
 	}
 	c.limit, c.reached, c.judged, c.ran, c.bound = 0, 0, 0, 0, 0
-	c.measure, c.within, c.ownDeadline, c.done = false, false, false, false
+	c.measure, c.within, c.held, c.ownDeadline, c.done = false, false, false, false, false
 	if c.silent != "" {
 		c.silent = ""
 	}
@@ -238,6 +239,9 @@ func (c *Call) Event(e Event) {
 		if e.Kind == EventReject && e.Cause == nil {
 			e = explained(e)
 		}
+		if e.Kind == EventRetry {
+			e.Conn = c.conn()
+		}
 		e.Op, e.State = c.Op, &c.state
 		observer.Event(c.scope, e)
 	}
@@ -267,15 +271,13 @@ func (c *Call) Begin(ctx context.Context, s *Scope) context.Context {
 
 // End tells the observer that s is over, which began with [Call.Begin].
 func (c *Call) End(ctx context.Context, s *Scope, err error) {
-	if numbered, ok := c.lender.(numbered); ok {
-		s.Conn = numbered.ConnNumber(c.token)
-	}
+	s.Conn = c.conn()
 	if c.note != nil {
 		s.Note, s.Annotations = c.note.Value, c.note.Annotations // nil if the attempt got no connection
 	}
 	if s.Kind == ScopeOperation {
 		c.within = false
-		s.Rejected = s.Rejected && c.lender == nil
+		s.Rejected = s.Rejected && !c.held
 	}
 	if c.Op.Hedge || c.Op.Hedged {
 		c.endRun(s, err)
@@ -284,6 +286,15 @@ func (c *Call) End(ctx context.Context, s *Scope, err error) {
 		s.Deadline, s.AttemptLimit, s.OperationLimit = c.deadline(), c.bound, c.client.timeout
 	}
 	c.client.observer.End(ctx, *s, err)
+}
+
+// conn returns the number of the connection of the last attempt that had one, zero if it
+// is not known.
+func (c *Call) conn() int {
+	if numbered, ok := c.lender.(numbered); ok {
+		return numbered.ConnNumber(c.token)
+	}
+	return 0
 }
 
 // endRun fills in what the end of s is for the caller of a hedged operation.

@@ -126,13 +126,14 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) error {
 	defer r.end()
 	lease, err := t.client.source.Acquire(r.ctx)
 	if err != nil {
+		call.lender = nil
 		r.tellWaitInVain(err)
 		return r.failed(err)
 	}
 	r.lender, r.token = lease.lender, lease.token
 	r.ctx.lease = uint32(lease.token)
 	if call.client.observer != nil {
-		call.lender, call.token = unwrapped(r.lender), r.token
+		call.lender, call.token, call.held = unwrapped(r.lender), r.token, true
 		call.tellWait(waitFor(r.lender), nil)
 	}
 	if err := r.work(); err != nil {

@@ -125,6 +125,9 @@ type Event struct {
 	// Attempt is the attempt that ended (EventRetry), or how many there were
 	// (EventRetryEnd).
 	Attempt int
+	// Conn is the number of the connection that the attempt was on (EventRetry), see
+	// [Lender]. Zero is none or not known.
+	Conn int
 	// Delay is the backoff that follows (EventRetry), how long all backoffs were
 	// together (EventRetryEnd), when to come back (EventReject), or how long the
 	// operation waited (EventWait).

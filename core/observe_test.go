@@ -19,6 +19,7 @@ type keeping struct {
 	ended []core.Scope
 	refs  []core.Scope
 	said  [][]string // of each operation
+	conns []int      // of each event
 }
 
 func (k *keeping) note(state *any, line string) {
@@ -45,7 +46,10 @@ func (k *keeping) End(_ context.Context, s core.Scope, _ error) {
 	}
 }
 
-func (k *keeping) Event(_ context.Context, e core.Event) { k.note(e.State, e.Kind.String()) }
+func (k *keeping) Event(_ context.Context, e core.Event) {
+	k.note(e.State, e.Kind.String())
+	k.conns = append(k.conns, e.Conn)
+}
 func (k *keeping) Ref(_ context.Context, s core.Scope) any {
 	k.note(s.State, "ref")
 	k.refs = append(k.refs, s)
@@ -107,4 +111,32 @@ func TestAnObserverHasAVariableForEachOperation(t *testing.T) {
 			t.Errorf("operation %d: Ref got %+v within its scope and %+v after it, want its Op, and its Start within", i, within, after)
 		}
 	}
+}
+
+func TestARetryIsToldWithTheConnectionOfTheAttempt(t *testing.T) {
+	k := new(keeping)
+	acquire := make(chan error, 2)
+	acquire <- nil
+	acquire <- errUnavailable
+	stage := func(next core.Handler) core.Handler {
+		return func(ctx context.Context, call *core.Call) error {
+			for range 2 {
+				_ = next(ctx, call)
+				call.Event(core.Event{Kind: core.EventRetry})
+			}
+			return nil
+		}
+	}
+	client := newClient(t, core.ClientConfig[string]{Source: fallingSource{acquire}, Middleware: stage, Observer: k})
+	_, _ = core.Do(t.Context(), client, search, fail(errUnavailable))
+	if want := []int{7, 0}; !slices.Equal(k.conns, want) {
+		t.Errorf("connections %d, want %d: the second attempt had none", k.conns, want)
+	}
+}
+
+// fallingSource is a numberedSource without waits whose Acquire fails as the channel says.
+type fallingSource struct{ errs chan error }
+
+func (s fallingSource) Acquire(context.Context) (core.Lease[string], error) {
+	return core.NewLease("conn", core.Lender(numberedSource{}), 1), <-s.errs
 }

@@ -259,7 +259,7 @@ func emitEverything(t *testing.T, h *harness) {
 		}
 		h.RecordUse("main", time.Millisecond)
 		for _, e := range []core.Event{
-			{Kind: core.EventRetry, Op: search, Attempt: 1, Delay: time.Second, Err: errBackend},
+			{Kind: core.EventRetry, Op: search, Attempt: 1, Conn: 1, Delay: time.Second, Err: errBackend},
 			{Kind: core.EventRetryEnd, Op: search, Attempt: 2, Outcome: "exhausted", Err: errBackend},
 			{
 				Kind: core.EventReject, Name: "breaker", From: "open", Delay: time.Second, Err: errBackend, Ref: otelx.Ref{},

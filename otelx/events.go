@@ -27,12 +27,16 @@ func (o *Observer) retry(ctx context.Context, e core.Event) {
 	if e.Err != nil {
 		errorType, message = op.series.of(e.Err, false).errorType, text.Clean(e.Err.Error())
 	}
-	op.span.AddEvent(eventRetry, trace.WithAttributes(
+	kvs := []attribute.KeyValue{
 		attrAttempt.Int(e.Attempt),
 		attrRetryDelay.Float64(e.Delay.Seconds()),
 		attrErrorType.String(errorType),
 		attrErrorMessage.String(message),
-	))
+	}
+	if e.Conn > 0 {
+		kvs = append(kvs, attrConnNumber.Int(e.Conn))
+	}
+	op.span.AddEvent(eventRetry, trace.WithAttributes(kvs...))
 }
 
 // retryEnd shows how an operation ended in which an attempt failed.
