@@ -22,9 +22,19 @@ type Score = score
 func (s *score) Add(kind, answer string, right bool) { s.add(kind, answer, right) }
 func (s *score) Good() bool                          { return s.good() }
 
-// Report prints two scores, of every trace and of one in a hundred.
-func Report(w io.Writer, kinds []string, all, few *Score) {
-	report(w, kinds, []column{{"jaeger", 1, all}, {"jaeger", 0.01, few}})
+// Report prints two scores, of every trace and of one in a hundred, and those of the
+// held-out faults.
+func Report(w io.Writer, kinds []string, all, few, allHeldOut, fewHeldOut *Score) {
+	report(w, kinds, []column{{"jaeger", 1, all, allHeldOut}, {"jaeger", 0.01, few, fewHeldOut}})
+}
+
+// AllGood reports whether the goals are reached for a score, and one of held-out faults.
+func AllGood(named, heldOut *Score) bool { return column{"jaeger", 1, named, heldOut}.good() }
+
+// Shown returns a result as it is printed with the flags.
+func Shown(r lab.Result, args ...string) (lab.Result, error) {
+	s, err := parse(args)
+	return s.veiled(r), err
 }
 
 // Cases returns how many cases the flags mean, and at how many ratios.

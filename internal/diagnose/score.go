@@ -36,7 +36,7 @@ func (w *witness) judge(ctx context.Context, r lab.Result) (answer string, right
 	defer cancel()
 	v, err := w.Diagnose(asking, r.Service, r.Begin, r.End)
 	if err != nil {
-		return "error", false, fmt.Errorf("%s: %s (%s): %w", w.name, r.Service, r.Kind, err)
+		return "error", false, fmt.Errorf("%s: %s: %w", w.name, r.Service, err)
 	}
 	if v.Kind == diagnosis.Healthy {
 		return v.Kind, r.Kind == lab.Healthy, nil
@@ -47,7 +47,7 @@ func (w *witness) judge(ctx context.Context, r lab.Result) (answer string, right
 	for _, e := range v.Evidence {
 		found, err := w.cited(ctx, e, r.Begin, r.End)
 		if err != nil {
-			return "error", false, fmt.Errorf("%s: evidence %s: %w", w.name, e, err)
+			return "error", false, fmt.Errorf("%s: %s: evidence %s: %w", w.name, r.Service, e, err)
 		}
 		if !found {
 			return v.Kind + " by what is not there", false, nil
@@ -114,6 +114,13 @@ func (s *score) good() bool {
 	return alarms == 0 && runs-right <= runs*2/120
 }
 
+// has reports whether a run of that kind was added.
+func (s *score) has(kind string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kinds[kind] != nil
+}
+
 // cell describes the runs of a kind.
 func (s *score) cell(kind string) string {
 	s.mu.Lock()
@@ -129,11 +136,39 @@ func (s *score) cell(kind string) string {
 	return text
 }
 
-// column is a score, and what is printed above it and in its last line.
+// column is what one witness came to at one ratio.
 type column struct {
 	witness string
 	ratio   float64
-	*score
+	*score         // of the faults that have a name, and of the healthy services
+	heldOut *score // of the faults that no rule was written for
+}
+
+func newColumn(witness string, ratio float64) column {
+	return column{witness, ratio, &score{}, &score{}}
+}
+
+// of returns the score in which a result counts.
+func (c column) of(r lab.Result) *score {
+	if r.Named {
+		return c.score
+	}
+	return c.heldOut
+}
+
+// good reports whether the goals are reached. Of the held-out faults, every one has to
+// be right.
+func (c column) good() bool {
+	right, runs, _ := c.heldOut.total()
+	return right == runs && c.score.good()
+}
+
+// cell describes the runs of a kind.
+func (c column) cell(kind string) string {
+	if c.heldOut.has(kind) {
+		return c.heldOut.cell(kind)
+	}
+	return c.score.cell(kind)
 }
 
 func (c column) String() string {
@@ -143,7 +178,8 @@ func (c column) String() string {
 	return fmt.Sprintf("%s %g%%", c.witness, 100*c.ratio)
 }
 
-// report prints a table of the columns, and a last line for each.
+// report prints a table of the columns, a line for the held-out faults, if there were
+// any, and a last line for each column.
 func report(w io.Writer, kinds []string, columns []column) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	headings := []string{"kind"}
@@ -159,6 +195,15 @@ func report(w io.Writer, kinds []string, columns []column) {
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
 	t.Flush()
+	var apart string
+	for _, c := range columns {
+		if right, runs, _ := c.heldOut.total(); runs > 0 {
+			apart += fmt.Sprintf(" %v %d/%d", c, right, runs)
+		}
+	}
+	if apart != "" {
+		fmt.Fprintf(w, "held out:%s\n", apart)
+	}
 	for _, c := range columns {
 		right, runs, alarms := c.total()
 		fmt.Fprintf(w, "%v %d/%d false %d\n", c, right, runs, alarms)

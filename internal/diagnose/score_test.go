@@ -91,7 +91,7 @@ func TestTheReportEndsWithALineForEachScore(t *testing.T) {
 	few.Add("black_hole", "healthy", false)
 	few.Add(lab.Healthy, "black_hole", false)
 	var text strings.Builder
-	diagnose.Report(&text, []string{"black_hole", lab.Healthy}, &all, &few)
+	diagnose.Report(&text, []string{"black_hole", lab.Healthy}, &all, &few, new(diagnose.Score), new(diagnose.Score))
 	const want = `kind        jaeger  jaeger 1%
 black_hole  1/1     0/1 (1 healthy)
 healthy     -       0/1 (1 black_hole)
@@ -103,15 +103,64 @@ jaeger 1% 0/1 false 1
 	}
 }
 
+func TestTheHeldOutFaultsAreCountedApart(t *testing.T) {
+	var all, few, allHeldOut, fewHeldOut diagnose.Score
+	all.Add("black_hole", "black_hole", true)
+	few.Add("black_hole", "black_hole", true)
+	for range 2 {
+		allHeldOut.Add("clock_skew", "unknown in caller", true)
+	}
+	fewHeldOut.Add("clock_skew", "unknown in caller", true)
+	fewHeldOut.Add("clock_skew", "black_hole in transport", false)
+	var text strings.Builder
+	diagnose.Report(&text, []string{"black_hole", "clock_skew"}, &all, &few, &allHeldOut, &fewHeldOut)
+	const want = `kind        jaeger  jaeger 1%
+black_hole  1/1     1/1
+clock_skew  2/2     1/2 (1 black_hole in transport)
+held out: jaeger 2/2 jaeger 1% 1/2
+jaeger 1/1 false 0
+jaeger 1% 1/1 false 0
+`
+	if text.String() != want {
+		t.Errorf("report:\n%s\nwant:\n%s", text.String(), want)
+	}
+	if !diagnose.AllGood(&all, &allHeldOut) || diagnose.AllGood(&few, &fewHeldOut) {
+		t.Error("the goal is that every held-out fault is recognized")
+	}
+}
+
+func TestAHeldOutFaultIsNamedOnlyIfTheFlagSaysSo(t *testing.T) {
+	heldOut := lab.Result{Case: lab.Case{Kind: "clock_skew", Seed: 3}, Part: "caller"}
+	named := lab.Result{Case: lab.Case{Kind: "black_hole"}, Named: true, Part: "transport"}
+	for _, test := range []struct {
+		flags      string
+		r          lab.Result
+		kind, part string
+	}{
+		{"", heldOut, "held out", ""},
+		{"-v -quick", heldOut, "held out", ""},
+		{"-heldout", heldOut, "clock_skew", "caller"},
+		{"", named, "black_hole", "transport"},
+	} {
+		got, err := diagnose.Shown(test.r, strings.Fields(test.flags)...)
+		if err != nil || got.Kind != test.kind || got.Part != test.part {
+			t.Errorf("with the flags %q, %s is shown as %q in part %q, %v, want %q in part %q", test.flags, test.r.Kind, got.Kind, got.Part, err, test.kind, test.part)
+		}
+	}
+}
+
 func TestTheFlagsSayHowManyCases(t *testing.T) {
 	for args, want := range map[string][2]int{
-		"":                           {24*5 + 24, 2},
-		"-quick":                     {24 + 4, 2},
-		"-seeds 2 -ratio 0.01":       {24*2 + 24, 1},
+		"":                           {24*5 + 24 + 5, 2},
+		"-quick":                     {24 + 4 + 5, 2},
+		"-seeds 2 -ratio 0.01":       {24*2 + 24 + 5, 1},
+		"-heldout":                   {5 * 5, 2},
+		"-heldout -seeds 1":          {5, 2},
+		"-heldout -kinds black_hole": {5 + 5*5, 2},
 		"-kinds black_hole -seeds 3": {3, 2},
 		"-quick -kinds black_hole":   {1 + 4, 2},
 		"-kinds slow_backend -keep":  {5, 2},
-		"-healthy 0 -seeds 1":        {24, 2},
+		"-healthy 0 -seeds 1":        {24 + 5, 2},
 		"-kinds pool_too_small -quick -healthy 0": {1, 2},
 	} {
 		cases, ratios, err := diagnose.Cases(strings.Fields(args)...)
@@ -119,7 +168,13 @@ func TestTheFlagsSayHowManyCases(t *testing.T) {
 			t.Errorf("%s: %d cases at %d ratios, %v, want %v", args, cases, ratios, err, want)
 		}
 	}
-	if _, _, err := diagnose.Cases("-kinds", "earthquake"); err == nil || !strings.Contains(err.Error(), "black_hole") {
+	_, _, err := diagnose.Cases("-kinds", "earthquake")
+	if err == nil || !strings.Contains(err.Error(), "black_hole") {
 		t.Errorf("parse = %v, want an error with the kinds", err)
+	}
+	for _, kind := range lab.HeldOut() {
+		if strings.Contains(err.Error(), kind) {
+			t.Errorf("parse = %v, which names the held-out fault %s", err, kind)
+		}
 	}
 }

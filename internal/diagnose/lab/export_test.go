@@ -4,7 +4,7 @@ package lab
 
 // Rows returns the tables of the faults, of the healthy services and of the faults that
 // no rule knows.
-func Rows() (named, well, others []Row) { return faults, healthy, unnamed }
+func Rows() (named, well, others []Row) { return faults, healthy, heldOut }
 
 // Prepared returns the service of a case before its start.
 func Prepared(c Case) *Service {

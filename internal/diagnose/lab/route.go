@@ -49,7 +49,13 @@ type Manners struct {
 	Strong bool
 	// Hedger hedges its reads. Nil hedges none.
 	Hedger *hedge.Hedger
+	// Around, if set, replaces the work of each operation. It is called once for an
+	// operation, with random numbers that it must not keep.
+	Around func(random *rand.Rand, work Work) Work
 }
+
+// Work is what an operation does with a connection.
+type Work func(ctx context.Context, conn *milvus.Conn) error
 
 // Change changes how the caller asks from now on.
 func (r *Route) Change(change func(*Manners)) {
@@ -112,6 +118,9 @@ func (s *Service) ask(ctx context.Context, name string, m *Manners, random *rand
 	}
 	var done atomic.Int64 // two runs of a hedge may be under way at once
 	do := m.work(name, random)
+	if m.Around != nil {
+		do = m.Around(random, do)
+	}
 	counted := func(ctx context.Context, conn *milvus.Conn) (none struct{}, err error) {
 		done.Add(1)
 		return none, do(ctx, conn)
@@ -125,7 +134,7 @@ func (s *Service) ask(ctx context.Context, name string, m *Manners, random *rand
 }
 
 // work returns the work of an operation, which may be done more than once.
-func (m *Manners) work(name string, random *rand.Rand) func(context.Context, *milvus.Conn) error {
+func (m *Manners) work(name string, random *rand.Rand) Work {
 	vector := []float32{random.Float32(), random.Float32(), random.Float32(), random.Float32()}
 	id := int64(random.Uint32())
 	switch name {

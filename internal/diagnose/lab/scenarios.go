@@ -79,8 +79,8 @@ func (c Case) row() (row Row, named, ok bool) {
 	if i := slices.IndexFunc(faults, is); i >= 0 {
 		return faults[i], true, true
 	}
-	if i := slices.IndexFunc(unnamed, is); i >= 0 {
-		return unnamed[i], false, true
+	if i := slices.IndexFunc(heldOut, is); i >= 0 {
+		return heldOut[i], false, true
 	}
 	return Row{}, false, false
 }

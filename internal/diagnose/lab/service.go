@@ -41,6 +41,9 @@ type Service struct {
 	Server milvustest.Config
 	Milvus milvus.Config
 	Client penstock.Config
+	// Backend, if set, changes what Milvus makes before the client is opened. It may be
+	// called more than once.
+	Backend func(*penstock.Backend[*milvus.Conn])
 	// Wired puts a wire between client and server, which a scenario can cut.
 	Wired bool
 	// Latency is how long the server works for a search, a query or an insert: half of
@@ -125,7 +128,14 @@ func (s *Service) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
-		client, err := milvus.Open(ctx, s.Milvus, s.Client)
+		b, err := s.Milvus.Backend()
+		if err != nil {
+			return fmt.Errorf("configure the client: %w", err)
+		}
+		if s.Backend != nil {
+			s.Backend(&b)
+		}
+		client, err := penstock.Open(ctx, b, s.Client)
 		if err == nil {
 			s.client = client
 			return nil
