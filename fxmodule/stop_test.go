@@ -20,6 +20,7 @@ import (
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -31,8 +32,9 @@ type meters struct {
 	flushes atomic.Int64
 }
 
-func newMeters() *meters {
-	reader := sdkmetric.NewManualReader()
+func newMeters(t *testing.T) *meters {
+	t.Helper()
+	reader := emitted.Reader(t)
 	return &meters{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), reader: reader}
 }
 
@@ -86,7 +88,7 @@ func outsideOfABubble() {
 func TestAStopWithoutACollectorWaitsForNone(t *testing.T) {
 	outsideOfABubble()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMeters()
+		m := newMeters(t)
 		options := []fx.Option{fxmodule.Module(), fx.Supply(fx.Annotate(m, fx.As(new(metric.MeterProvider))))}
 		for _, name := range []string{"a", "b", "c"} {
 			options = append(options,
@@ -109,7 +111,7 @@ func TestAStopWithoutACollectorWaitsForNone(t *testing.T) {
 func TestAClientThatFailsToStartLeavesNothingInTheMetrics(t *testing.T) {
 	outsideOfABubble()
 	synctest.Test(t, func(t *testing.T) {
-		m := newMeters()
+		m := newMeters(t)
 		app := fx.New(fx.NopLogger, fxmodule.Client[*conn](), provide(&factory{err: os.ErrDeadlineExceeded}),
 			fx.Supply(fx.Annotate(m, fx.As(new(metric.MeterProvider)))), fx.Invoke(func(client) {}))
 		if err := app.Start(t.Context()); err == nil {

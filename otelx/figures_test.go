@@ -371,7 +371,7 @@ func TestProbesAreMeasuredAndHaveSpansOnDemand(t *testing.T) {
 func TestAMillionOperationsOverManyCollectionsStayBounded(t *testing.T) {
 	const operations, collections = 1_000_000, 10_000
 	var log bytes.Buffer
-	reader := sdkmetric.NewManualReader()
+	reader := emitted.Reader(t)
 	o, err := otelx.NewObserver(append(standard(), otelx.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
 		otelx.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))...)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract"
 	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
@@ -60,8 +61,9 @@ func (b *books) since(metric, label string, begin time.Time) {
 
 // instrument is how the books have one metric.
 type instrument struct {
-	label attribute.Key // tells its series apart in the books; "" adds them up
-	skip  bool          // the books do not know the count, only the sum of the times
+	label     attribute.Key // tells its series apart in the books; "" adds them up
+	skip      bool          // the books do not know the count, only the sum of the times
+	elsewhere string        // where the books of it are, if the storm does not measure it
 }
 
 // instruments has a row for each metric there is. A histogram is in the books with its
@@ -84,7 +86,7 @@ var instruments = map[string]instrument{
 	"penstock.timeouts":                     {label: "penstock.timeout.scope"},
 	"penstock.wait.duration":                {label: "penstock.stage", skip: true}, // a wait may take no time
 	"penstock.deadline.duration":            {},
-	"penstock.panics":                       {label: "penstock.function"},
+	"penstock.panics":                       {label: "penstock.function", elsewhere: "package callbacks"},
 	"penstock.evidence.traces":              {}, // exported or left out
 	"penstock.pool.connections.closed":      {},
 	"penstock.pool.connections.leaving":     {},           // none after the storm
@@ -117,6 +119,12 @@ var instruments = map[string]instrument{
 	"penstock.async.rejected":                   {},
 	"penstock.fallbacks":                        {label: "db.operation.name"},
 	"penstock.telemetry.overflow":               {},
+
+	"penstock.transport.connects":    {label: "penstock.disconnect.reason"},
+	"penstock.transport.disconnects": {label: "penstock.disconnect.reason"},
+
+	"penstock.hedges":                  {label: "penstock.hedge.outcome", elsewhere: "TestHedgesAgreeWithTheBooks"},
+	"db.client.response.returned_rows": {elsewhere: "TestMeasurementsAreApartByConsistency"}, // an adapter says how many
 }
 
 // measured returns the amounts of all metrics, as the books have them.
@@ -464,8 +472,10 @@ func (b *books) factory(r *rand.Rand) *coretest.Factory[int] {
 				return 0, ctx.Err()
 			}
 			if fails {
+				b.add("penstock.transport.connects", "refused", 1)
 				return 0, errors.New("refused")
 			}
+			b.add("penstock.transport.connects", "", 1)
 			b.add("db.client.connection.count", "idle", 1)
 			dialed = true
 			return n, nil
@@ -473,8 +483,25 @@ func (b *books) factory(r *rand.Rand) *coretest.Factory[int] {
 		OnClose: func(context.Context, int) error {
 			b.add("db.client.connection.count", "idle", -1)
 			b.add("penstock.pool.connections.closed", "", 1)
+			b.add("penstock.transport.disconnects", "closed", 1)
 			return nil
 		},
+	}
+}
+
+// transport is a factory without pings, which says what its transport does.
+type transport struct {
+	pool.Factory[int]
+	b *books
+}
+
+func (t transport) TransportStats() pool.TransportStats {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	return pool.TransportStats{
+		Connects:    uint64(t.b.amounts["penstock.transport.connects "]),
+		Failed:      map[string]uint64{"refused": uint64(t.b.amounts["penstock.transport.connects refused"])},
+		Disconnects: map[string]uint64{"closed": uint64(t.b.amounts["penstock.transport.disconnects closed"])},
 	}
 }
 
@@ -498,9 +525,18 @@ func TestTelemetryAgreesWithTheBooks(t *testing.T) {
 			})
 		}
 	}
-	for name := range instruments {
-		if !seen[name] && name != "penstock.panics" {
+	for name, row := range instruments {
+		if !seen[name] && row.elsewhere == "" {
 			t.Errorf("%s was never measured", name)
+		}
+	}
+	r, err := contract.Penstock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range r.Signals[contract.Metric] {
+		if _, ok := instruments[name]; !ok && s.Emitted() && s.Mark.By == "" {
+			t.Errorf("the books have no row for %s", name)
 		}
 	}
 }
@@ -514,7 +550,7 @@ func storm(t *testing.T, mode pool.Mode, seed uint64, seen map[string]bool) {
 		lending.MaxSharing = 2
 	}
 	client, err := penstock.New(penstock.Backend[int]{
-		Factory: struct{ pool.Factory[int] }{b.factory(rand.New(rand.NewPCG(seed, 99)))},
+		Factory: transport{b.factory(rand.New(rand.NewPCG(seed, 99))), b},
 		Classifier: func(err error) core.Class {
 			switch {
 			case errors.Is(err, errNotFound):

@@ -21,6 +21,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
@@ -41,7 +42,7 @@ type rarely struct {
 
 func sampleRarely(t *testing.T, share float64, cfg penstock.Config, poolConfig pool.Config) *rarely {
 	t.Helper()
-	r := &rarely{t: t, spans: tracetest.NewSpanRecorder(), rand: rand.New(rand.NewPCG(3, 4)), share: share}
+	r := &rarely{t: t, spans: emitted.Spans(t), rand: rand.New(rand.NewPCG(3, 4)), share: share}
 	cfg.TracerProvider = sdktrace.NewTracerProvider(
 		sdktrace.WithSpanProcessor(r.spans), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(share))))
 	client, err := penstock.Open(t.Context(), penstock.Backend[int]{

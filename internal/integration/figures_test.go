@@ -21,6 +21,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/breaker/keyed"
@@ -45,7 +46,7 @@ func (w *watched) series(name string, key attribute.Key) map[string]int64 {
 func newWatched(t *testing.T, name string, w *watched, chain middleware.Config, log *bytes.Buffer) *watched {
 	t.Helper()
 	if w == nil {
-		reader := sdkmetric.NewManualReader()
+		reader := emitted.Reader(t)
 		w = &watched{t: t, reader: reader}
 		w.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/otelx"
@@ -102,7 +103,7 @@ func hasTwice(t *testing.T, tracers *sdktrace.TracerProvider, options ...grpc.Di
 }
 
 func TestEachAttemptTellsTheServerItsOwnSpan(t *testing.T) {
-	spans, w := tracetest.NewSpanRecorder(), &wire{method: "HasCollection"}
+	spans, w := emitted.Spans(t), &wire{method: "HasCollection"}
 	hasTwice(t, sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)), grpc.WithStatsHandler(w))
 
 	operation, attempts := named(spans, "Has docs"), named(spans, "Has attempt")
@@ -123,7 +124,7 @@ func TestNothingIsToldOfATraceThatIsNotSampled(t *testing.T) {
 }
 
 func TestTheSpansOfOtelgrpcLieBetweenTheAttemptAndTheServer(t *testing.T) {
-	spans, w := tracetest.NewSpanRecorder(), &wire{method: "HasCollection"}
+	spans, w := emitted.Spans(t), &wire{method: "HasCollection"}
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
 	hasTwice(t, tracers,
 		grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(tracers), otelgrpc.WithPropagators(propagation.TraceContext{}))),
@@ -150,7 +151,7 @@ func TestTheSpansOfOtelhttpLieBetweenTheAttemptAndTheServer(t *testing.T) {
 		parents = append(parents, strings.Join(r.Header.Values("Traceparent"), " & "))
 	}))
 	defer server.Close()
-	spans := tracetest.NewSpanRecorder()
+	spans := emitted.Spans(t)
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
 	plain := server.Client()
 	traced := &http.Client{Transport: otelhttp.NewTransport(plain.Transport,

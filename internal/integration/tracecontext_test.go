@@ -13,18 +13,18 @@ import (
 
 	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/otelx/sdk"
 	"github.com/penstock-go/penstock/pool"
 )
 
 func TestAnOperationGoesOnWhateverTraceContextCameIn(t *testing.T) {
 	const id, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	spans := tracetest.NewSpanRecorder()
+	spans := emitted.Spans(t)
 	telemetry, err := sdk.Setup(t.Context(), sdk.Config{
 		Logger:         slog.New(slog.DiscardHandler),
 		SpanProcessors: []sdktrace.SpanProcessor{spans},

@@ -24,8 +24,8 @@ type Config struct {
 	// or of the semantic conventions.
 	Registries []fs.FS
 
-	// Scopes are the instrumentation scopes that are checked besides that of package
-	// otelx. Telemetry of other scopes is left alone: other libraries have contracts
+	// Scopes are the instrumentation scopes that are checked besides those of the
+	// packages otelx and otelx/sdk. Telemetry of other scopes is left alone: other libraries have contracts
 	// of their own.
 	Scopes []string
 
@@ -47,6 +47,9 @@ type Checker struct {
 	values   map[string]map[string]bool // of an attribute of a metric
 }
 
+// sdkScope is the scope in which package otelx/sdk tells what the SDK loses.
+const sdkScope = otelx.ScopeName + "/sdk"
+
 // New returns a checker that has seen nothing. The error says what is wrong with a
 // registry of the application.
 func New(cfg Config) (*Checker, error) {
@@ -59,7 +62,7 @@ func New(cfg Config) (*Checker, error) {
 	}
 	return &Checker{
 		registry: r,
-		scopes:   append([]string{otelx.ScopeName}, cfg.Scopes...),
+		scopes:   append([]string{otelx.ScopeName, sdkScope}, cfg.Scopes...),
 		allow:    slices.Clone(cfg.Allow),
 		findings: findings{},
 		seen:     map[string]bool{},

@@ -70,5 +70,6 @@ func ExampleTree() {
 	// Output:
 	// Get docs [client]
 	//     penstock.answer=not_found
+	//     penstock.connection.number=1
 	//     app.tenant=blue
 }

@@ -16,6 +16,7 @@ import (
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/penstock-go/penstock/otelx/otelxtest"
@@ -98,6 +99,17 @@ func Reader(t testing.TB) *sdkmetric.ManualReader {
 	return reader
 }
 
+// Check checks what has arrived somewhere, and fails the test with each finding.
+func Check(t testing.TB, spans []sdktrace.ReadOnlySpan, metrics ...metricdata.ResourceMetrics) {
+	t.Helper()
+	of(t).check(t, func(c *otelxtest.Checker) {
+		c.Spans(spans...)
+		for _, rm := range metrics {
+			c.Metrics(rm)
+		}
+	})
+}
+
 // ofValues are the findings about values, and about what a caller has left out.
 var ofValues = []string{"undefined_enum_variant", "not_a_word", "unbounded_values", "required_attribute_not_present"}
 
@@ -105,23 +117,27 @@ var ofValues = []string{"undefined_enum_variant", "not_a_word", "unbounded_value
 func check(t testing.TB, add func(*otelxtest.Checker)) {
 	t.Helper()
 	t.Cleanup(func() {
-		o := of(t)
-		checker, err := otelxtest.New(otelxtest.Config{Allow: o.allow})
-		if err != nil {
-			t.Fatal(err)
-		}
-		add(checker)
-		for _, f := range checker.Findings() {
-			if !o.names || !slices.Contains(ofValues, f.ID) {
-				t.Errorf("the contract in docs/registry: %s", f)
-			}
-		}
-		if folder := os.Getenv(Folder); folder != "" && !o.names {
-			if err := seen.write(folder, checker.Coverage().Seen); err != nil {
-				t.Error(err)
-			}
-		}
+		of(t).check(t, add)
 	})
+}
+
+func (o options) check(t testing.TB, add func(*otelxtest.Checker)) {
+	t.Helper()
+	checker, err := otelxtest.New(otelxtest.Config{Allow: o.allow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(checker)
+	for _, f := range checker.Findings() {
+		if !o.names || !slices.Contains(ofValues, f.ID) {
+			t.Errorf("the contract in docs/registry: %s", f)
+		}
+	}
+	if folder := os.Getenv(Folder); folder != "" && !o.names {
+		if err := seen.write(folder, checker.Coverage().Seen); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // notes is what this test program has written.
