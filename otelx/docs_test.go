@@ -221,11 +221,15 @@ func TestReferenceMatchesWhatIsEmitted(t *testing.T) {
 // emitEverything makes h emit each span, event, attribute and metric there is.
 func emitEverything(t *testing.T, h *harness) {
 	t.Helper()
+	reasons := map[string]uint64{}
+	for _, reason := range registry(t).Attributes["penstock.disconnect.reason"].Values {
+		reasons[reason] = 1
+	}
 	if err := h.RegisterPool("main", func() pool.Stats {
 		return pool.Stats{
 			Closed:   map[pool.CloseReason]uint64{pool.CloseDead: 1},
-			Failures: []uint64{1}, Validations: 1, Invalid: map[string]uint64{"dead": 1},
-			Transport: &pool.TransportStats{Connects: 1, Failed: map[string]uint64{"refused": 1}, Disconnects: map[string]uint64{"eof": 1}},
+			Failures: []uint64{1}, Validations: 1, Canceled: 1, Leaks: 1, Invalid: map[string]uint64{"dead": 1},
+			Transport: &pool.TransportStats{Connects: 1, Failed: reasons, Disconnects: reasons},
 		}
 	}); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func values(metrics map[string]metricdata.Metrics, names ...string) map[string]f
 			parts := []string{strings.TrimPrefix(name, "penstock.")}
 			for _, kv := range set.ToSlice() {
 				if kv.Key != "db.client.connection.pool.name" {
-					parts = append(parts, kv.Value.AsString())
+					parts = append(parts, kv.Value.String())
 				} else if kv.Value.AsString() != "main" {
 					parts = append(parts, "pool "+kv.Value.AsString())
 				}
@@ -258,10 +258,11 @@ func TestCountersHaveTheirZeroFromTheStart(t *testing.T) {
 	h := newHarness(t, standard()...)
 	h.register(everyFigure)
 	got := values(h.metrics(), "penstock.retry.outcomes", "penstock.timeouts", "penstock.panics", "penstock.circuit_breaker.transitions",
-		"penstock.health.transitions", "penstock.telemetry.overflow")
+		"penstock.health.transitions", "penstock.telemetry.overflow", "penstock.evidence.traces")
 	for _, series := range []string{
 		"retry.outcomes budget", "retry.outcomes recovered", "timeouts attempt", "timeouts operation", "panics Probe",
 		"circuit_breaker.transitions closed breaker open", "health.transitions up down", "health.transitions down up",
+		"evidence.traces failed true", "evidence.traces slow false", "panics AttributesFunc",
 		"telemetry.overflow db.collection.name", "telemetry.overflow db.operation.name", "telemetry.overflow error.type",
 	} {
 		if n, ok := got[series]; !ok || n != 0 {
@@ -273,6 +274,23 @@ func TestCountersHaveTheirZeroFromTheStart(t *testing.T) {
 	if got := values(bare.metrics(), "penstock.circuit_breaker.transitions", "penstock.health.transitions"); len(got) != 0 {
 		t.Errorf("a client without a breaker and a gate has %v", got)
 	}
+}
+
+func TestRejectionsBeyondTheirLimitHaveTheirZeroWithoutEvidence(t *testing.T) {
+	h := newHarness(t, append(standard(), otelx.WithEvidence(otelx.NoEvidence), otelx.WithRejectionLimit(10))...)
+	h.register(otelx.Figures{})
+	wantValues(t, "zeros", values(h.metrics(), "penstock.evidence.traces"), map[string]float64{"evidence.traces rejected false": 0})
+}
+
+// The first operation that may be hedged brings the zeros: most have no second run.
+func TestHedgesHaveTheirZeroBeforeTheFirstSecondRun(t *testing.T) {
+	h := newHarness(t, standard()...)
+	op := search
+	op.Hedged = true
+	h.operation(t.Context(), op, succeed)
+	wantValues(t, "zeros", values(h.metrics(), "penstock.hedges"), map[string]float64{
+		"hedges Search won": 0, "hedges Search lost": 0, "hedges Search failed": 0, "hedges Search refused": 0,
+	})
 }
 
 func TestRetriesAndTheirDelayAreMeasured(t *testing.T) {

@@ -90,6 +90,10 @@ func recoverOnce(t *testing.T, protocol, url string) {
 	if err := client.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+	// The SDK counts what it exported: the spans have to leave before the metrics.
+	if err := telemetry.TracerProvider().(*sdktrace.TracerProvider).ForceFlush(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if err := telemetry.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/otelx"
+	"github.com/penstock-go/penstock/otelx/otelxtest"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
@@ -34,6 +35,7 @@ import (
 type observedMilvus struct {
 	*penstock.Client[*milvus.Conn]
 	t      *testing.T
+	srv    *milvustest.Server
 	addr   string
 	spans  *tracetest.SpanRecorder
 	reader *sdkmetric.ManualReader
@@ -46,7 +48,7 @@ func observeMilvus(t *testing.T, cfg milvus.Config, telemetry ...otelx.Option) *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { srv.Close() })
-	o := &observedMilvus{t: t, addr: srv.Addr(), spans: emitted.Spans(t), reader: emitted.Reader(t)}
+	o := &observedMilvus{t: t, srv: srv, addr: srv.Addr(), spans: emitted.Spans(t), reader: emitted.Reader(t)}
 	cfg.Address = srv.Addr()
 	o.Client, err = milvus.Open(t.Context(), cfg, penstock.Config{
 		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(o.spans)),
@@ -156,6 +158,10 @@ func TestSpansSayWhatMilvusWasAskedFor(t *testing.T) {
 		_, err := c.Query(ctx, "docs", nil, "id > 1", []string{"id"}, client.WithSearchQueryConsistencyLevel(entity.ClSession))
 		return err
 	})
+	o.do("Reread", func(ctx context.Context, c *milvus.Conn) error {
+		_, err := c.Query(ctx, "docs", nil, "id > 1", []string{"id"}, client.WithSearchQueryConsistencyLevel(entity.ClCustomized), client.WithGuaranteeTimestamp(7))
+		return err
+	})
 	o.do("Delete", func(ctx context.Context, c *milvus.Conn) error { return c.Delete(ctx, "docs", "_default", "id in [1]") })
 
 	o.want("Write", map[string]any{"milvus.rows_written": int64(4)})
@@ -163,7 +169,46 @@ func TestSpansSayWhatMilvusWasAskedFor(t *testing.T) {
 		"milvus.consistency_level": "Strong", "milvus.search.top_k": int64(2), "milvus.search.vectors": int64(2), "milvus.partitions": int64(1),
 	})
 	o.want("Query", map[string]any{"milvus.consistency_level": "Session"})
+	o.want("Reread", map[string]any{"milvus.consistency_level": "Customized"})
 	o.want("Delete", map[string]any{"milvus.partitions": int64(1), "milvus.rows_written": int64(1)})
+}
+
+func TestAnAttemptSaysWhatMilvusWasAskedFor(t *testing.T) {
+	o := observeMilvus(t, milvus.Config{QueryText: true})
+	o.srv.Inject(milvustest.Fault{Method: "Search", Status: milvustest.RateLimited("slow down"), Times: 1})
+	op := core.Op{Name: "Search", Target: "docs", Safety: core.ReadOnly}
+	if _, err := core.Do(t.Context(), o, op, func(ctx context.Context, c *milvus.Conn) (bool, error) {
+		return true, errors.Join(insertDocs(ctx, c, 1, 2), searchDocs(ctx, c, "id > 1", []string{"_default"}, client.WithSearchQueryConsistencyLevel(entity.ClStrong)))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	otelxtest.AssertSpan(t, o.spans.Ended(), otelxtest.Span{Name: "Search attempt", Parent: "Search docs", Attributes: []attribute.KeyValue{
+		attribute.String("milvus.consistency_level", "Strong"), attribute.Int("milvus.search.top_k", 2), attribute.Int("milvus.search.vectors", 2),
+		attribute.Int("milvus.partitions", 1), attribute.Int("milvus.rows_written", 2), attribute.String("db.query.text", "id > 1"),
+	}})
+	otelxtest.AssertMetric(t, collected(t, o.reader), otelxtest.Metric{
+		Name: "penstock.retries", Attributes: []attribute.KeyValue{attribute.String("error.type", "rate_limited")}, Value: 1,
+	})
+}
+
+func TestAMistakeOfTheCallerHasItsErrorType(t *testing.T) {
+	o := observeMilvus(t, milvus.Config{})
+	if _, err := core.Do(t.Context(), o, core.Op{Name: "Insert", Target: "docs"}, func(ctx context.Context, c *milvus.Conn) (bool, error) {
+		_, err := c.Insert(ctx, "docs", "", entity.NewColumnInt64("id", []int64{1})) // a column is missing
+		return false, err
+	}); err == nil {
+		t.Error("Do = nil")
+	}
+	otelxtest.AssertSpan(t, o.spans.Ended(), otelxtest.Span{Name: "Insert docs", Failed: true, Attributes: []attribute.KeyValue{attribute.String("error.type", "invalid_request")}})
+}
+
+// collected returns what was measured.
+func collected(t *testing.T, reader *sdkmetric.ManualReader) (rm metricdata.ResourceMetrics) {
+	t.Helper()
+	if err := reader.Collect(t.Context(), &rm); err != nil {
+		t.Fatal(err)
+	}
+	return rm
 }
 
 func TestAFilterIsOnSpansByOptionOnly(t *testing.T) {
@@ -227,10 +272,7 @@ func TestMeasurementsAreApartByConsistency(t *testing.T) {
 		_, err := c.Query(ctx, "docs", nil, "id > 1", []string{"id"}, client.WithSearchQueryConsistencyLevel(entity.ClStrong))
 		return err
 	})
-	var rm metricdata.ResourceMetrics
-	if err := o.reader.Collect(t.Context(), &rm); err != nil {
-		t.Fatal(err)
-	}
+	rm := collected(t, o.reader)
 	counts, rows := map[string]uint64{}, map[string]int64{}
 	key := func(set attribute.Set) string {
 		op, _ := set.Value("db.operation.name")

@@ -5,6 +5,8 @@ package integration
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,12 +18,15 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/internal/contract"
 	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/otelx/otelxtest"
 	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/milvus"
 )
 
 // TestListedValuesComeFromTheStages leads a client into each state whose value the
@@ -31,6 +36,7 @@ func TestListedValuesComeFromTheStages(t *testing.T) {
 	for name, lead := range map[string]func(*testing.T){
 		"breaker set by hand": leadBreakerByHand,
 		"probe limit":         leadProbeLimit,
+		"slow attempts":       leadSlowAttempts,
 		"operation timeout":   leadOperationTimeout,
 		"closed in a backoff": leadClosedInBackoff,
 		"hint is too long":    leadHint,
@@ -93,6 +99,45 @@ func leadProbeLimit(t *testing.T) {
 		t.Errorf("Do = %v, want a rejection", err)
 	}
 	w.close()
+}
+
+func leadSlowAttempts(t *testing.T) {
+	w := watch(t, penstock.Config{Chain: middleware.Config{
+		Breaker: breaker.Config{SlowCallRate: 1, SlowCallThreshold: time.Second, SlowCallWindow: 1},
+	}}, pool.Config{Name: "main"})
+	if _, err := core.Do(t.Context(), w.Client, lookUp, func(context.Context, int) (int, error) {
+		time.Sleep(2 * time.Second)
+		return 0, nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := w.do(t.Context(), nil); !errors.Is(err, breaker.ErrOpen) {
+		t.Errorf("Do = %v, want ErrOpen", err)
+	}
+	otelxtest.AssertSpan(t, w.spans.Ended(), otelxtest.Span{Name: "Get docs", Failed: true, Attributes: []attribute.KeyValue{
+		attribute.String("error.type", "circuit_open"), attribute.String("penstock.cause.type", "slow_attempts"),
+	}})
+	w.close()
+}
+
+// TestReasonsOfTheTransportAreThoseOfTheContract needs no connection: the counters have
+// each reason from the start.
+func TestReasonsOfTheTransportAreThoseOfTheContract(t *testing.T) {
+	r, err := contract.Penstock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := milvus.NewFactory(milvus.Config{Address: "127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Sorted(slices.Values(r.Attributes["penstock.disconnect.reason"].Values))
+	s := f.TransportStats()
+	for what, reasons := range map[string]map[string]uint64{"Failed": s.Failed, "Disconnects": s.Disconnects} {
+		if got := slices.Sorted(maps.Keys(reasons)); !slices.Equal(got, want) {
+			t.Errorf("%s has %q, docs/registry has %q", what, got, want)
+		}
+	}
 }
 
 func leadOperationTimeout(t *testing.T) {

@@ -38,6 +38,11 @@ type Prober interface {
 // A server that only refuses to answer the question counts as ready. A client
 // whose connections are all in use counts as ready too, because otherwise load
 // alone would take the service out of rotation.
+//
+// The function is not for health.Config.Probe. A server that is not healthy may still
+// serve searches, so [ErrNotReady] is neutral, and a monitor counts a neutral probe
+// neither as a failure nor as a success: the gate would never shut. The probe of a client
+// without one is the factory's Ping.
 func ReadyCheck(client Prober) func(context.Context) error {
 	return func(ctx context.Context) error {
 		err := client.Probe(ctx, checkHealth)
