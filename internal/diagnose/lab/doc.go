@@ -15,5 +15,6 @@
 // the scheduler are real, so two runs of a seed are alike and not equal.
 //
 // To add a scenario, write a function that takes a [*Service] and returns what breaks
-// it, and add a row to the table in scenarios.go.
+// it, and add a row to the table in scenarios.go. The held-out faults, for which no rule
+// is written, are in files of their own.
 package lab

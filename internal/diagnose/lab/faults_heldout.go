@@ -98,14 +98,15 @@ func slowTokenStage(s *Service) func(context.Context) {
 // of its settings that is 30 ms instead of 30 minutes. The pool closes good connections,
 // and most operations wait for a dial. A user says "every request connects anew".
 func distrustfulCheck(s *Service) func(context.Context) {
-	s.Load.Set(40, 1)
-	far := time.Duration(70+s.Random.IntN(40)) * time.Millisecond
-	var oldest atomic.Int64 // a time.Duration
+	s.Load.Set(36, 1)
+	far := time.Duration(60+s.Random.IntN(30)) * time.Millisecond
+	s.Client.Chain.Timeout.Attempt = 1500 * time.Millisecond // as far away as it is
+	var oldest atomic.Int64                                  // a time.Duration
 	oldest.Store(int64(30 * time.Minute))
 	s.Backend = func(b *penstock.Backend[*milvus.Conn]) {
 		b.Factory = &aging{Factory: b.Factory.(*milvus.Factory), far: far, oldest: &oldest}
-		b.Pool.Mode, b.Pool.MaxSize, b.Pool.MaxSharing = pool.Exclusive, 16, 0
-		b.Pool.MinSize = 6 // enough that no operation waits for a dial while the service is well
+		b.Pool.Mode, b.Pool.MaxSize, b.Pool.MaxSharing, b.Pool.AcquireTimeout = pool.Exclusive, 16, 0, 0
+		b.Pool.MinSize = 2 // hardly an operation waits for a dial while the service is well
 	}
 	return func(context.Context) { oldest.Store(int64(30 * time.Millisecond)) }
 }
@@ -190,7 +191,7 @@ func certificate(trust *x509.CertPool, valid time.Duration) *tls.Certificate {
 // Searches and queries go on. A user says "we cannot write".
 func queueFull(s *Service) func(context.Context) {
 	const messageQueue milvustest.Code = 1302 // merr.ErrMqInternal of Milvus
-	s.Routes[3].Weight = 3
+	s.Routes[3].Weight = 2                    // the breaker stays closed
 	return func(context.Context) {
 		s.Inject(milvustest.Fault{
 			Method: "Insert", Delay: 3 * time.Millisecond,
