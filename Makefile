@@ -14,7 +14,7 @@ CGO = CGO_ENABLED=$(if $(RACE),1,0)
 SEEN = $(abspath .contract-seen)
 
 .DEFAULT_GOAL := help
-.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain diagnose
+.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain diagnose dashboards dashboards-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ contract: ## test what the tests emit against docs/registry (a part of "make tes
 test-busy: ## "make test" three times, beside a loop for each processor
 	sh .ci/busy sh -c 'for n in 1 2 3; do $(MAKE) test || exit; done'
 
-check: fmt-check vet tidy-check staticcheck api-check ## the checks of "make test" that run no test
+check: fmt-check vet tidy-check staticcheck api-check dashboards-check ## the checks of "make test" that run no test
 
 lint: vet staticcheck ## go vet and staticcheck
 
@@ -71,6 +71,12 @@ api: ## write the exported API of the public packages into docs/api
 
 api-check:
 	$(GO) run ./internal/api -go $(GO) -check
+
+dashboards: ## write the dashboards and the alert rules into docs/grafana and docs/alerts
+	cd internal/dashboards && $(GO) run .
+
+dashboards-check:
+	cd internal/dashboards && $(GO) vet . && $(GO) test . && $(GO) run . -check
 
 servers: ## install a real Milvus, Jaeger and Prometheus for the tests, into the user's cache
 	@status=0; \

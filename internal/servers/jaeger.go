@@ -64,6 +64,17 @@ func StartJaeger(t testing.TB) *Jaeger {
 	return j
 }
 
+// JaegerBinary returns the path of Jaeger. If it is not built, the test is skipped; with
+// PENSTOCK_REQUIRE_REAL=1 it fails.
+func JaegerBinary(t testing.TB) string {
+	t.Helper()
+	install, err := jaegerInstall()
+	if err != nil {
+		skipOrFail(t, err)
+	}
+	return filepath.Join(install, "jaeger")
+}
+
 // OTLPEndpoint returns the base URL for OTLP over HTTP, without a path, as
 // OTEL_EXPORTER_OTLP_ENDPOINT has it. A trace can be read once its export is
 // answered.

@@ -38,6 +38,15 @@ func StartMilvus(t testing.TB) *Milvus {
 	return startMilvus(t, "")
 }
 
+// MilvusTracing are the environment variables with which a Milvus exports its spans over
+// OTLP by gRPC to the address (host:port). With a sampling of 0 it has spans for those
+// requests alone that carry a sampled trace context.
+func MilvusTracing(otlp string) map[string]string {
+	return map[string]string{
+		"TRACE_EXPORTER": "otlp", "TRACE_OTLP_ENDPOINT": otlp, "TRACE_OTLP_SECURE": "false", "TRACE_SAMPLEFRACTION": "0",
+	}
+}
+
 // StartTracedMilvus is [StartMilvus] for a server that exports its spans over OTLP by
 // gRPC to the address (host:port). Its own sampling is 0: it has spans for those
 // requests alone that carry a sampled trace context. They belong to the services
@@ -180,7 +189,7 @@ func (m *Milvus) ask(ctx context.Context, request func(context.Context, milvuspb
 }
 
 // milvusCommand writes the configuration of a server into dir, and returns the
-// command that starts the server, and its port.
+// command that starts the server, and its port. otlp is where spans go, "" is nowhere.
 func milvusCommand(install, dir, otlp string) (command, int, error) {
 	fail := func(err error) (command, int, error) { return command{}, 0, fmt.Errorf("lay out Milvus: %w", err) }
 
@@ -192,7 +201,7 @@ func milvusCommand(install, dir, otlp string) (command, int, error) {
 	if err != nil {
 		return fail(err)
 	}
-	config, err := newMilvusConfig(string(template), dir, otlp)
+	config, err := newMilvusConfig(string(template), dir)
 	if err != nil {
 		return fail(err)
 	}
@@ -210,7 +219,7 @@ func milvusCommand(install, dir, otlp string) (command, int, error) {
 			return fail(err)
 		}
 	}
-	return command{
+	c := command{
 		name: "Milvus",
 		dir:  dir,
 		env: []string{
@@ -225,5 +234,11 @@ func milvusCommand(install, dir, otlp string) (command, int, error) {
 		},
 		path: filepath.Join(install, "bin", "milvus"),
 		args: []string{"run", "standalone"},
-	}, config.proxyPort, nil
+	}
+	if otlp != "" {
+		for name, value := range MilvusTracing(otlp) {
+			c.env = append(c.env, name+"="+value)
+		}
+	}
+	return c, config.proxyPort, nil
 }

@@ -21,9 +21,8 @@ type milvusConfig struct {
 // placeholder matches {{ name }}, {{ name: default }} and {{ name(type): default }}.
 var placeholder = regexp.MustCompile(`\{\{\s*(\w+)(?:\(\w+\))?\s*(?::\s*([^}]*?))?\s*\}\}`)
 
-// newMilvusConfig fills in the server's own template. otlp is where spans go, "" is
-// nowhere.
-func newMilvusConfig(template, dir, otlp string) (milvusConfig, error) {
+// newMilvusConfig fills in the server's own template.
+func newMilvusConfig(template, dir string) (milvusConfig, error) {
 	values := map[string]string{
 		"etcd_data_dir":     strconv.Quote(filepath.Join(dir, "data", "etcd")),
 		"local_storage_dir": strconv.Quote(filepath.Join(dir, "data", "storage")),
@@ -59,19 +58,13 @@ func newMilvusConfig(template, dir, otlp string) (milvusConfig, error) {
 		}
 		return match[2]
 	})
-	edits := []struct{ old, new string }{
+	for _, edit := range []struct{ old, new string }{
 		// Without an address, the server registers the first one of the machine.
 		{"\n  ip: #", "\n  ip: 127.0.0.1 #"},
 		// The embedded etcd reads its addresses from a file of its own; without it,
 		// the peer port is always 2380.
 		{"\n  use:\n    embed: true", "\n  config:\n    path: " + strconv.Quote(filepath.Join(dir, "configs", "etcd.yaml")) + "\n  use:\n    embed: true"},
-	}
-	if otlp != "" {
-		edits = append(edits,
-			struct{ old, new string }{"\n  exporter: stdout", "\n  exporter: otlp"},
-			struct{ old, new string }{"\n    endpoint: # \"127.0.0.1:4318\"\n    secure: true", "\n    endpoint: " + strconv.Quote(otlp) + "\n    secure: false"})
-	}
-	for _, edit := range edits {
+	} {
 		if !strings.Contains(text, edit.old) {
 			return milvusConfig{}, fmt.Errorf("the template has no line %q", strings.TrimSpace(edit.old))
 		}
