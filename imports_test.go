@@ -172,7 +172,7 @@ var rules = []rule{
 	{folder: "internal/api"},
 	{folder: "internal/servers", may: []string{everything}},
 	// The rules of a diagnosis see the telemetry alone, through the HTTP APIs.
-	{folder: "internal/diagnose/jaeger", may: []string{"internal/diagnose/diagnosis"}},
+	{folder: "internal/diagnose/jaeger", may: []string{"internal/diagnose/diagnosis"}, tests: []string{"internal/diagnose/lab"}},
 	{folder: "internal/diagnose/prometheus", may: []string{"internal/diagnose/diagnosis"}},
 	{folder: "internal/diagnose/diagnosis"},
 	{folder: "internal/diagnose/lab", may: []string{everything}},

@@ -42,6 +42,8 @@ type Search struct {
 	Operation string
 	// Tags are attributes that one span of the trace has all of.
 	Tags map[string]string
+	// MinDuration is how long that span took at least.
+	MinDuration time.Duration
 }
 
 // Traces returns the traces that have a span of the service.
@@ -57,6 +59,9 @@ func (c *Client) Traces(ctx context.Context, s Search) ([]Trace, error) {
 	}
 	if s.Operation != "" {
 		query.Set("operation", s.Operation)
+	}
+	if s.MinDuration > 0 {
+		query.Set("minDuration", s.MinDuration.String())
 	}
 	if len(s.Tags) > 0 {
 		tags, err := json.Marshal(s.Tags)

@@ -39,6 +39,7 @@ func TestTracesAreReadWithSpansEventsAndLinks(t *testing.T) {
 	begin := time.Unix(1, 0)
 	traces, err := c.Traces(t.Context(), jaeger.Search{
 		Service: "svc-1", Begin: begin, End: begin.Add(time.Minute), Operation: "Search docs", Tags: map[string]string{"error.type": "timeout"},
+		MinDuration: 50 * time.Millisecond,
 	})
 	if err != nil || len(traces) != 1 || len(traces[0].Spans) != 2 {
 		t.Fatalf("Traces = %v, %v, want one of two spans", traces, err)
@@ -62,6 +63,7 @@ func TestTracesAreReadWithSpansEventsAndLinks(t *testing.T) {
 	query := last.URL.Query()
 	for key, want := range map[string]string{
 		"service": "svc-1", "start": "1000000", "end": "61000000", "operation": "Search docs", "tags": `{"error.type":"timeout"}`, "limit": "20000",
+		"minDuration": "50ms",
 	} {
 		if got := query.Get(key); got != want {
 			t.Errorf("asked for %s=%s, want %s", key, got, want)
