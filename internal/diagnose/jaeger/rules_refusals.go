@@ -3,7 +3,6 @@
 package jaeger
 
 import (
-	"strconv"
 	"strings"
 	"time"
 )
@@ -160,46 +159,4 @@ func retryBudgetSpent(w *window) *proof {
 		return nil
 	}
 	return by(spent, "%d operations failed with %s and were not repeated, because the budget was spent; %d that were repeated recovered", len(spent), kind, len(recovered))
-}
-
-func hedgingOverload(w *window) *proof {
-	second := w.fresh((*operation).second)
-	if len(second) == 0 {
-		return nil
-	}
-	first := map[string]*operation{} // by trace
-	for _, o := range w.ops {
-		if !o.second() {
-			first[o.trace] = o
-		}
-	}
-	usual := w.usual().median((*operation).work)
-	early := second.where(func(o *operation) bool {
-		f := first[o.trace]
-		return f != nil && usual > 0 && o.Begin.Sub(f.Begin) < usual
-	})
-	late := second.where(func(o *operation) bool {
-		f := first[o.trace]
-		return f != nil && usual > 0 && o.Begin.Sub(f.Begin) >= usual
-	})
-	if len(late) > len(early) {
-		return nil // hedges that a slow backend causes
-	}
-	reads := w.plain().since(second[0].Begin).where(func(o *operation) bool { return o.name == second[0].name })
-	hedged := reads.where((*operation).hedged)
-	if 2*len(hedged) < len(reads) {
-		return nil
-	}
-	if !w.slowed() && len(w.fresh(isOrigin(errTimeout))) == 0 {
-		return nil // twice the load, and room for it
-	}
-	return by(second, "%d operations were hedged, %s after their first run, which is sooner than the usual %v", len(second), delay(early, first), usual.Round(time.Millisecond))
-}
-
-func delay(second operations, first map[string]*operation) string {
-	if len(second) == 0 {
-		return "soon"
-	}
-	d := second.median(func(o *operation) time.Duration { return o.Begin.Sub(first[o.trace].Begin) })
-	return strconv.FormatFloat(d.Seconds()*1000, 'f', 1, 64) + "ms"
 }
