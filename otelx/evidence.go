@@ -24,6 +24,8 @@ const (
 	evidenceRecovered = "recovered"
 	evidenceHedged    = "hedged"
 	evidenceSlow      = "slow"
+	evidenceAnswered  = "answered"
+	evidenceOverflow  = "overflow"
 )
 
 // outcomeRecovered is the outcome of an operation that succeeded after a failed
@@ -45,7 +47,7 @@ type evidence struct {
 func newEvidence(o *Observer, silent *instruments) *evidence {
 	v := &evidence{observer: o, silent: silent, limit: newLimit(o.settings.evidence)}
 	v.slow.threshold = o.settings.slow
-	v.slow.credit.earn(price)
+	v.slow.credit.earn(maxCredit)
 	return v
 }
 
@@ -95,6 +97,10 @@ func (v *evidence) why(s core.Scope, r *record, in *series, took time.Duration, 
 		return evidenceHedged
 	case slow, r != nil && r.written != nil: // a breaker that counts slow calls refers to it
 		return evidenceSlow
+	case err != nil && s.Answered && in.of(err, true).isNew():
+		return evidenceAnswered
+	case in.isNew():
+		return evidenceOverflow
 	}
 	return ""
 }

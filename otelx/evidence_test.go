@@ -188,7 +188,7 @@ func TestWhatIsEvidence(t *testing.T) {
 	}{
 		{"good", search, func(*run) error { return nil }, ""},
 		{"waited", search, func(r *run) error { r.wait("pool", time.Second, nil); return nil }, ""},
-		{"answered", search, func(r *run) error { r.scope.Answered = true; return errBackend }, ""},
+		{"answered", search, func(r *run) error { r.scope.Answered = true; return errBackend }, "answered"},
 		{"failed", search, func(*run) error { return errBackend }, "failed"},
 		{"rejected", search, func(r *run) error { r.scope.Rejected = true; return errBackend }, "rejected"},
 		{"recovered", search, recovered, "recovered"},
@@ -235,6 +235,37 @@ func TestWhatIsEvidence(t *testing.T) {
 }
 
 // The operation that opens a breaker is evidence, and can be linked to before its end.
+// Nothing failed, and it is told once.
+func TestWhatIsNewIsEvidenceOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newSampledHarness(t, sdktrace.ParentBased(sdktrace.NeverSample()))
+		answer := func(r *run) error { r.scope.Answered = true; return errBackend }
+		well := func(*run) error { return nil }
+		evidence := func() (all []string) {
+			for _, s := range h.spans.Ended() {
+				kvs := asMap(s.Attributes())
+				all = append(all, fmt.Sprint(s.Name(), " ", kvs["penstock.evidence"], " ", kvs["penstock.telemetry.attribute"]))
+			}
+			return all
+		}
+		for range 3 {
+			h.run(unsampled(t.Context()), search, answer)
+			h.run(unsampled(t.Context()), core.Op{Name: "Search", Target: "other"}, answer)
+			time.Sleep(time.Minute)
+		}
+		for n := range 200 {
+			h.run(unsampled(t.Context()), core.Op{Name: "Search", Target: fmt.Sprintf("tenant %d", n)}, well)
+		}
+		want := []string{
+			"Search docs answered <nil>", "Search other answered <nil>",
+			"Search tenant 98 overflow db.collection.name", // the first beyond 100 targets
+		}
+		if got := evidence(); !slices.Equal(got, want) {
+			t.Errorf("evidence is %q, want %q", got, want)
+		}
+	})
+}
+
 func TestWhatIsReferredToIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, row := range []struct {

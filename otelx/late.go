@@ -130,6 +130,7 @@ type fold struct {
 	attribute attribute.Key
 	limit     int
 	settings  *settings
+	seen      atomic.Bool // an operation that was not sampled was folded
 }
 
 func newOverflow(s *settings) *overflow {

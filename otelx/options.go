@@ -104,7 +104,8 @@ const NoEvidence = -1
 
 // WithEvidence sets how many traces a second the observer exports although they were not
 // sampled: operations that failed, were rejected, recovered in a retry, were hedged or
-// were slow, and dials that failed. Zero, the default, is 10; [NoEvidence] is none.
+// were slow, the first answer of its kind in place of a result, the first operation that
+// the metrics fold into _OTHER, and dials that failed. Zero, the default, is 10; [NoEvidence] is none.
 // Operations beyond the limit are counted in penstock.evidence.traces.
 //
 // The spans are written when the operation has ended, below a copy of the context of the

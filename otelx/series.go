@@ -61,6 +61,7 @@ type kind struct {
 // ending has the attributes of the operations that end with one kind of error.
 type ending struct {
 	kind
+	seen     atomic.Bool // an operation that was not sampled ended with it
 	record   []metric.RecordOption
 	failures *late // nil for an answer, and without a meter
 	folded   *fold // nil unless the kind is beyond the limit
@@ -111,6 +112,10 @@ func (d *descriptions) describe(key opKey) *description {
 	if d.settings.poolName != "" {
 		kvs = append(kvs, attrPoolName.String(d.settings.poolName))
 	}
+	series := d.bounded(key)
+	if len(series.folded) > 0 {
+		kvs = append(kvs, attrTelemetryAttribute.String(string(series.folded[0].attribute)))
+	}
 	if d.settings.peer != "" {
 		kvs = append(kvs, attrPeerService.String(d.settings.peer), attrPeerName.String(d.settings.peer))
 	}
@@ -120,7 +125,7 @@ func (d *descriptions) describe(key opKey) *description {
 		spanName:    d.spanName(key),
 		attemptName: key.name + spanAttemptSuffix,
 		start:       []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(set.ToSlice()...)},
-		series:      d.bounded(key),
+		series:      series,
 	}
 }
 
@@ -226,6 +231,23 @@ func (s *series) of(err error, answered bool) *ending {
 		e.folded = s.full
 	}
 	return e
+}
+
+// isNew reports whether this is the first operation of its series that was not sampled
+// and ended with e. Endings beyond the limit are never new.
+func (e *ending) isNew() bool {
+	return e.folded == nil && !e.seen.Load() && e.seen.CompareAndSwap(false, true)
+}
+
+// isNew reports whether this is the first operation that was not sampled of all that an
+// attribute folds.
+func (s *series) isNew() bool {
+	for _, f := range s.folded {
+		if f != nil && !f.seen.Load() && f.seen.CompareAndSwap(false, true) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *series) newEnding(key kind) *ending {

@@ -37,7 +37,7 @@ type pace struct {
 
 const (
 	every   = 16 // one in so many operations below the estimate changes it
-	enough  = 500
+	enough  = 50
 	farMore = 3 // an outlier takes longer than so many times the estimate
 )
 

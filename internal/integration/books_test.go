@@ -44,6 +44,7 @@ type books struct {
 	mu      sync.Mutex
 	amounts map[string]float64 // guarded by mu
 	breaker breaker.State      // after its last transition; guarded by mu
+	answer  sync.Once          // the first of its kind is evidence
 }
 
 // add adds to the amount of a metric with one label.
@@ -393,7 +394,10 @@ func (b *books) operation(ctx context.Context, c *penstock.Client[int], r *rand.
 	defer func() {
 		_ = recover()
 		b.add(duration, label, 1)
-		if label != "not_found" && (label != "" || tr.attempts > 1) { // failed or recovered
+		switch {
+		case label == "not_found":
+			b.answer.Do(func() { b.add("penstock.evidence.traces", "", 1) })
+		case label != "" || tr.attempts > 1: // failed or recovered
 			b.add("penstock.evidence.traces", "", 1)
 		}
 		b.since(duration, label, begin)

@@ -131,7 +131,8 @@ func TestWhatGoesWrongLeavesATraceAtAnySamplingRate(t *testing.T) {
 		spans           int // of the trace
 	}{
 		{"good", func(r *rarely, ctx context.Context) { _ = r.do(ctx, nil) }, "", "", 0},
-		{"an answer", func(r *rarely, ctx context.Context) { _ = r.do(ctx, errNotFound) }, "", "", 0},
+		{"an answer", func(r *rarely, ctx context.Context) { _ = r.do(ctx, errNotFound) }, "answered", "", 1},
+		{"the same answer again", func(r *rarely, ctx context.Context) { _ = r.do(r.caller(), errNotFound); _ = r.do(ctx, errNotFound) }, "", "", 0},
 		{"down", func(r *rarely, ctx context.Context) { _ = r.do(ctx, errDown) }, "failed", "down", 3},
 		{"recovered", func(r *rarely, ctx context.Context) { _ = r.do(ctx, errDown, nil) }, "recovered", "", 2},
 		{"canceled", func(r *rarely, ctx context.Context) {
