@@ -32,6 +32,7 @@ const (
 	tagHolders        = "penstock.connection.holders"
 	tagRetryOutcome   = "penstock.retry.outcome"
 	tagStage          = "penstock.stage"
+	tagTelemetry      = "penstock.telemetry.attribute"
 	tagTimeoutAttempt = "penstock.timeout.attempt"
 	tagTransitionTo   = "penstock.circuit_breaker.to"
 	tagWait           = "penstock.wait.duration"

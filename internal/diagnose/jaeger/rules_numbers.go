@@ -46,6 +46,10 @@ func oneBadConnection(w *window) *proof {
 	if len(failed) < 3 || 10*len(failed) < 8*as.failures {
 		return nil
 	}
+	// A connection does not choose among operations; a call that hangs is often of one kind.
+	if len(failed.values(func(o *operation) string { return o.name })) < 2 {
+		return nil
+	}
 	since, well := failed[0].Begin, 0
 	for number, succeeded := range as.succeeded {
 		if number != bad {

@@ -101,8 +101,9 @@ func (w *window) lonely(timedOut operations) operations {
 // timedOut returns the operations that a limit of the client ended, or that recovered from
 // that, if most others went well and no breaker opened because of them.
 func (w *window) timedOut() (failed, recovered operations) {
-	all := w.fresh(isOrigin(errTimeout))
-	alone := w.lonely(all)
+	all := w.all(isOrigin(errTimeout))
+	alone := w.freshOf(w.lonely(all))
+	all = all.since(w.calm)
 	if 2*len(alone) < len(all) || len(alone) < 2 || w.slowed() || !w.main(all) {
 		return nil, nil
 	}
@@ -162,6 +163,13 @@ func wrongCollection(w *window) *proof {
 }
 
 func metricsOverflow(w *window) *proof {
+	folded := w.fresh(func(o *operation) bool { return o.Text(tagTelemetry) != "" })
+	if len(folded) == 0 {
+		folded = w.all(func(o *operation) bool { return o.Text(tagEvidence) == "overflow" }).since(w.calm)
+	}
+	if len(folded) > 0 {
+		return by(folded, "metrics have no room for more values of %s, such as %s", folded[0].Text(tagTelemetry), folded[0].target)
+	}
 	calm := map[string]bool{}
 	for _, o := range w.ops {
 		if o.Begin.Before(w.calm) {
@@ -177,7 +185,7 @@ func metricsOverflow(w *window) *proof {
 	for s, targets := range shapes {
 		same := fresh.where(func(o *operation) bool { return shape(o.target) == s })
 		// Few of the names come twice, so there are many more.
-		if len(targets) < 2 || s == targets[0] || 2*len(targets) < len(same) || !w.sparse() && len(targets) < 50 {
+		if len(targets) < 3 || s == targets[0] || 3*len(targets) < 2*len(same) || !w.sparse() && len(targets) < 50 {
 			continue
 		}
 		return by(same, "%d operations name %d targets such as %s", len(same), len(targets), targets[0])

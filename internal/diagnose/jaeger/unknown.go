@@ -47,7 +47,7 @@ func (w *window) errors() []symptom {
 	for _, part := range []string{caller, stage, pool, transport, backend} {
 		bad := w.fresh(func(o *operation) bool {
 			switch {
-			case stalled[o]:
+			case stalled[o]: // also before, where they would make others look usual
 				return false
 			case o.origin.kind != "":
 				return w.partOf(o) == part

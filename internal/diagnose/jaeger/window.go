@@ -71,15 +71,11 @@ func (w *window) all(f func(*operation) bool) operations {
 
 // fresh returns the operations after the calm quarter for which f holds, if there are at
 // least two, and if they are at least three times as frequent as before.
-func (w *window) fresh(f func(*operation) bool) operations {
-	var before, after operations
-	for _, o := range w.all(f) {
-		if o.Begin.Before(w.calm) {
-			before = append(before, o)
-		} else {
-			after = append(after, o)
-		}
-	}
+func (w *window) fresh(f func(*operation) bool) operations { return w.freshOf(w.all(f)) }
+
+// freshOf is fresh for operations at hand.
+func (w *window) freshOf(os operations) operations {
+	before, after := os.until(w.calm), os.since(w.calm)
 	// The rest is three times as long as the calm quarter.
 	if len(after) < 2 || len(before) > 0 && len(after) < 9*len(before) {
 		return nil
