@@ -71,5 +71,5 @@ var rules = []rule{
 
 	// Nothing fails in the backend.
 	{"wrong_collection", caller, "the backend answers that there is no such collection, to one that was never found", wrongCollection},
-	{"metrics_overflow", caller, "operations name ever new targets that differ in a number only", metricsOverflow},
+	{"metrics_overflow", caller, "operations have penstock.telemetry.attribute, or name ever new targets that differ in a number only", metricsOverflow},
 }

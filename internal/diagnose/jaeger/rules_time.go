@@ -86,15 +86,19 @@ func callerCancelled(w *window) *proof {
 	return by(left, "callers of %s left after %v, while other operations are as fast as before", left[0].Name, stayed.Round(time.Millisecond/10))
 }
 
-// lonely returns the operations that timed out while others that ran at the same time
-// were as fast as ever. If everything was slow at that moment, the call did not hang
-// alone.
+// lonely returns the operations that timed out while others that began at about the same time
+// were as fast as ever. If everything was slow at that moment, or other operations timed
+// out as well, the call did not hang alone.
 func (w *window) lonely(timedOut operations) operations {
 	usual := w.usual().median((*operation).work)
 	works := w.works()
 	return timedOut.where(func(o *operation) bool {
-		beside := works.since(o.Begin).until(o.end())
-		return usual == 0 || len(beside) < 3 || beside.median((*operation).work) < 4*usual
+		others := timedOut.where(func(p *operation) bool { return p.name != o.name && p.Begin.Before(o.end()) && o.Begin.Before(p.end()) })
+		if len(others) > 1 {
+			return false
+		}
+		beside := works.since(o.Begin.Add(-o.Duration / 4)).until(o.Begin.Add(o.Duration / 2))
+		return usual == 0 || len(beside) < 3 || beside.quantile(0.7, (*operation).work) < 4*usual
 	})
 }
 
