@@ -90,7 +90,7 @@ func leakedConnections(w *window) *proof {
 }
 
 func poolTooSmall(w *window) *proof {
-	starved := w.fresh(isStarved)
+	starved := w.fresh(isOrigin(errPoolTimeout))
 	// Old holders are no load: a leak, or work that hangs.
 	if w.main(starved) && len(w.leaked(starved)) == 0 && !w.slowed() && !w.hogged(starved) {
 		return by(starved, "%d operations found no connection: %s", len(starved), starved[0].origin.text)

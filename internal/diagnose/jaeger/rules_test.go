@@ -235,7 +235,7 @@ var faults = map[string]func(s *service){
 // starves ends an operation that found no connection.
 func (o *op) starves(holders string) {
 	o.took = 150 * time.Millisecond
-	delete(o.tags, "penstock.connection.number")
+	o.tags["penstock.connection.number"] = nil // none
 	o.events = append(o.events,
 		tags{"event": "penstock.wait", "penstock.stage": "pool", "penstock.wait.duration": 0.15},
 		tags{"event": "penstock.pool.exhausted", "penstock.connection.holders": holders})
@@ -355,7 +355,13 @@ func TestWhatNoRuleKnowsIsUnknownInItsPart(t *testing.T) {
 		"opened by hand": {"stage", every(1, func(o *op) {
 			o.refused("circuit_open", open, tags{"penstock.circuit_breaker.state": "forced_open", "penstock.cause.type": "forced_open"})
 		})},
-		"a stage of the user": {"stage", every(1, func(o *op) { o.took += 200 * time.Millisecond; o.waits("shaper", 0.2) })},
+		"a stage of the user":  {"stage", every(1, func(o *op) { o.took += 200 * time.Millisecond; o.waits("shaper", 0.2) })},
+		"a stage that refuses": {"stage", every(9, func(o *op) { o.refused("_OTHER", "no quota for this tenant") })},
+		"a tight limit": {"stage", every(3, func(o *op) {
+			o.fails("timeout", "attempt timed out after 12ms", tags{"penstock.timeout.attempt": 0.012})
+		})},
+		"a wrong partition":    {"caller", every(3, func(o *op) { o.tags["penstock.answer"], o.tags["db.response.status_code"] = "200", "200" })},
+		"callers that give up": {"backend", every(9, func(o *op) { o.took = 3 * time.Second; o.fails("canceled", "context canceled") })},
 		"one slow collection": {"backend", every(1, func(o *op) {
 			if o.target == "faces" {
 				o.took *= 20

@@ -111,13 +111,27 @@ func (w *window) timedOut() (failed, recovered operations) {
 	if 2*len(alone) < len(all) || len(alone) < 2 || w.slowed() || !w.main(all) {
 		return nil, nil
 	}
-	if refused := all.where(func(o *operation) bool { return o.refused }); len(refused) > 0 {
+	if refused := all.where(func(o *operation) bool { return o.refused }); len(refused) > 0 || w.tight(alone) {
 		return nil, nil
 	}
 	if works := w.works().since(w.calm); !w.sparse() && len(works) < 3*len(all) {
 		return nil, nil
 	}
 	return alone.where((*operation).failed), alone.where(func(o *operation) bool { return o.recovered })
+}
+
+// tight reports whether the limit that ended the operations is one that good operations
+// exceed, too.
+func (w *window) tight(timedOut operations) bool {
+	usual := w.usual().quantile(0.9, (*operation).work)
+	tight := timedOut.where(func(o *operation) bool {
+		limit, ok := o.seconds(tagTimeoutDuration)
+		if !ok {
+			limit, ok = o.seconds(tagTimeoutAttempt)
+		}
+		return ok && limit < 3*usual
+	})
+	return 2*len(tight) > len(timedOut)
 }
 
 func hangingCall(w *window) *proof {
@@ -146,15 +160,13 @@ func (os operations) seconds() int {
 	return len(os.values(func(o *operation) string { return o.Begin.Format(time.TimeOnly) }))
 }
 
-// noCollection are Milvus' codes for a collection that it does not have.
-var noCollection = map[string]bool{"100": true, "4": true}
+// noCollection is Milvus' code for a collection that it does not have.
+const noCollection = "100"
 
 func wrongCollection(w *window) *proof {
-	missing := w.fresh(func(o *operation) bool { return noCollection[o.Text(tagCode)] })
-	if len(missing) == 0 {
-		missing = w.all(func(o *operation) bool { return noCollection[o.Text(tagCode)] }).since(w.calm)
-	}
-	if len(missing) == 0 {
+	// One is enough: nothing repeats it.
+	missing := w.all(func(o *operation) bool { return o.Text(tagCode) == noCollection })
+	if calm := missing.until(w.calm); len(missing) == 0 || len(calm) > 0 {
 		return nil
 	}
 	for _, target := range missing.values(func(o *operation) string { return o.target }) {

@@ -135,7 +135,7 @@ func (o *op) fails(kind, text string, more ...tags) {
 // refused ends an operation that a stage refuses.
 func (o *op) refused(kind, text string, more ...tags) {
 	o.took = 50 * time.Microsecond
-	delete(o.tags, "penstock.connection.number")
+	o.tags["penstock.connection.number"] = nil // none
 	o.fails(kind, text, more...)
 }
 

@@ -94,6 +94,8 @@ func (w *window) partOf(o *operation) string {
 	switch kind := o.origin.kind; {
 	case isBroken(o) || kind == errConnect:
 		return transport
+	case kind == errCanceled && o.work() > 4*w.usual().quantile(0.9, (*operation).work):
+		return backend // the caller gave up on something
 	case kind == errPanic, kind == errInvalid, kind == errCanceled, kind == errUnauth, strings.Contains(o.origin.text, "larger than max"):
 		return caller
 	case kind == errDeadline:
@@ -103,22 +105,38 @@ func (w *window) partOf(o *operation) string {
 		return backend
 	case kind == errPoolTimeout, kind == errPoolClosed, kind == errTooMany:
 		return pool
-	case kind == errLocalRate, kind == errBulkhead, kind == errOpen, kind == errUnhealthy, kind == "forced_open", kind == "_OTHER" && o.origin.text == "":
+	case kind == errLocalRate, kind == errBulkhead, kind == errOpen, kind == errUnhealthy, kind == "forced_open":
 		return stage
+	case kind == "slow_attempts" && !w.slowed(), kind == errTimeout && w.tight(operations{o}):
+		return stage // a threshold that good operations exceed
 	case kind == "PERMISSION_DENIED":
 		return caller
+	case kind != errTimeout && !o.reached() && w.numbered():
+		return stage // of the user
 	default:
 		return backend
 	}
 }
 
-// partOfAnswer returns the part that an answer in place of a result comes from: the
-// backend, if it gave results to the same question before, and else the caller.
+// reached reports whether the operation had a connection, or failed because of another one
+// that had.
+func (o *operation) reached() bool {
+	_, ok := o.connection()
+	return ok || o.Text(tagCauseType) != "" || o.recovered
+}
+
+// numbered reports whether the operations have the numbers of their connections.
+func (w *window) numbered() bool {
+	works := w.works()
+	return len(works) > 0 && works[0].reached()
+}
+
+// partOfAnswer returns the part that an answer in place of a result comes from. It is the
+// caller, who asked so, unless the backend has lost a collection.
 func (w *window) partOfAnswer(o *operation) string {
-	for _, p := range w.works() {
-		if p.name == o.name && p.target == o.target && p.caller == o.caller && p.Begin.Before(o.Begin) {
-			return backend
-		}
+	lost := func(p *operation) bool { return p.target == o.target && p.Begin.Before(o.Begin) }
+	if o.Text(tagCode) == noCollection && len(w.works().where(lost)) > 0 {
+		return backend
 	}
 	return caller
 }
