@@ -85,7 +85,7 @@ func (v *evidence) end(ctx context.Context, s core.Scope, in *series, took time.
 // why returns the reason for which the operation is evidence, "" if it is none.
 func (v *evidence) why(s core.Scope, r *record, in *series, took time.Duration, err error) string {
 	failed := err != nil && !s.Answered && s.Hedge != hedged.Lost
-	slow := !failed && v.slow.is(&in.pace, s.Start, took)
+	slow := !failed && v.slow.is(in.pace, s.Start, took)
 	switch {
 	case failed && s.Rejected:
 		return evidenceRejected

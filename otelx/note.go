@@ -166,7 +166,7 @@ type variant struct {
 // with returns the series with one attribute more.
 func (s *series) with(kv attribute.KeyValue) *series {
 	v := &series{
-		operation: s.operation, base: append(slices.Clip(s.base), text.Attribute(kv)),
+		operation: s.operation, pace: s.pace, base: append(slices.Clip(s.base), text.Attribute(kv)),
 		failures: s.failures, folded: s.folded, full: s.full,
 	}
 	return v.prepared()

@@ -44,7 +44,7 @@ type series struct {
 	base      []attribute.KeyValue
 	success   []metric.RecordOption
 	errors    table[kind, *ending]
-	pace      pace // of the operations that are not sampled
+	pace      *pace // of the operations that are not sampled; the variants share it
 	failures  *failures
 	folded    []*fold                 // what measurements of this series are folded by; nil for most
 	full      *fold                   // counts the kinds of errors beyond the limit
@@ -197,7 +197,7 @@ func (d *descriptions) newSeries(key opKey) *series {
 	// The conventions have no name of the pool here. Without it the durations of two
 	// clients of one server would be in one series.
 	s := &series{
-		operation: key.name, base: append(d.operation(key), pooled(d.settings.poolName)...),
+		operation: key.name, pace: new(pace), base: append(d.operation(key), pooled(d.settings.poolName)...),
 		failures: d.failures, full: d.overflow.of(attrErrorType),
 	}
 	if key.name == other {

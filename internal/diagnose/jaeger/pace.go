@@ -98,19 +98,20 @@ func (w *window) slowdown() *slowdown {
 
 // shift finds the operation from which on all take much longer than all before.
 func (w *window) shift(works operations) *slowdown {
+	// Operations that are evidence for being slow are slow by their own history: they take
+	// three times what 99 of 100 took.
+	slow := w.all(func(o *operation) bool { return o.Text(tagEvidence) == "slow" && o.once() }).since(w.calm)
 	for i := range works {
 		before, after := works[:i], works[i:]
-		if len(after) < 2 || after[0].Begin.Before(w.calm) {
+		if after[0].Begin.Before(w.calm) || len(after)+len(slow) < 2 {
 			continue
 		}
-		// Operations that are evidence for being slow are slow by their own history.
-		slow := w.all(func(o *operation) bool { return o.Text(tagEvidence) == "slow" && !o.Begin.Before(after[0].Begin) })
 		usual := before.median((*operation).work)
 		if len(before) == 0 {
 			if len(slow) == 0 {
 				continue
 			}
-			usual = slow.median((*operation).work) / slower / 2
+			usual = slow.median((*operation).work) / muchSlower
 		}
 		long := after.where(func(o *operation) bool { return o.work() >= slower*usual })
 		if 5*len(long) < 4*len(after) || after.median((*operation).work) < muchSlower*usual || !after.alike() {
