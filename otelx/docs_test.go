@@ -4,6 +4,7 @@ package otelx_test
 
 import (
 	"context"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -307,8 +308,12 @@ func emitEvidence(t *testing.T, h *harness) {
 	h.run(ctx, search, fail) // left out
 	time.Sleep(time.Second)
 	h.within(dropConnects(ctx), core.Scope{Kind: core.ScopeConnect, Name: "main"}, failWith(errBackend))
-	if n := len(h.spans.Ended()) - before; n != 5 {
-		t.Fatalf("%d spans %q are evidence, want 5", n, h.names()[before:])
+	for n := range 101 { // targets that the metrics have no room for
+		h.run(ctx, core.Op{Name: "Search", Target: fmt.Sprint(n)}, func(*run) error { return nil })
+		time.Sleep(time.Second)
+	}
+	if n := len(h.spans.Ended()) - before; n != 6 {
+		t.Fatalf("%d spans %q are evidence, want 6", n, h.names()[before:])
 	}
 }
 

@@ -4,7 +4,6 @@ package jaeger
 
 import (
 	"cmp"
-	"strings"
 	"time"
 )
 
@@ -23,8 +22,6 @@ type operation struct {
 	// origin is the error behind all that went wrong, see [operation.findOrigin]. Its kind is
 	// empty if nothing went wrong.
 	origin trouble
-	// attempts are those after the first one.
-	attempts []*Span
 	// recovered says that the operation succeeded after failed attempts.
 	recovered bool
 }
@@ -125,9 +122,4 @@ func (o *operation) findOrigin() {
 // isOperation reports whether a span of Penstock is that of an operation.
 func isOperation(s *Span) bool {
 	return s.Text(tagScope) == scope && s.Text(tagSpanKind) == "client" && s.Text(tagOperation) != ""
-}
-
-// isAttempt reports whether a span of Penstock is that of an attempt after the first.
-func isAttempt(s *Span) bool {
-	return s.Text(tagScope) == scope && strings.HasSuffix(s.Name, " attempt")
 }

@@ -10,7 +10,7 @@ type attempts struct {
 }
 
 // attempts returns the attempts after the calm quarter of which the connection is known.
-// That of the first attempt is known only if no other followed.
+// An attempt that was repeated is known by its event.
 func (w *window) attempts() attempts {
 	as := attempts{failed: map[int]operations{}, succeeded: map[int]operations{}}
 	fail := func(number int, o *operation) {
@@ -23,11 +23,11 @@ func (w *window) attempts() attempts {
 		case !ok:
 		case !o.failed():
 			as.succeeded[number] = append(as.succeeded[number], o)
-		case len(o.attempts) == 0: // else the last attempt has it
+		case !isStarved(o):
 			fail(number, o)
 		}
-		for _, a := range o.attempts {
-			if n, ok := a.Number(tagConnection); ok && a.Text(tagErrorType) != "" {
+		for _, e := range o.events(eventRetry) {
+			if n, ok := e.Tags[tagConnection].(float64); ok {
 				fail(int(n), o)
 			}
 		}

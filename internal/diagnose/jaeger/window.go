@@ -31,20 +31,15 @@ func newWindow(traces []Trace, begin, end time.Time) *window {
 	w := &window{begin: begin, end: end, calm: begin.Add(end.Sub(begin) / 4)}
 	for i := range traces {
 		t := &traces[i]
-		names, ops := make(map[string]string, len(t.Spans)), map[string]*operation{}
+		names := make(map[string]string, len(t.Spans))
 		for j := range t.Spans {
 			names[t.Spans[j].ID] = t.Spans[j].Name
 		}
-		// In the order of their begin, so that an operation comes before its attempts.
 		for j := range t.Spans {
 			s := &t.Spans[j]
 			switch {
 			case isOperation(s):
-				o := newOperation(t.ID, s, names[s.Parent])
-				ops[s.ID] = o
-				w.ops = append(w.ops, o)
-			case isAttempt(s) && ops[s.Parent] != nil:
-				ops[s.Parent].attempts = append(ops[s.Parent].attempts, s)
+				w.ops = append(w.ops, newOperation(t.ID, s, names[s.Parent]))
 			case s.Text(tagScope) != scope:
 			case s.Name == spanConnect:
 				w.dials = append(w.dials, &dial{s, t.ID})
