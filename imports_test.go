@@ -412,7 +412,7 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"internal/diagnose/lab", sdkClient, true, true},
 		{"internal/diagnose", sdkClient, false, true},
 		{"internal/diagnose/jaeger", ours + "internal/diagnose/diagnosis", true, true},
-		{"internal/diagnose/jaeger", ours + "internal/diagnose/lab", false, false},
+		{"internal/diagnose/jaeger", ours + "internal/diagnose/lab", false, true},
 		{"internal/diagnose/prometheus", ours + "otelx", false, false},
 		{"internal/brandnew", "context", false, false},
 
