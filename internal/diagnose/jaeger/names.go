@@ -19,12 +19,10 @@ const (
 	tagCauseMessage    = "penstock.cause.message"
 	tagProbeResult     = "penstock.probe.result"
 	tagReopened        = "penstock.circuit_breaker.reopened"
-	tagBreakerState    = "penstock.circuit_breaker.state"
 	tagConnection      = "penstock.connection.number"
 	tagConsistency     = "milvus.consistency_level"
 	tagDeadline        = "penstock.deadline"
 	tagDisconnect      = "penstock.disconnect.reason"
-	tagDropped         = "penstock.evidence.dropped"
 	tagErrorMessage    = "penstock.error.message"
 	tagEvidence        = "penstock.evidence"
 	tagHedge           = "penstock.hedge"
@@ -35,16 +33,13 @@ const (
 	tagTelemetry       = "penstock.telemetry.attribute"
 	tagTimeoutAttempt  = "penstock.timeout.attempt"
 	tagTimeoutDuration = "penstock.timeout.duration"
-	tagTransitionTo    = "penstock.circuit_breaker.to"
 	tagWait            = "penstock.wait.duration"
 
-	eventExhausted  = "penstock.pool.exhausted"
-	eventRetry      = "penstock.retry"
-	eventTransition = "penstock.circuit_breaker.transition"
-	eventWait       = "penstock.wait"
+	eventExhausted = "penstock.pool.exhausted"
+	eventRetry     = "penstock.retry"
+	eventWait      = "penstock.wait"
 
-	spanConnect  = "pool.connect"
-	spanValidate = "pool.validate"
+	spanConnect = "pool.connect"
 )
 
 // The values of error.type that the rules know. All others are codes of the backend,

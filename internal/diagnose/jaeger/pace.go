@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// plain returns the operations that the head sampler chose. Others are there because
+// findPlain returns the operations that the head sampler chose. Others are there because
 // something was wrong with them, so shares and medians cannot be taken from those.
-func (w *window) plain() operations {
+func (w *window) findPlain() operations {
 	return w.all(func(o *operation) bool { return o.Text(tagEvidence) == "" })
 }
 
-// works returns the operations that the head sampler chose, and that the backend gave a
+// findWorks returns the operations that the head sampler chose, and that the backend gave a
 // result.
-func (w *window) works() operations {
+func (w *window) findWorks() operations {
 	return w.plain().where(func(o *operation) bool { return o.succeeded() && o.Text(tagAnswer) == "" })
 }
 
@@ -31,9 +31,9 @@ func (w *window) sparse() bool {
 // once reports whether the operation succeeded at the first attempt, without a second run.
 func (o *operation) once() bool { return !o.recovered && !o.hedged() }
 
-// usual returns operations that show how long operations take when all is well: those of
+// findUsual returns operations that show how long operations take when all is well: those of
 // the calm quarter, else those before the first trouble, else all that went well.
-func (w *window) usual() operations {
+func (w *window) findUsual() operations {
 	works := w.works().where((*operation).once)
 	if calm := works.until(w.calm); len(calm) > 0 {
 		return calm
@@ -66,9 +66,9 @@ func (w *window) slowed() bool {
 	return s != nil && len(s.same) == 0
 }
 
-// slowdown compares the second half of the window with its calm quarter, one kind of
+// findSlowdown compares the second half of the window with its calm quarter, one kind of
 // operation at a time. It returns nil if none is slow.
-func (w *window) slowdown() *slowdown {
+func (w *window) findSlowdown() *slowdown {
 	works := w.works().where((*operation).once)
 	before, after := works.until(w.calm), works.since(w.begin.Add(w.end.Sub(w.begin)/2))
 	if w.sparse() || len(before) < 10 || len(after) < 10 {

@@ -4,6 +4,7 @@ package jaeger
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -16,11 +17,13 @@ type window struct {
 	ops  []*operation // in the order of their begin
 	// dials are new connections. Their spans are traces of their own.
 	dials []*dial
-	// pools are failed checks of idle connections.
-	checks []*dial
+
+	// See findPlain and so on: found once, because they are asked for each operation.
+	plain, works, usual func() operations
+	slowdown            func() *slowdown
 }
 
-// dial is one span of the pool that has a trace of its own.
+// dial is the span of a new connection.
 type dial struct {
 	*Span
 	trace string
@@ -43,12 +46,12 @@ func newWindow(traces []Trace, begin, end time.Time) *window {
 			case s.Text(tagScope) != scope:
 			case s.Name == spanConnect:
 				w.dials = append(w.dials, &dial{s, t.ID})
-			case s.Name == spanValidate:
-				w.checks = append(w.checks, &dial{s, t.ID})
 			}
 		}
 	}
 	slices.SortStableFunc(w.ops, func(a, b *operation) int { return a.Begin.Compare(b.Begin) })
+	w.plain, w.works, w.usual = sync.OnceValue(w.findPlain), sync.OnceValue(w.findWorks), sync.OnceValue(w.findUsual)
+	w.slowdown = sync.OnceValue(w.findSlowdown)
 	slices.SortStableFunc(w.dials, func(a, b *dial) int { return a.Begin.Compare(b.Begin) })
 	return w
 }
