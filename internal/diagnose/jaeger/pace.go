@@ -3,6 +3,7 @@
 package jaeger
 
 import (
+	"slices"
 	"time"
 )
 
@@ -103,7 +104,12 @@ func (w *window) shift(works operations) *slowdown {
 	slow := w.all(func(o *operation) bool { return o.Text(tagEvidence) == "slow" && o.once() }).since(w.calm)
 	for i := range works {
 		before, after := works[:i], works[i:]
-		if after[0].Begin.Before(w.calm) || len(after)+len(slow) < 2 {
+		since := w.calm // what is evidence may have come between the two
+		if len(before) > 0 {
+			since = before[i-1].end()
+		}
+		slow := slow.since(since)
+		if after[0].Begin.Before(w.calm) || len(after)+len(slow) < 3 {
 			continue
 		}
 		usual := before.median((*operation).work)
@@ -114,10 +120,11 @@ func (w *window) shift(works operations) *slowdown {
 			usual = slow.median((*operation).work) / muchSlower
 		}
 		long := after.where(func(o *operation) bool { return o.work() >= slower*usual })
-		if 5*len(long) < 4*len(after) || after.median((*operation).work) < muchSlower*usual || !after.alike() {
+		if 5*len(long) < 4*len(after) || after.median((*operation).work) < muchSlower*usual || !slices.Concat(after, slow).alike() {
 			continue
 		}
 		took := after.median((*operation).work)
+		after = slices.Concat(after, slow)
 		return &slowdown{after: after, took: took, ratio: float64(took) / float64(max(usual, 1))}
 	}
 	return nil

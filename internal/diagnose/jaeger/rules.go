@@ -41,12 +41,14 @@ var rules = []rule{
 	{"bad_credentials", caller, "error.type=unauthenticated, on operations or as the cause of refusals", badCredentials},
 	{"server_rate_limit", backend, "error.type=rate_limited, with a code of the backend", serverRateLimit},
 
+	// The process itself is the load.
+	{"hedging_overload", stage, "most reads are hedged, sooner than an answer could come, and are slower since", hedgingOverload},
+
 	// The process refuses, and nothing behind it is wrong.
 	{"own_rate_limit", stage, "error.type=local_rate_limit, while the backend is as fast as before", ownRateLimit},
 	{"bulkhead_full", stage, "error.type=bulkhead_full, while the backend is as fast as before", bulkheadFull},
 	{"leaked_connections", pool, "error.type=pool_timeout, and a holder that is no operation has had its connection for far longer than operations take", leakedConnections},
 	{"pool_too_small", pool, "error.type=pool_timeout, and all holders are operations under way", poolTooSmall},
-	{"hedging_overload", stage, "most reads are hedged, sooner than an answer could come, and are slower since", hedgingOverload},
 
 	// Connections break, or cannot be made.
 	{"connection_refused", transport, "pool.connect fails with connection refused, while operations go on", connectionRefused},

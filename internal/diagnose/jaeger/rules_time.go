@@ -8,7 +8,10 @@ const strong = "Strong"
 
 func strongConsistency(w *window) *proof {
 	works := w.works().where((*operation).once)
-	waits := works.since(w.calm).where(func(o *operation) bool { return o.Text(tagConsistency) == strong })
+	// Those that are evidence are slow for sure.
+	waits := w.all(func(o *operation) bool {
+		return o.Text(tagConsistency) == strong && o.succeeded() && o.once() && !o.Begin.Before(w.calm)
+	})
 	if len(waits) < 2 {
 		return nil
 	}
