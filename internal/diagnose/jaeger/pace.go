@@ -117,7 +117,7 @@ func (w *window) shift(works operations) *slowdown {
 			if len(slow) == 0 {
 				continue
 			}
-			usual = slow.median((*operation).work) / muchSlower
+			usual = slow.median((*operation).work) / muchSlower / 2
 		}
 		long := after.where(func(o *operation) bool { return o.work() >= slower*usual })
 		if 5*len(long) < 4*len(after) || after.median((*operation).work) < muchSlower*usual || !slices.Concat(after, slow).alike() {
