@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package prometheus
+
+// symptom is a sign that something is wrong in a part, of which no rule knows the fault.
+type symptom struct {
+	part, says string
+	match      func(*view) *finding
+}
+
+// local are the types of errors that do not come from the server.
+const local = "timeout|deadline_exceeded|canceled|pool_timeout|pool_closed|too_many_waiters|connect_error|" +
+	"local_rate_limit|bulkhead_full|panic|invalid_request|" + gates
+
+// symptoms are asked in this order, when no rule matched.
+var symptoms = []symptom{
+	{partCaller, "The application makes mistakes.", mistakes},
+	{partTransport, "Connections break or cannot be made.", brokenTransport},
+	{partBackend, "The server fails operations.", serverErrors},
+	{partPool, "Calls of the pool do not return.", stuckCalls},
+	{partStage, "A stage of this process refuses operations.", stageRefuses},
+	{partBackend, "The server became slow or silent.", slowOrSilent},
+	{partPool, "Operations wait for a connection.", poolWaits},
+	{partStage, "Operations wait in a stage.", stageWaits},
+	{partCaller, "The caller gives up.", callerGivesUp},
+}
+
+func mistakes(v *view) *finding {
+	wrong := pick{byError, "invalid_request|panic"}
+	if n := v.sum(failures, late, wrong); n > enough {
+		return found([]string{v.cite(failures, wrong)}, "%.0f operations are no valid requests.", n)
+	}
+	if n := v.sum(panics, whole); n > 0.5 {
+		return found([]string{v.cite(panics)}, "Functions of the application panicked %.0f times.", n)
+	}
+	for _, r := range v.rows(operations, late) {
+		answer := r.Series[byAnswer]
+		if answer != "" && r.value() > enough && r.value() > 2*v.sum(operations, early, pick{byAnswer, answer}) {
+			return found([]string{v.cite(operations, pick{byAnswer, answer})}, "The server answered %s to %.0f operations.", answer, r.value())
+		}
+	}
+	return nil
+}
+
+func brokenTransport(v *view) *finding {
+	for _, f := range []fact{connects, disconnects} {
+		for _, r := range v.rows(f, whole) {
+			reason := r.Series[byReason]
+			if r.value() > 0.5 && reason != "" && reason != "closed" && reason != "goaway" {
+				return found([]string{v.cite(f, pick{byReason, reason})}, "%.0f connections: %s.", r.value(), reason)
+			}
+		}
+	}
+	if n := v.failed(late, "connect_error"); n > 1.5 {
+		return found([]string{v.cite(failures, pick{byError, "connect_error"})}, "%.0f operations found no connection.", n)
+	}
+	if n := v.sum(dials, late) - v.sum(dials, late, pick{byError, ""}); n > 1.5 {
+		return found([]string{v.cite(dials)}, "%.0f dials failed.", n)
+	}
+	return nil
+}
+
+func serverErrors(v *view) *finding {
+	for _, f := range []fact{failures, retries} {
+		for _, r := range v.rows(f, late) {
+			if r.value() > 1.5 && !r.has([]pick{{byError, local}}) {
+				code := pick{byError, r.Series[byError]}
+				return found([]string{v.cite(f, code)}, "%.0f times %s.", r.value(), code.value)
+			}
+		}
+	}
+	if n := v.probesFailed(late); n > 1.5 {
+		return found([]string{v.cite(probes)}, "%.0f health probes failed.", n)
+	}
+	return nil
+}
+
+func stuckCalls(v *view) *finding {
+	if n := v.sum(stuck, late); n > 0.5 {
+		return found([]string{v.cite(stuck)}, "%.0f do not return.", n)
+	}
+	return nil
+}
+
+func stageRefuses(v *view) *finding {
+	refused := pick{byError, "local_rate_limit|bulkhead_full|" + gates}
+	if n := v.sum(failures, late, refused); n > 1.5 && !v.isSlower() && v.failed(late, "timeout") < 1.5 {
+		return found([]string{v.cite(failures, refused)}, "%.0f operations were refused.", n)
+	}
+	return nil
+}
+
+func slowOrSilent(v *view) *finding {
+	if slow, _ := v.slower(); len(slow) > 0 {
+		return found([]string{v.cite(durations, pick{byOperation, slow[0]})},
+			"%s took %.0f ms and takes %.0f ms.", slow[0], 1000*v.work(early, slow[0]), 1000*v.work(late, slow[0]))
+	}
+	for _, f := range []fact{failures, retries} {
+		limit := pick{byError, "timeout"}
+		if n := v.sum(f, late, limit); n > 1.5 {
+			return found([]string{v.cite(f, limit)}, "%.0f attempts ran into their limit.", n)
+		}
+	}
+	return nil
+}
+
+func poolWaits(v *view) *finding {
+	full := pick{byError, "pool_timeout|too_many_waiters|pool_closed"}
+	if n := v.sum(failures, late, full); n > 1.5 {
+		return found([]string{v.cite(failures, full)}, "%.0f operations got no connection.", n)
+	}
+	return v.waiting(pick{byStage, "pool"})
+}
+
+func stageWaits(v *view) *finding {
+	for _, r := range v.rows(waits, late) {
+		if stage := r.Series[byStage]; stage != "pool" && stage != "retry" {
+			if f := v.waiting(pick{byStage, stage}); f != nil {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+// waiting returns a finding if operations wait longer in a stage than they work, and much
+// longer than at the begin.
+func (v *view) waiting(stage pick) *finding {
+	n, all := v.sum(waits, late, stage), v.sum(durations, late)
+	if n < all/2 || n < times*v.sum(waits, early, stage) || v.served(late) < enough {
+		return nil
+	}
+	return found([]string{v.cite(waits, stage)}, "Of %.1f s that all operations took, they waited %.1f s.", all, n)
+}
+
+func callerGivesUp(v *view) *finding {
+	left := pick{byError, "canceled|deadline_exceeded"}
+	if n := v.sum(failures, late, left); n > 1.5 {
+		return found([]string{v.cite(failures, left)}, "%.0f operations were given up.", n)
+	}
+	return nil
+}
