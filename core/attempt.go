@@ -193,7 +193,11 @@ func (r *run) failed(err error) error {
 			r.call.settle(&o, err)
 		}
 	}()
-	if r.lender != nil && !r.lender.Return(r.token, o.Conn, err) && o.Verdict == Failure && o.Conn >= Suspect {
+	reason := err
+	if o.Conn == Keep && o.Verdict != Failure {
+		reason = nil // the backend answered, so nothing is wrong with the connection
+	}
+	if r.lender != nil && !r.lender.Return(r.token, o.Conn, reason) && o.Verdict == Failure && o.Conn >= Suspect {
 		// The death of one connection is one failure, however many attempts were
 		// on it.
 		o.Verdict, o.Judged = Neutral, false

@@ -161,25 +161,31 @@ func TestDoAcquiresForEachAttemptAndReturnsBetween(t *testing.T) {
 }
 
 func TestDoTellsTheLenderWhatTheClassSays(t *testing.T) {
-	broken := errors.New("broken")
+	broken, failed := errors.New("broken"), errors.New("failed")
 	classifier := func(err error) core.Class {
-		if err == broken {
+		switch err {
+		case broken:
 			return core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Broken}
+		case failed:
+			return core.Class{Verdict: core.Failure, Retry: core.RetryNever, Conn: core.Keep}
 		}
 		return backend(err)
 	}
+	// A reason with core.Keep is a failure of the backend, and not its answer.
 	tests := []struct {
-		err  error
-		want core.ConnFate
+		err    error
+		want   core.ConnFate
+		reason error
 	}{
-		{nil, core.Keep}, {errStatement, core.Keep}, {errLimited, core.Keep}, {errUnavailable, core.Suspect}, {broken, core.Broken},
+		{nil, core.Keep, nil}, {errStatement, core.Keep, nil}, {errLimited, core.Keep, nil}, {failed, core.Keep, failed},
+		{errUnavailable, core.Suspect, errUnavailable}, {broken, core.Broken, broken},
 	}
 	for _, test := range tests {
 		tr := newTrial(t, trialConfig{})
 		client := newClient(t, core.ClientConfig[string]{Source: &tr.source, Classifier: classifier})
 		_, _ = core.Do(t.Context(), client, search, func(context.Context, string) (string, error) { return "", test.err })
-		if !slices.Equal(tr.fates, fates{test.want}) || tr.reasons[0] != test.err {
-			t.Errorf("after %v: Return(%v, %v), want %v and that error", test.err, tr.fates, tr.reasons, test.want)
+		if !slices.Equal(tr.fates, fates{test.want}) || tr.reasons[0] != test.reason {
+			t.Errorf("after %v: Return(%v, %v), want %v and %v", test.err, tr.fates, tr.reasons, test.want, test.reason)
 		}
 	}
 }

@@ -32,7 +32,8 @@ type Lender interface {
 	// of the lease. Numbers should be few: telemetry has a series for each.
 
 	// Return ends the lease with this token. reason says why the connection is
-	// not kept as it is, and may be nil. Return reports whether the failure of
+	// not kept as it is, and may be nil. With Keep, a reason is a failure of the backend
+	// on a connection that is kept: telemetry counts it. Return reports whether the failure of
 	// the connection is news: false if another lease of the same connection, held
 	// at the same time, reported it before. The token of a lease that has ended is
 	// counted and otherwise ignored.

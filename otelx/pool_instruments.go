@@ -52,7 +52,7 @@ func (k *maker) newPoolInstruments() poolInstruments {
 		leaks:       k.observedCounter(metricLeaks, "{lease}", "The number of leases that were not returned in time."),
 		canceled:    k.observedCounter(metricWaitsCanceled, "{wait}", "The number of waits for a connection that the caller canceled."),
 		validations: k.observedCounter(metricValidations, "{validation}", "The number of checks of connections without a caller."),
-		failures:    k.observedCounter(metricConnFailures, "{failure}", "The number of leases that came back broken or suspect, by the number of the connection."),
+		failures:    k.observedCounter(metricConnFailures, "{failure}", "The number of leases that came back broken, suspect, or after a failure of the backend, by the number of the connection."),
 
 		connects:    k.observedCounter(metricConnects, "{connection}", "The number of connections of the transport below the pool, and of attempts in vain, by reason."),
 		disconnects: k.observedCounter(metricDisconnects, "{connection}", "The number of connections of the transport below the pool that ended, by reason."),

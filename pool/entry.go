@@ -22,7 +22,7 @@ type entry[C any] struct {
 	words   []atomic.Uint64 // bits of seatsPerWord seats each, and shut
 	records []leaseRecord   // of each seat; nil if the pool keeps no records
 	number  int             // see numberState
-	failed  *atomic.Uint64  // number of returns as broken or suspect, of all connections with this number
+	failed  *atomic.Uint64  // number of returns as broken, suspect, or after a failure of the backend, of all connections with this number
 	kept    atomic.Int32    // seats kept from callers; written with Pool.mu held
 
 	// Every lease writes these fields. The padding keeps them out of the cache

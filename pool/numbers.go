@@ -15,7 +15,7 @@ type numberState struct {
 // number is what the pool knows of one number.
 type number struct {
 	taken  bool
-	failed *atomic.Uint64 // leases that came back broken or suspect
+	failed *atomic.Uint64 // leases that came back broken, suspect, or after a failure of the backend
 }
 
 // takeNumber returns the lowest number that is free. p.mu is held.

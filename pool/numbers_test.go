@@ -222,3 +222,45 @@ func (b bad) ErrorType() string {
 	b.on()
 	panic("a bug")
 }
+
+// A connection that is kept has failed too if the backend failed the work on it, and not
+// if the backend gave an answer.
+func TestAFailureOnAConnectionThatIsKeptIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t, &factory{}, pool.Config{MaxSize: 1})
+		internal := classified{core.Class{Verdict: core.Failure, Conn: core.Keep}}
+		for _, test := range []struct {
+			err  error
+			want uint64
+		}{{nil, 0}, {classified{core.Answered("not_found")}, 0}, {internal, 1}} {
+			if err := p.Do(t.Context(), func(context.Context, *conn) error { return test.err }); err != test.err {
+				t.Fatalf("Do = %v, want %v", err, test.err)
+			}
+			if got := p.Stats().Failures[0]; got != test.want {
+				t.Errorf("Failures = %d after %v by Do, want %d", got, test.err, test.want)
+			}
+		}
+		client, err := core.NewClient(core.ClientConfig[*conn]{Source: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, test := range []struct {
+			err  error
+			want uint64
+		}{{nil, 1}, {classified{core.Answered("not_found")}, 1}, {internal, 2}} {
+			_, err := core.Do(t.Context(), client, core.Op{Name: "Get"}, func(context.Context, *conn) (int, error) { return 0, test.err })
+			if !errors.Is(err, test.err) {
+				t.Fatalf("Do = %v, want %v", err, test.err)
+			}
+			if got := p.Stats().Failures[0]; got != test.want {
+				t.Errorf("Failures = %d after %v by a client, want %d", got, test.err, test.want)
+			}
+		}
+	})
+}
+
+// classified is an error that says what it means.
+type classified struct{ class core.Class }
+
+func (c classified) Error() string     { return c.class.Verdict.String() }
+func (c classified) Class() core.Class { return c.class }

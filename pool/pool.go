@@ -195,29 +195,32 @@ func (p *Pool[C]) Do(ctx context.Context, fn func(context.Context, C) error) err
 	fate, reason := core.Unclean, core.ErrPanic
 	defer func() { lease.Return(fate, reason) }()
 	err = fn(ctx, lease.Conn())
-	fate, reason = fateOf(ctx, err), err
+	fate, reason = fateOf(ctx, err)
 	return err
 }
 
-// fateOf returns the state of a connection on which a function of Do returned
-// err.
-func fateOf(ctx context.Context, err error) core.ConnFate {
+// fateOf returns the state of a connection on which a function of Do returned err, and
+// the reason for [core.Lender.Return].
+func fateOf(ctx context.Context, err error) (fate core.ConnFate, reason error) {
 	if err == nil {
-		return core.Keep
+		return core.Keep, nil
 	}
-	fate := core.Suspect
+	fate, reason = core.Suspect, err
 	if known, ok := errors.AsType[interface {
 		error
 		Class() core.Class
 	}](err); ok {
-		fate = known.Class().Conn
+		class := known.Class()
+		if fate = class.Conn; fate == core.Keep && class.Verdict != core.Failure {
+			reason = nil
+		}
 	}
 	switch {
 	case errors.Is(err, ErrBadConn), fate == core.Broken:
-		return core.Broken
+		return core.Broken, err
 	case ctx.Err() != nil:
-		return core.Unclean
+		return core.Unclean, err
 	default:
-		return fate
+		return fate, reason
 	}
 }

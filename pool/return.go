@@ -5,12 +5,15 @@ package pool
 import "github.com/penstock-go/penstock/core"
 
 // Return ends a lease; see [core.Lender].
-func (e *entry[C]) Return(token uint64, fate core.ConnFate, _ error) (news bool) {
+func (e *entry[C]) Return(token uint64, fate core.ConnFate, reason error) (news bool) {
 	p := e.pool
 	seat, generation := seatOf(token), uint32(token)
 	if seat >= len(e.seats) || !e.seats[seat].CompareAndSwap(generation, generation+1) {
 		p.doubleReturns.Add(1)
 		return false
+	}
+	if reason != nil && fate == core.Keep {
+		e.failed.Add(1)
 	}
 	if e.records == nil {
 		return e.giveBack(token, fate)

@@ -98,8 +98,9 @@ type Stats struct {
 	// of the factory, and Config.OnLeak and OnUse. The pool goes on; the observer is told
 	// of each.
 	Panics uint64
-	// Failures counts the leases that came back as broken or suspect: at index i those of
-	// the connections with the number i+1. A connection has the lowest number that was
+	// Failures counts the leases that came back as broken or suspect, or after a failure
+	// of the backend on a connection that is kept: at index i those of the connections
+	// with the number i+1. A connection has the lowest number that was
 	// free when it was dialed, and another one gets the number when it is closed. The
 	// slice belongs to the caller.
 	Failures []uint64
