@@ -65,6 +65,16 @@ var (
 		"db_client_operation_duration_seconds_bucket",
 		`histogram_quantile(0.5, sum by (le, db_operation_name) (increase(db_client_operation_duration_seconds_bucket{job="shop", error_type=""}[5m])))`,
 	}
+	mean = fact{ // durations by operations, for the reader of the document
+		"db_client_operation_duration_seconds_sum",
+		`sum by (db_operation_name, milvus_consistency_level) (increase(db_client_operation_duration_seconds_sum{job="shop", error_type=""}[5m])) / ` +
+			`sum by (db_operation_name, milvus_consistency_level) (increase(db_client_operation_duration_seconds_count{job="shop", error_type=""}[5m]))`,
+	}
+	given = fact{ // deadlineSeconds by deadlines, for the reader of the document
+		"penstock_deadline_duration_seconds_sum",
+		`sum by (db_operation_name) (increase(penstock_deadline_duration_seconds_sum{job="shop"}[5m])) / ` +
+			`sum by (db_operation_name) (increase(penstock_deadline_duration_seconds_count{job="shop"}[5m]))`,
+	}
 	failures = increase("penstock_operation_failures_total", byOperation, byError)
 	waits    = increase("penstock_wait_duration_seconds_sum", byStage, byOperation)
 	timeouts = increase("penstock_timeouts_total", byScope)
@@ -75,7 +85,6 @@ var (
 	deadlineSeconds = increase("penstock_deadline_duration_seconds_sum", byOperation)
 
 	probes       = increase("penstock_health_check_duration_seconds_count", byError)
-	probeSeconds = increase("penstock_health_check_duration_seconds_sum", byError)
 	gateMoves    = increase("penstock_health_transitions_total", byHealthTo)
 	breakerMoves = increase("penstock_circuit_breaker_transitions_total", byFrom, byTo)
 	breakerState = highest("penstock_circuit_breaker_state", byState)

@@ -75,7 +75,7 @@ var rules = []rule{
 	},
 	{
 		"bulkhead_full", partStage, "The bulkhead refuses operations, and the server is as fast as before.",
-		[]fact{failures, operations, durations}, bulkheadFull,
+		[]fact{failures, mean}, bulkheadFull,
 	},
 	{
 		"leaked_connections", partPool, "Leases are not given back.",
@@ -83,7 +83,7 @@ var rules = []rule{
 	},
 	{
 		"hedging_overload", partStage, "Most reads are hedged, and the server became slow.",
-		[]fact{hedges, operations, durations}, hedgingOverload,
+		[]fact{hedges, operations, mean}, hedgingOverload,
 	},
 	{
 		"health_gate_shut", partStage, "The health gate refuses operations, and those that it lets pass succeed.",
@@ -103,7 +103,7 @@ var rules = []rule{
 	},
 	{
 		"pool_too_small", partPool, "Operations wait for a connection in vain, and the server is as fast as before.",
-		[]fact{failures, waits, room, leaks, durations}, poolTooSmall,
+		[]fact{failures, waits, room, leaks, mean}, poolTooSmall,
 	},
 	{
 		"retry_budget_spent", partStage, "Operations fail that would have been attempted again, but for the budget.",
@@ -111,11 +111,11 @@ var rules = []rule{
 	},
 	{
 		"deadline_too_short", partCaller, "The caller gives less time than the operations need, and they are as fast as before.",
-		[]fact{failures, deadlineSeconds, deadlines, durations}, deadlineTooShort,
+		[]fact{failures, given, mean}, deadlineTooShort,
 	},
 	{
 		"caller_cancelled", partCaller, "The caller leaves before the result is there, and the server is as fast as before.",
-		[]fact{failures, durations}, callerCancelled,
+		[]fact{failures, mean}, callerCancelled,
 	},
 	{
 		"wrong_collection", partCaller, "The server says of one collection that it does not exist.",
@@ -123,7 +123,7 @@ var rules = []rule{
 	},
 	{
 		"strong_consistency", partCaller, "Reads with Strong consistency are slow, and everything else is as fast as before.",
-		[]fact{operations, durations}, strongConsistency,
+		[]fact{operations, mean}, strongConsistency,
 	},
 	{
 		"slow_attempt_then_success", partBackend, "Some attempts run into their limit, and succeed when they are repeated.",
@@ -135,7 +135,7 @@ var rules = []rule{
 	},
 	{
 		"slow_backend", partBackend, "All operations succeed, and the server takes much longer for each of them.",
-		[]fact{operations, durations, waits, median, probeSeconds}, slowBackend,
+		[]fact{mean, median, waits, operations}, slowBackend,
 	},
 	{
 		"metrics_overflow", partCaller, "An attribute has more values than the metrics keep.",
