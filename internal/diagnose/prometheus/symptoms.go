@@ -27,13 +27,13 @@ var symptoms = []symptom{
 
 func mistakes(v *view) *finding {
 	wrong := pick{byError, "invalid_request|panic"}
-	if n := v.sum(failures, late, wrong); n > enough {
+	if n := v.sum(failures, whole, wrong); n > enough {
 		return found([]string{v.cite(failures, wrong)}, "%.0f operations are no valid requests.", n)
 	}
 	if n := v.sum(panics, whole); n > 0.5 {
 		return found([]string{v.cite(panics)}, "Functions of the application panicked %.0f times.", n)
 	}
-	for _, r := range v.rows(operations, late) {
+	for _, r := range v.rows(operations, whole) {
 		answer := r.Series[byAnswer]
 		if answer != "" && r.value() > enough && r.value() > 2*v.sum(operations, early, pick{byAnswer, answer}) {
 			return found([]string{v.cite(operations, pick{byAnswer, answer})}, "The server answered %s to %.0f operations.", answer, r.value())
@@ -51,10 +51,10 @@ func brokenTransport(v *view) *finding {
 			}
 		}
 	}
-	if n := v.failed(late, "connect_error"); n > 1.5 {
+	if n := v.failed(whole, "connect_error"); n > enough {
 		return found([]string{v.cite(failures, pick{byError, "connect_error"})}, "%.0f operations found no connection.", n)
 	}
-	if n := v.sum(dials, late) - v.sum(dials, late, pick{byError, ""}); n > 1.5 {
+	if n := v.sum(dials, whole) - v.sum(dials, whole, pick{byError, ""}); n > enough {
 		return found([]string{v.cite(dials)}, "%.0f dials failed.", n)
 	}
 	return nil
@@ -62,21 +62,21 @@ func brokenTransport(v *view) *finding {
 
 func serverErrors(v *view) *finding {
 	for _, f := range []fact{failures, retries} {
-		for _, r := range v.rows(f, late) {
-			if r.value() > 1.5 && !r.has([]pick{{byError, local}}) {
+		for _, r := range v.rows(f, whole) {
+			if r.value() > enough && !r.has([]pick{{byError, local}}) {
 				code := pick{byError, r.Series[byError]}
 				return found([]string{v.cite(f, code)}, "%.0f times %s.", r.value(), code.value)
 			}
 		}
 	}
-	if n := v.probesFailed(late); n > 1.5 {
+	if n := v.probesFailed(whole); n > enough {
 		return found([]string{v.cite(probes)}, "%.0f health probes failed.", n)
 	}
 	return nil
 }
 
 func stuckCalls(v *view) *finding {
-	if n := v.sum(stuck, late); n > 0.5 {
+	if n := v.sum(stuck, whole); n > 0.5 {
 		return found([]string{v.cite(stuck)}, "%.0f do not return.", n)
 	}
 	return nil
@@ -84,7 +84,7 @@ func stuckCalls(v *view) *finding {
 
 func stageRefuses(v *view) *finding {
 	refused := pick{byError, "local_rate_limit|bulkhead_full|" + gates}
-	if n := v.sum(failures, late, refused); n > 1.5 && !v.isSlower() && v.failed(late, "timeout") < 1.5 {
+	if n := v.sum(failures, whole, refused); n > enough && !v.isSlower() && v.failed(whole, "timeout") < enough {
 		return found([]string{v.cite(failures, refused)}, "%.0f operations were refused.", n)
 	}
 	return nil
@@ -97,7 +97,7 @@ func slowOrSilent(v *view) *finding {
 	}
 	for _, f := range []fact{failures, retries} {
 		limit := pick{byError, "timeout"}
-		if n := v.sum(f, late, limit); n > 1.5 {
+		if n := v.sum(f, whole, limit); n > enough {
 			return found([]string{v.cite(f, limit)}, "%.0f attempts ran into their limit.", n)
 		}
 	}
@@ -106,7 +106,7 @@ func slowOrSilent(v *view) *finding {
 
 func poolWaits(v *view) *finding {
 	full := pick{byError, "pool_timeout|too_many_waiters|pool_closed"}
-	if n := v.sum(failures, late, full); n > 1.5 {
+	if n := v.sum(failures, whole, full); n > enough {
 		return found([]string{v.cite(failures, full)}, "%.0f operations got no connection.", n)
 	}
 	return v.waiting(pick{byStage, "pool"})
@@ -135,7 +135,7 @@ func (v *view) waiting(stage pick) *finding {
 
 func callerGivesUp(v *view) *finding {
 	left := pick{byError, "canceled|deadline_exceeded"}
-	if n := v.sum(failures, late, left); n > 1.5 {
+	if n := v.sum(failures, whole, left); n > enough {
 		return found([]string{v.cite(failures, left)}, "%.0f operations were given up.", n)
 	}
 	return nil
