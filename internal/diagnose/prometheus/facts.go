@@ -63,12 +63,12 @@ var (
 	durations  = increase("db_client_operation_duration_seconds_sum", byOperation, byCollection, byConsistency, byError, byAnswer, byCode)
 	median     = fact{
 		"db_client_operation_duration_seconds_bucket",
-		`histogram_quantile(0.5, sum by (le, db_operation_name) (increase(db_client_operation_duration_seconds_bucket{job="shop", error_type=""}[5m])))`,
+		`histogram_quantile(0.5, sum by (le, db_operation_name, db_collection_name) (increase(db_client_operation_duration_seconds_bucket{job="shop", error_type=""}[5m])))`,
 	}
 	mean = fact{ // durations by operations, for the reader of the document
 		"db_client_operation_duration_seconds_sum",
-		`sum by (db_operation_name, milvus_consistency_level) (increase(db_client_operation_duration_seconds_sum{job="shop", error_type=""}[5m])) / ` +
-			`sum by (db_operation_name, milvus_consistency_level) (increase(db_client_operation_duration_seconds_count{job="shop", error_type=""}[5m]))`,
+		`sum by (db_operation_name, db_collection_name, milvus_consistency_level) (increase(db_client_operation_duration_seconds_sum{job="shop", error_type=""}[5m])) / ` +
+			`sum by (db_operation_name, db_collection_name, milvus_consistency_level) (increase(db_client_operation_duration_seconds_count{job="shop", error_type=""}[5m]))`,
 	}
 	given = fact{ // deadlineSeconds by deadlines, for the reader of the document
 		"penstock_deadline_duration_seconds_sum",
@@ -102,6 +102,8 @@ var (
 	hedges   = increase("penstock_hedges_total", byOperation, byHedge)
 	overflow = increase("penstock_telemetry_overflow_total", byAttribute)
 	panics   = increase("penstock_panics_total")
+	closes   = increase("penstock_pool_connections_closed_total")
+	most     = highest("db_client_connection_max")
 )
 
 // about returns the query of a service and the time d before its evaluation.

@@ -3,8 +3,8 @@
 package prometheus
 
 import (
-	"maps"
 	"slices"
+	"strings"
 )
 
 // enough is the number of events below which a figure may be chance. The increase of a
@@ -15,23 +15,34 @@ const enough = 2.5
 // a busy hour makes of it, and the buckets of a histogram are not finer.
 const times = 3
 
-// names returns the names of the operations that succeeded in both phases often enough
-// to be compared.
-func (v *view) names() []string {
-	names := map[string]bool{}
+// target is an operation and its collection.
+type target struct{ operation, collection string }
+
+func (t target) String() string { return strings.TrimSpace(t.operation + " " + t.collection) }
+
+func (t target) picks() []pick {
+	return []pick{{byOperation, t.operation}, {byCollection, t.collection}}
+}
+
+// targets returns what succeeded in both phases often enough to be compared.
+func (v *view) targets() []target {
+	seen := map[target]bool{}
+	var targets []target
 	for _, r := range v.rows(operations, early) {
-		name := pick{byOperation, r.Series[byOperation]}
-		if v.sum(operations, early, name, pick{byError, ""}) > enough && v.sum(operations, late, name, pick{byError, ""}) > enough {
-			names[name.value] = true
+		t := target{r.Series[byOperation], r.Series[byCollection]}
+		ok := append(t.picks(), pick{byError, ""}, pick{byAnswer, ""})
+		if !seen[t] && v.sum(operations, early, ok...) > 2*enough && v.sum(operations, late, ok...) > 2*enough {
+			targets = append(targets, t)
 		}
+		seen[t] = true
 	}
-	return slices.Sorted(maps.Keys(names))
+	return targets
 }
 
 // mean returns how long successful operations of some labels took, zero if there were
 // none.
 func (v *view) mean(p phase, picks ...pick) float64 {
-	picks = append(picks, pick{byError, ""}, pick{byAnswer, ""})
+	picks = append(slices.Clone(picks), pick{byError, ""}, pick{byAnswer, ""})
 	n := v.sum(operations, p, picks...)
 	if n < enough {
 		return 0
@@ -39,26 +50,26 @@ func (v *view) mean(p phase, picks ...pick) float64 {
 	return v.sum(durations, p, picks...) / n
 }
 
-// work returns how long the successful operations of a name took, without what they
-// waited for in this process.
-func (v *view) work(p phase, name string) float64 {
-	n := v.sum(operations, p, pick{byOperation, name})
+// work returns how long the successful operations of a target took, without what
+// operations of that name waited for in this process.
+func (v *view) work(p phase, t target) float64 {
+	name := pick{byOperation, t.operation}
+	n := v.sum(operations, p, name)
 	if n < enough {
 		return 0
 	}
-	return max(v.mean(p, pick{byOperation, name})-v.sum(waits, p, pick{byOperation, name})/n, 0)
+	return max(v.mean(p, t.picks()...)-v.sum(waits, p, name)/n, 0)
 }
 
-// slower returns the operations whose work takes much longer than at the begin, by their
+// slower returns the targets whose work takes much longer than at the begin, by their
 // mean and by their median, and the others.
-func (v *view) slower() (slow, asBefore []string) {
-	for _, name := range v.names() {
-		before, now := v.work(early, name), v.work(late, name)
-		middle := pick{byOperation, name}
-		if before > 0 && now > times*before && v.sum(median, late, middle) > 2*v.sum(median, early, middle) {
-			slow = append(slow, name)
+func (v *view) slower() (slow, asBefore []target) {
+	for _, t := range v.targets() {
+		before, now := v.work(early, t), v.work(late, t)
+		if before > 0 && now > times*before && v.sum(median, late, t.picks()...) > 2*v.sum(median, early, t.picks()...) {
+			slow = append(slow, t)
 		} else {
-			asBefore = append(asBefore, name)
+			asBefore = append(asBefore, t)
 		}
 	}
 	return slow, asBefore

@@ -76,8 +76,15 @@ func blackHole(v *view) *finding {
 	return found(series, "%.0f attempts ran into their limit, and nothing succeeds.", v.sum(timeouts, whole, limit))
 }
 
+// quotas are the codes of Milvus for what has no room until somebody makes room: memory,
+// disk, a denied database. Their error.type is rate_limited, too.
+const quotas = "3|7|9|11|12|1303"
+
 func serverRateLimit(v *view) *finding {
 	limited := pick{byError, "rate_limited"}
+	if v.sum(operations, late, limited, pick{byCode, quotas}) > v.sum(operations, late, limited)/2 {
+		return nil
+	}
 	failed, repeated := v.sum(failures, late, limited), v.sum(retries, late, limited)
 	switch {
 	case failed > enough:
@@ -140,6 +147,6 @@ func slowBackend(v *view) *finding {
 	if len(slow) == 0 || len(asBefore) > 0 || v.served(late) < 0.9*v.total(late) || v.busier() > 2 {
 		return nil
 	}
-	return found([]string{v.cite(durations, pick{byError, ""}, pick{byOperation, slow[0]})},
-		"%s took %.0f ms and takes %.0f ms.", slow[0], 1000*v.work(early, slow[0]), 1000*v.work(late, slow[0]))
+	return found([]string{v.cite(durations, append(slow[0].picks(), pick{byError, ""})...)},
+		"%v took %.0f ms and takes %.0f ms.", slow[0], 1000*v.work(early, slow[0]), 1000*v.work(late, slow[0]))
 }

@@ -17,7 +17,7 @@ var symptoms = []symptom{
 	{partCaller, "The application makes mistakes.", mistakes},
 	{partTransport, "Connections break or cannot be made.", brokenTransport},
 	{partBackend, "The server fails operations.", serverErrors},
-	{partPool, "Calls of the pool do not return.", stuckCalls},
+	{partPool, "Calls of the pool do not return, or its connections do not last.", stuckCalls},
 	{partStage, "A stage of this process refuses operations.", stageRefuses},
 	{partBackend, "The server became slow or silent.", slowOrSilent},
 	{partPool, "Operations wait for a connection.", poolWaits},
@@ -79,6 +79,9 @@ func stuckCalls(v *view) *finding {
 	if n := v.sum(stuck, whole); n > 0.5 {
 		return found([]string{v.cite(stuck)}, "%.0f do not return.", n)
 	}
+	if n, limit := v.sum(closes, late), v.sum(most, late); n > 4*limit && n > enough && n > times*v.sum(closes, early) {
+		return found([]string{v.cite(closes)}, "%.0f were closed, of at most %.0f.", n, limit)
+	}
 	return nil
 }
 
@@ -92,8 +95,8 @@ func stageRefuses(v *view) *finding {
 
 func slowOrSilent(v *view) *finding {
 	if slow, _ := v.slower(); len(slow) > 0 {
-		return found([]string{v.cite(durations, pick{byOperation, slow[0]})},
-			"%s took %.0f ms and takes %.0f ms.", slow[0], 1000*v.work(early, slow[0]), 1000*v.work(late, slow[0]))
+		return found([]string{v.cite(durations, append(slow[0].picks(), pick{byError, ""})...)},
+			"%v took %.0f ms and takes %.0f ms.", slow[0], 1000*v.work(early, slow[0]), 1000*v.work(late, slow[0]))
 	}
 	for _, f := range []fact{failures, retries} {
 		limit := pick{byError, "timeout"}
