@@ -55,12 +55,7 @@ func hedgingOverload(v *view) *finding {
 func healthGateShut(v *view) *finding {
 	shut := pick{byHealthTo, "down"}
 	refused := v.failed(late, "unhealthy")
-	var others float64
-	for _, r := range v.rows(failures, late) {
-		if !r.has([]pick{{byError, gates}}) {
-			others += r.value()
-		}
-	}
+	others := v.otherwiseFailed(gates)
 	if v.sum(gateMoves, whole, shut) < 0.5 || refused < enough || v.served(late) < 0.5 || others > 0.1*v.served(late) {
 		return nil
 	}
@@ -111,11 +106,11 @@ func poolTooSmall(v *view) *finding {
 
 func retryBudgetSpent(v *view) *finding {
 	spent := pick{byOutcome, "budget"}
-	n := v.sum(outcomes, late, spent)
-	if n < enough {
+	n, all := v.sum(outcomes, late, spent), v.otherwiseFailed(gates)
+	if n < enough || n < all/2 {
 		return nil
 	}
-	return found([]string{v.cite(outcomes, spent)}, "%.0f operations were not attempted again.", n)
+	return found([]string{v.cite(outcomes, spent)}, "%.0f of %.0f operations that failed were not attempted again.", n, all)
 }
 
 func deadlineTooShort(v *view) *finding {

@@ -45,11 +45,11 @@ func serverRestarted(v *view) *finding {
 
 func connectionRefused(v *view) *finding {
 	refused := pick{byReason, "refused"}
-	if v.refused(late) < enough || v.cut(whole) > 0.5 || v.served(tail) < 0.5 || v.connected(tail) > 0.5 {
+	if v.refused(whole) < 1.5 || v.refused(late) < 0.5 || v.cut(whole) > 0.5 || v.served(tail) < 0.5 || v.connected(tail) > 0.5 {
 		return nil
 	}
 	return found([]string{v.cite(connects, refused), v.cite(operations, pick{byError, ""})},
-		"%.0f new connections were refused, and %.0f operations succeeded.", v.refused(late), v.served(late))
+		"%.0f new connections were refused, and %.0f operations succeeded.", v.refused(whole), v.served(late))
 }
 
 // silent are the types of errors that follow from an answer that never comes.
@@ -57,12 +57,7 @@ const silent = "timeout|deadline_exceeded|connect_error|pool_timeout|" + gates
 
 func blackHole(v *view) *finding {
 	limit := pick{byScope, "attempt"}
-	var answered float64
-	for _, r := range v.rows(failures, late) {
-		if !r.has([]pick{{byError, silent}}) {
-			answered += r.value()
-		}
-	}
+	answered := v.otherwiseFailed(silent)
 	if v.served(tail) > 0.5 || v.total(tail) < enough || answered > 0.5 || v.sum(timeouts, whole, limit) < enough {
 		return nil
 	}
@@ -125,21 +120,21 @@ func slowAttemptThenSuccess(v *view) *finding {
 
 func hangingCall(v *view) *finding {
 	limit, hung := pick{byScope, "attempt"}, pick{byError, "timeout"}
-	failed := v.failed(late, "timeout")
-	if failed < 1.5 || failed > 0.1*v.total(late) || v.sum(timeouts, late, limit) < 1.5 || v.isSlower() || v.probesFailed(late) > 0.5 {
+	failed := v.failed(whole, "timeout") // of the whole window, because they are few
+	if failed < 0.5 || failed > 0.1*v.total(late) || v.sum(timeouts, whole, limit) < 0.5 || v.isSlower() || v.probesFailed(late) > 0.5 {
 		return nil
 	}
 	name := ""
-	for _, r := range v.rows(failures, late) {
+	for _, r := range v.rows(failures, whole) {
 		if r.value() > 0.8*failed && r.has([]pick{hung}) {
 			name = r.Series[byOperation]
 		}
 	}
-	if name == "" {
+	if name == "" || v.otherwiseFailed(hung.value) > 0.5 {
 		return nil
 	}
 	return found([]string{v.cite(failures, hung, pick{byOperation, name}), v.cite(timeouts, limit)},
-		"%.0f of %.0f operations ran into the limit, nearly all of them %s.", failed, v.total(late), name)
+		"%.0f of %.0f operations ran into the limit, nearly all of them %s.", failed, v.total(whole), name)
 }
 
 func slowBackend(v *view) *finding {

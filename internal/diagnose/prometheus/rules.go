@@ -107,7 +107,7 @@ var rules = []rule{
 	},
 	{
 		"retry_budget_spent", partStage, "Operations fail that would have been attempted again, but for the budget.",
-		[]fact{outcomes, retries}, retryBudgetSpent,
+		[]fact{outcomes, failures, retries}, retryBudgetSpent,
 	},
 	{
 		"deadline_too_short", partCaller, "The caller gives less time than the operations need, and they are as fast as before.",

@@ -127,6 +127,17 @@ func (v *view) failed(p phase, types string) float64 {
 	return v.sum(failures, p, pick{byError, types})
 }
 
+// otherwiseFailed returns how many operations failed in the second half with another type
+// than these.
+func (v *view) otherwiseFailed(types string) (total float64) {
+	for _, r := range v.rows(failures, late) {
+		if !r.has([]pick{{byError, types}}) {
+			total += r.value()
+		}
+	}
+	return total
+}
+
 // served returns how many operations succeeded.
 func (v *view) served(p phase) float64 {
 	return v.sum(operations, p, pick{byError, ""}, pick{byAnswer, ""})
