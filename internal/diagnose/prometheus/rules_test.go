@@ -117,6 +117,7 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 
 		{"the server's limit", well + fails + "Search error_type=rate_limited 0 50 20 80\n", "server_rate_limit", "backend"},
 		{"the server's limit, retried", well + "penstock_retries_total error_type=rate_limited 0 50 20 80\n", "server_rate_limit", "backend"},
+		{"the server's memory", well + fails + "Search error_type=rate_limited 0 50 20 80\n" + count + "Search error_type=rate_limited db_response_status_code=3 0 50 20 80\n", "unknown", "backend"},
 		{"our limit", well + fails + "Search error_type=local_rate_limit 0 50 20 80\n", "own_rate_limit", "stage"},
 		{"bulkhead", well + fails + "Search error_type=bulkhead_full 0 50 20 80\n", "bulkhead_full", "stage"},
 		{"bulkhead, because the server is slow", slow + fails + "Search error_type=bulkhead_full 0 20 20 20\n", "slow_backend", "backend"},
@@ -138,7 +139,9 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 
 		{"one connection", well + "penstock_pool_connection_failures_total penstock_connection_number=1 0 1 0 1\npenstock_pool_connection_failures_total penstock_connection_number=3 0 90 0 99\n", "one_bad_connection", "transport"},
 		{"every connection", well + fails + "Search error_type=5 0 99 9 99\npenstock_pool_connection_failures_total penstock_connection_number=1 0 60 0 70\npenstock_pool_connection_failures_total penstock_connection_number=3 0 90 0 99\n", "unknown", "backend"},
-		{"budget", well + "penstock_retry_outcomes_total penstock_retry_outcome=budget 0 40 9 50\n", "retry_budget_spent", "stage"},
+		{"connections that do not last", well + "penstock_pool_connections_closed_total penstock_close_reason=reset 0 90 40 120\ndb_client_connection_max 4 4 4 4\n", "unknown", "pool"},
+		{"budget", well + "penstock_retry_outcomes_total penstock_retry_outcome=budget 0 40 9 50\n" + fails + "Search error_type=2 0 50 20 80\n", "retry_budget_spent", "stage"},
+		{"budget, now and then", well + "penstock_retry_outcomes_total penstock_retry_outcome=budget 0 10 9 10\n" + fails + "Search error_type=2 0 50 20 80\n", "unknown", "backend"},
 
 		{"deadline", well + fails + "Search error_type=deadline_exceeded 0 40 9 50\npenstock_deadline_duration_seconds_count db_operation_name=Search 0 40 9 50\npenstock_deadline_duration_seconds_sum db_operation_name=Search 0 0.16 0 0.2\n", "deadline_too_short", "caller"},
 		{"a long deadline that is missed", well + fails + "Search error_type=deadline_exceeded 0 40 9 50\npenstock_deadline_duration_seconds_count db_operation_name=Search 0 40 9 50\npenstock_deadline_duration_seconds_sum db_operation_name=Search 0 40 9 50\n", "unknown", "caller"},
@@ -152,7 +155,11 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 
 		{"slow attempts", well + limit + "penstock_retries_total error_type=timeout 0 30 9 40\npenstock_retry_outcomes_total penstock_retry_outcome=recovered 0 30 9 40\n", "slow_attempt_then_success", "backend"},
 		{"hanging", well + limit + fails + "Search error_type=timeout 0 5 2 7\n", "hanging_call", "backend"},
+		{"hanging, and other failures", well + limit + fails + "Search error_type=timeout 0 5 2 7\n" + fails + "Search error_type=5 0 9 2 9\n", "unknown", "backend"},
+		{"a third hangs", well + limit + fails + "Search error_type=timeout 0 150 50 200\n", "unknown", "backend"},
+		{"it failed for a while, and is well", well + fails + "Search error_type=5 0 0 0 20\n", "unknown", "backend"},
 		{"slow", slow, "slow_backend", "backend"},
+		{"slow for five times as many", count + "Search 180 3000 1200 4200\n" + sum + "Search 0.9 300 120 420\n" + middle + "Search 0.005 0.08 0.08 0.08\n" + pings, "unknown", "backend"},
 		{"one operation slow", slow + count + "Query 50 100 50 200\n" + sum + "Query 0.3 0.6 0.3 1.2\n" + middle + "Query 0.005 0.005 0.005 0.005\n", "unknown", "backend"},
 		{"overflow", well + "penstock_telemetry_overflow_total penstock_telemetry_attribute=db.collection.name 0 90 30 99\n", "metrics_overflow", "caller"},
 	} {
