@@ -19,6 +19,7 @@ var symptoms = []symptom{
 	{partBackend, "The server fails operations.", serverErrors},
 	{partPool, "Calls of the pool do not return, or its connections do not last.", stuckCalls},
 	{partStage, "A stage of this process refuses operations.", stageRefuses},
+	{partCaller, "The server became slow with many more operations.", overload},
 	{partBackend, "The server became slow or silent.", slowOrSilent},
 	{partPool, "Operations wait for a connection.", poolWaits},
 	{partStage, "Operations wait in a stage.", stageWaits},
@@ -89,6 +90,13 @@ func stageRefuses(v *view) *finding {
 	refused := pick{byError, "local_rate_limit|bulkhead_full|" + gates}
 	if n := v.sum(failures, whole, refused); n > enough && !v.isSlower() && v.failed(whole, "timeout") < enough {
 		return found([]string{v.cite(failures, refused)}, "%.0f operations were refused.", n)
+	}
+	return nil
+}
+
+func overload(v *view) *finding {
+	if n := v.busier(); n > 2 && v.isSlower() {
+		return found([]string{v.cite(operations)}, "There are %.1f times as many as at the begin.", n)
 	}
 	return nil
 }
