@@ -70,6 +70,10 @@ var (
 		`sum by (db_operation_name, db_collection_name, milvus_consistency_level) (increase(db_client_operation_duration_seconds_sum{job="shop", error_type=""}[5m])) / ` +
 			`sum by (db_operation_name, db_collection_name, milvus_consistency_level) (increase(db_client_operation_duration_seconds_count{job="shop", error_type=""}[5m]))`,
 	}
+	working = fact{ // durations without waits, in a second, for the reader of the document
+		"db_client_operation_duration_seconds_sum",
+		`sum (rate(db_client_operation_duration_seconds_sum{job="shop"}[5m])) - sum (rate(penstock_wait_duration_seconds_sum{job="shop"}[5m]))`,
+	}
 	given = fact{ // deadlineSeconds by deadlines, for the reader of the document
 		"penstock_deadline_duration_seconds_sum",
 		`sum by (db_operation_name) (increase(penstock_deadline_duration_seconds_sum{job="shop"}[5m])) / ` +
@@ -94,6 +98,7 @@ var (
 	dials       = increase("db_client_connection_create_time_seconds_count", byError)
 
 	leases       = lowest("penstock_pool_leases_active")
+	out          = highest("penstock_pool_leases_active")
 	room         = lowest("penstock_pool_leases_remaining")
 	leaks        = increase("penstock_pool_leases_leaked_total")
 	stuck        = highest("penstock_pool_calls_stuck")

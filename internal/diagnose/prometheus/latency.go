@@ -81,6 +81,33 @@ func (v *view) isSlower() bool {
 	return len(slow) > 0
 }
 
+// many is how many operations there have to be before a few slow ones count.
+const many = 100
+
+// slowAtTimes returns the names of operations whose mean grew much, although the median
+// may be as before: some of the operations are slow.
+func (v *view) slowAtTimes() (slow []string) {
+	seen := map[string]bool{}
+	for _, r := range v.rows(operations, early) {
+		name := pick{byOperation, r.Series[byOperation]}
+		if seen[name.value] || v.sum(operations, late, name, pick{byError, ""}) < many {
+			continue
+		}
+		seen[name.value] = true
+		waited := v.sum(waits, late, name) / v.sum(operations, late, name)
+		if before := v.mean(early, name); before > 0 && v.mean(late, name)-waited > times*before {
+			slow = append(slow, name.value)
+		}
+	}
+	return slow
+}
+
+// busy returns how many operations work at the same time, on average, in the second half.
+func (v *view) busy() float64 {
+	_, length := late.span(v.begin, v.end)
+	return max(v.sum(durations, late)-v.sum(waits, late), 0) / (length - after).Seconds()
+}
+
 // busier returns how many times as many operations there are as at the begin.
 func (v *view) busier() float64 {
 	_, before := early.span(v.begin, v.end)

@@ -100,8 +100,12 @@ func poolTooSmall(v *view) *finding {
 	if n < enough || v.sum(leaks, whole) > 0.5 || v.sum(room, late) > 0.5 || v.sum(stuck, late) > 0.5 || v.isSlower() || v.served(late) < n {
 		return nil
 	}
+	if v.busy() < v.sum(out, late)/2 {
+		return nil // the leases are out, and no operation works with them
+	}
 	return found([]string{v.cite(failures, full), v.cite(room)},
-		"%.0f operations got no connection, with %.1f times as many operations as at the begin.", n, v.busier())
+		"%.0f operations got no connection, and %.1f of %.0f leases are at work, with %.1f times as many operations as at the begin.",
+		n, v.busy(), v.sum(out, late), v.busier())
 }
 
 func retryBudgetSpent(v *view) *finding {

@@ -103,7 +103,7 @@ var rules = []rule{
 	},
 	{
 		"pool_too_small", partPool, "Operations wait for a connection in vain, and the server is as fast as before.",
-		[]fact{failures, waits, room, leaks, mean}, poolTooSmall,
+		[]fact{failures, waits, room, leaks, out, working, mean}, poolTooSmall,
 	},
 	{
 		"retry_budget_spent", partStage, "Operations fail that would have been attempted again, but for the budget.",

@@ -98,6 +98,8 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 	reopened := "penstock_circuit_breaker_transitions_total penstock_circuit_breaker_from=half_open penstock_circuit_breaker_to=open 0 5 2 7\n"
 	opened := "penstock_circuit_breaker_transitions_total penstock_circuit_breaker_from=closed penstock_circuit_breaker_to=open 0 0 0 1\n" +
 		"penstock_circuit_breaker_state penstock_circuit_breaker_state=open 0 1 1 1\n"
+	// five times as many operations, which are as fast as before, keep more than two busy.
+	five := count + "Scan 180 15000 6000 30000\n" + sum + "Scan 0.9 75 30 150\n" + middle + "Scan 0.005 0.005 0.005 0.005\n"
 	full := "penstock_pool_leases_remaining 3 0 0 0\n"
 	for _, test := range []struct{ name, figures, kind, part string }{
 		{"nothing at all", "", "healthy", ""},
@@ -109,6 +111,7 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 		{"bad credentials of the probes", gone + ping + "error_type=unauthenticated 0 30 10 40\n" + refused, "bad_credentials", "caller"},
 		{"down", gone + cut + refused + deaf, "backend_down", "backend"},
 		{"restarted", well + reset + fails + "Search error_type=UNAVAILABLE 0 0 0 9\n", "server_restarted", "backend"},
+		{"restarted again and again", gone + deaf + cut + dialed + "0 8 3 12\n" + refused, "unknown", "backend"},
 		{"connections break and nothing is refused", well + breaks + "reset 0 3 1 4\n", "unknown", "transport"},
 		{"dials refused", well + dialed + "penstock_disconnect_reason=refused 0 9 3 12\n", "connection_refused", "transport"},
 		{"dials that do not agree on TLS", well + dialed + "penstock_disconnect_reason=tls 0 9 3 12\n", "unknown", "transport"},
@@ -124,7 +127,8 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 
 		{"leak", well + full + "penstock_pool_leases_leaked_total 0 3 1 5\npenstock_pool_leases_active 0 4 8 0\n" + fails + "Search error_type=pool_timeout 0 50 20 80\n", "leaked_connections", "pool"},
 		{"a lease that came back late", well + "penstock_pool_leases_leaked_total 0 1 0 1\npenstock_pool_leases_active 0 0 0 0\n", "healthy", ""},
-		{"pool too small", well + full + fails + "Search error_type=pool_timeout 0 50 20 80\n", "pool_too_small", "pool"},
+		{"pool too small", well + full + fails + "Search error_type=pool_timeout 0 50 20 80\npenstock_pool_leases_active 3 4 4 4\n" + five, "pool_too_small", "pool"},
+		{"leases out of which no operation works", well + full + fails + "Search error_type=pool_timeout 0 50 20 80\npenstock_pool_leases_active 3 4 4 4\n", "unknown", "pool"},
 		{"pool full of slow work", slow + full + fails + "Search error_type=pool_timeout 0 20 20 20\n", "slow_backend", "backend"},
 		{"a dial that hangs", well + "penstock_pool_calls_stuck 0 1 1 1\n" + fails + "Search error_type=pool_timeout 0 50 20 80\n", "unknown", "pool"},
 
@@ -160,6 +164,7 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 		{"it failed for a while, and is well", well + fails + "Search error_type=5 0 0 0 20\n", "unknown", "backend"},
 		{"slow", slow, "slow_backend", "backend"},
 		{"slow for five times as many", count + "Search 180 3000 1200 4200\n" + sum + "Search 0.9 300 120 420\n" + middle + "Search 0.005 0.08 0.08 0.08\n" + pings, "unknown", "caller"},
+		{"some calls slow", count + "Search 180 300 120 600\n" + sum + "Search 0.9 9 4 12\n" + middle + "Search 0.005 0.005 0.005 0.005\n" + pings, "unknown", "backend"},
 		{"one operation slow", slow + count + "Query 50 100 50 200\n" + sum + "Query 0.3 0.6 0.3 1.2\n" + middle + "Query 0.005 0.005 0.005 0.005\n", "unknown", "backend"},
 		{"overflow", well + "penstock_telemetry_overflow_total penstock_telemetry_attribute=db.collection.name 0 90 30 99\n", "metrics_overflow", "caller"},
 	} {

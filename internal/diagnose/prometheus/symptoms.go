@@ -15,6 +15,7 @@ const local = "timeout|deadline_exceeded|canceled|pool_timeout|pool_closed|too_m
 // symptoms are asked in this order, when no rule matched.
 var symptoms = []symptom{
 	{partCaller, "The application makes mistakes.", mistakes},
+	{partBackend, "The server is away at times.", comesAndGoes},
 	{partTransport, "Connections break or cannot be made.", brokenTransport},
 	{partBackend, "The server fails operations.", serverErrors},
 	{partPool, "Calls of the pool do not return, or its connections do not last.", stuckCalls},
@@ -39,6 +40,13 @@ func mistakes(v *view) *finding {
 		if answer != "" && r.value() > enough && r.value() > 2*v.sum(operations, early, pick{byAnswer, answer}) {
 			return found([]string{v.cite(operations, pick{byAnswer, answer})}, "The server answered %s to %.0f operations.", answer, r.value())
 		}
+	}
+	return nil
+}
+
+func comesAndGoes(v *view) *finding {
+	if series := v.outage(); series != nil {
+		return found(series, "%.0f connections broke, and %.0f new ones were refused.", v.cut(whole), v.refused(whole))
 	}
 	return nil
 }
@@ -105,6 +113,9 @@ func slowOrSilent(v *view) *finding {
 	if slow, _ := v.slower(); len(slow) > 0 {
 		return found([]string{v.cite(durations, append(slow[0].picks(), pick{byError, ""})...)},
 			"%v took %.0f ms and takes %.0f ms.", slow[0], 1000*v.work(early, slow[0]), 1000*v.work(late, slow[0]))
+	}
+	if slow := v.slowAtTimes(); len(slow) > 0 {
+		return found([]string{v.cite(durations, pick{byOperation, slow[0]}, pick{byError, ""})}, "Some calls of %s are slow.", slow[0])
 	}
 	for _, f := range []fact{failures, retries} {
 		limit := pick{byError, "timeout"}
