@@ -30,6 +30,19 @@ func Rules() []Rule {
 	return all
 }
 
+// Metrics returns the metrics that rules and symptoms ask for of a service that is well.
+func Metrics() []string {
+	var metrics []string
+	v := &view{service: "shop", begin: time.Unix(1000, 0), end: time.Unix(1060, 0), known: map[string][]Result{}}
+	v.ask = func(query string, _ time.Time) ([]Result, error) {
+		metric, _, _ := strings.Cut(query, "{")
+		metrics = append(metrics, metric[strings.LastIndexByte(metric, '(')+1:])
+		return nil, nil
+	}
+	judge(v)
+	return metrics
+}
+
 // Parts returns the parts of the symptoms in their order.
 func Parts() []string {
 	var parts []string

@@ -4,6 +4,7 @@ package prometheus_test
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,55 @@ func TestTheDocumentHasTheRules(t *testing.T) {
 	}
 	if want := append([]string{"part"}, prometheus.Parts()...); !slices.Equal(parts, want) {
 		t.Errorf("the last section has the parts %v, want %v", parts, want)
+	}
+}
+
+// exported returns the names that Prometheus has for the metrics of docs/telemetry.md.
+func exported(t *testing.T) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile("../../../docs/telemetry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| (\\w+) \\| ([^|]+) \\|").FindAllStringSubmatch(string(text), -1) {
+		name := strings.ReplaceAll(row[1], ".", "_")
+		switch unit := row[3]; {
+		case unit == "s":
+			name += "_seconds"
+		case strings.HasSuffix(unit, "/s"):
+			name += "_per_second"
+		}
+		switch row[2] {
+		case "counter":
+			names[name+"_total"] = true
+		case "histogram":
+			names[name+"_count"], names[name+"_sum"], names[name+"_bucket"] = true, true, true
+		default:
+			names[name] = true
+		}
+	}
+	return names
+}
+
+func TestTheQueriesReadMetricsThatExist(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/reading-metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := exported(t)
+	for _, m := range regexp.MustCompile(`(\w+)\{job=`).FindAllStringSubmatch(string(text), -1) {
+		if !names[m[1]] {
+			t.Errorf("docs/telemetry.md has no metric for %s", m[1])
+		}
+	}
+	for _, metric := range prometheus.Metrics() {
+		if !names[metric] {
+			t.Errorf("a rule reads %s, which docs/telemetry.md does not have", metric)
+		}
+	}
+	if !names["penstock_ratelimit_limit_per_second"] || !names["penstock_circuit_breaker_recovery_timeout_seconds"] {
+		t.Error("the limits that the document names are not in docs/telemetry.md")
 	}
 }
 
