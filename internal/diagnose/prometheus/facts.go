@@ -59,6 +59,7 @@ const (
 
 // The facts that rules ask for.
 var (
+	ended      = increase("db_client_operation_duration_seconds_count", byOperation, byError, byAnswer)
 	operations = increase("db_client_operation_duration_seconds_count", byOperation, byCollection, byConsistency, byError, byAnswer, byCode)
 	durations  = increase("db_client_operation_duration_seconds_sum", byOperation, byCollection, byConsistency, byError, byAnswer, byCode)
 	median     = fact{

@@ -51,19 +51,19 @@ var rules = []rule{
 	},
 	{
 		"backend_down", partBackend, "The connections broke, new ones are refused, and nothing succeeds.",
-		[]fact{disconnects, connects, operations}, backendDown,
+		[]fact{disconnects, connects, ended}, backendDown,
 	},
 	{
 		"server_restarted", partBackend, "The connections broke, new ones were refused, and then everything succeeds again.",
-		[]fact{disconnects, connects, operations}, serverRestarted,
+		[]fact{disconnects, connects, ended}, serverRestarted,
 	},
 	{
 		"connection_refused", partTransport, "New connections are refused, and the old ones go on.",
-		[]fact{connects, disconnects, operations}, connectionRefused,
+		[]fact{connects, disconnects, ended}, connectionRefused,
 	},
 	{
 		"black_hole", partTransport, "Nothing is answered, and no connection breaks or is refused.",
-		[]fact{operations, timeouts, probes, disconnects, connects}, blackHole,
+		[]fact{ended, timeouts, probes, disconnects, connects}, blackHole,
 	},
 	{
 		"server_rate_limit", partBackend, "The server refuses operations because there are too many.",
@@ -71,7 +71,7 @@ var rules = []rule{
 	},
 	{
 		"own_rate_limit", partStage, "The rate limiter of this process refuses operations.",
-		[]fact{failures, operations}, ownRateLimit,
+		[]fact{failures, ended}, ownRateLimit,
 	},
 	{
 		"bulkhead_full", partStage, "The bulkhead refuses operations, and the server is as fast as before.",
@@ -83,11 +83,11 @@ var rules = []rule{
 	},
 	{
 		"hedging_overload", partStage, "Most reads are hedged, and the server became slow.",
-		[]fact{hedges, operations, mean}, hedgingOverload,
+		[]fact{hedges, ended, mean}, hedgingOverload,
 	},
 	{
 		"health_gate_shut", partStage, "The health gate refuses operations, and those that it lets pass succeed.",
-		[]fact{gateMoves, failures, operations, probes}, healthGateShut,
+		[]fact{gateMoves, failures, ended, probes}, healthGateShut,
 	},
 	{
 		"half_open_probe_failing", partBackend, "The circuit breaker tries again and again, and the server fails each operation, but not the health probes.",
@@ -99,7 +99,7 @@ var rules = []rule{
 	},
 	{
 		"one_bad_connection", partTransport, "Nearly all failures are on one connection of several.",
-		[]fact{connFailures, operations}, oneBadConnection,
+		[]fact{connFailures, ended}, oneBadConnection,
 	},
 	{
 		"pool_too_small", partPool, "Operations wait for a connection in vain, and the server is as fast as before.",
@@ -135,7 +135,7 @@ var rules = []rule{
 	},
 	{
 		"slow_backend", partBackend, "All operations succeed, and the server takes much longer for each of them.",
-		[]fact{mean, median, waits, operations}, slowBackend,
+		[]fact{mean, median, waits, ended}, slowBackend,
 	},
 	{
 		"metrics_overflow", partCaller, "An attribute has more values than the metrics keep.",

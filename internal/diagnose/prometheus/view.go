@@ -140,11 +140,11 @@ func (v *view) otherwiseFailed(types string) (total float64) {
 
 // served returns how many operations succeeded.
 func (v *view) served(p phase) float64 {
-	return v.sum(operations, p, pick{byError, ""}, pick{byAnswer, ""})
+	return v.sum(ended, p, pick{byError, ""}, pick{byAnswer, ""})
 }
 
 // total returns how many operations ended.
-func (v *view) total(p phase) float64 { return v.sum(operations, p) }
+func (v *view) total(p phase) float64 { return v.sum(ended, p) }
 
 // cut returns how many connections the other side broke.
 func (v *view) cut(p phase) float64 { return v.sum(disconnects, p, pick{byReason, broke}) }
