@@ -2,9 +2,11 @@
 
 package prometheus
 
+import "slices"
+
 func ownRateLimit(v *view) *finding {
 	limited := pick{byError, "local_rate_limit"}
-	if n := v.sum(failures, late, limited); n > enough {
+	if n := v.rise(failures, late, limited); n > enough {
 		return found([]string{v.cite(failures, limited)}, "%.0f of %.0f operations were refused, with %.1f times as many as at the begin.", n, v.total(late), v.busier())
 	}
 	return nil
@@ -12,7 +14,7 @@ func ownRateLimit(v *view) *finding {
 
 func bulkheadFull(v *view) *finding {
 	full := pick{byError, "bulkhead_full"}
-	n := v.sum(failures, late, full)
+	n := v.rise(failures, late, full)
 	if n < enough || v.isSlower() {
 		return nil
 	}
@@ -96,7 +98,7 @@ func breakerOpen(v *view) *finding {
 
 func poolTooSmall(v *view) *finding {
 	full := pick{byError, "pool_timeout|too_many_waiters"}
-	n := v.sum(failures, late, full)
+	n := v.rise(failures, late, full)
 	if n < enough || v.sum(leaks, whole) > 0.5 || v.sum(room, late) > 0.5 || v.sum(stuck, late) > 0.5 || v.isSlower() || v.served(late) < n {
 		return nil
 	}
@@ -110,7 +112,7 @@ func poolTooSmall(v *view) *finding {
 
 func retryBudgetSpent(v *view) *finding {
 	spent := pick{byOutcome, "budget"}
-	n, all := v.sum(outcomes, late, spent), v.otherwiseFailed(gates)
+	n, all := v.rise(outcomes, late, spent), v.otherwiseFailed(gates)
 	if n < enough || n < all/2 {
 		return nil
 	}
@@ -119,7 +121,7 @@ func retryBudgetSpent(v *view) *finding {
 
 func deadlineTooShort(v *view) *finding {
 	short := pick{byError, "deadline_exceeded"}
-	if v.sum(failures, late, short) < enough || v.isSlower() {
+	if v.rise(failures, late, short) < enough || v.isSlower() {
 		return nil
 	}
 	for _, r := range v.rows(deadlines, late) {
@@ -135,7 +137,7 @@ func deadlineTooShort(v *view) *finding {
 
 func callerCancelled(v *view) *finding {
 	left := pick{byError, "canceled"}
-	n := v.sum(failures, late, left)
+	n := v.rise(failures, late, left)
 	if n < enough || v.isSlower() {
 		return nil
 	}
@@ -175,12 +177,17 @@ func strongConsistency(v *view) *finding {
 	return nil
 }
 
-// slowWithout reports whether operations of another consistency are slow as well.
+// slowWithout reports whether operations of another consistency, or of none, are slow as
+// well.
 func (v *view) slowWithout(strong pick) bool {
+	slow, _ := v.slower()
 	for _, r := range v.rows(operations, late) {
-		labels := []pick{{byOperation, r.Series[byOperation]}, {byConsistency, r.Series[byConsistency]}}
-		before, now := v.mean(early, labels...), v.mean(late, labels...)
-		if r.Series[byConsistency] != strong.value && before > 0 && now > times*before {
+		t := target{r.Series[byOperation], r.Series[byCollection]}
+		if r.has([]pick{strong}) || r.value() < 2*enough || !slices.Contains(slow, t) {
+			continue
+		}
+		other := append(t.picks(), pick{byConsistency, r.Series[byConsistency]})
+		if before := v.mean(early, other...); before > 0 && v.mean(late, other...) > times*before {
 			return true
 		}
 	}

@@ -58,7 +58,7 @@ const silent = "timeout|deadline_exceeded|connect_error|pool_timeout|" + gates
 func blackHole(v *view) *finding {
 	limit := pick{byScope, "attempt"}
 	answered := v.otherwiseFailed(silent)
-	if v.served(tail) > 0.5 || v.total(tail) < enough || answered > 0.5 || v.sum(timeouts, whole, limit) < enough {
+	if v.served(tail) > 0.5 || v.total(tail) < enough || answered > 0.5 || v.rise(timeouts, whole, limit) < enough {
 		return nil
 	}
 	if v.probesOK(tail) > 0.5 || v.cut(whole) > 0.5 || v.refused(whole) > 0.5 {
@@ -68,7 +68,7 @@ func blackHole(v *view) *finding {
 	if v.probesFailed(late) > 0.5 {
 		series = append(series, v.cite(probes, pick{byError, "timeout|deadline_exceeded|unhealthy|connect_error"}))
 	}
-	return found(series, "%.0f attempts ran into their limit, and nothing succeeds.", v.sum(timeouts, whole, limit))
+	return found(series, "%.0f attempts ran into their limit, and nothing succeeds.", v.rise(timeouts, whole, limit))
 }
 
 // quotas are the codes of Milvus for what has no room until somebody makes room: memory,
@@ -80,7 +80,7 @@ func serverRateLimit(v *view) *finding {
 	if v.sum(operations, late, limited, pick{byCode, quotas}) > v.sum(operations, late, limited)/2 {
 		return nil
 	}
-	failed, repeated := v.sum(failures, late, limited), v.sum(retries, late, limited)
+	failed, repeated := v.rise(failures, late, limited), v.rise(retries, late, limited)
 	switch {
 	case failed > enough:
 		return found([]string{v.cite(failures, limited)}, "%.0f operations failed as rate_limited, %.0f attempts were repeated.", failed, repeated)
@@ -109,8 +109,8 @@ func oneBadConnection(v *view) *finding {
 
 func slowAttemptThenSuccess(v *view) *finding {
 	limit, slow := pick{byScope, "attempt"}, pick{byError, "timeout"}
-	ended, repeated := v.sum(timeouts, late, limit), v.sum(retries, late, slow)
-	recovered := v.sum(outcomes, late, pick{byOutcome, "recovered"})
+	ended, repeated := v.rise(timeouts, late, limit), v.rise(retries, late, slow)
+	recovered := v.rise(outcomes, late, pick{byOutcome, "recovered"})
 	if ended < enough || repeated < enough || recovered < enough || v.failed(late, "timeout") > 0.2*recovered || v.isSlower() {
 		return nil
 	}
@@ -121,12 +121,12 @@ func slowAttemptThenSuccess(v *view) *finding {
 func hangingCall(v *view) *finding {
 	limit, hung := pick{byScope, "attempt"}, pick{byError, "timeout"}
 	failed := v.failed(whole, "timeout") // of the whole window, because they are few
-	if failed < 0.5 || failed > 0.1*v.total(late) || v.sum(timeouts, whole, limit) < 0.5 || v.isSlower() || v.probesFailed(late) > 0.5 {
+	if failed < 0.5 || failed > 0.1*v.total(late) || v.rise(timeouts, whole, limit) < 0.5 || v.isSlower() || v.probesFailed(late) > 0.5 {
 		return nil
 	}
 	name := ""
 	for _, r := range v.rows(failures, whole) {
-		if r.value() > 0.8*failed && r.has([]pick{hung}) {
+		if v.rise(failures, whole, hung, pick{byOperation, r.Series[byOperation]}) > 0.8*failed {
 			name = r.Series[byOperation]
 		}
 	}

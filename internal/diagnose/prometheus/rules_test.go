@@ -155,6 +155,7 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 		{"nothing at all", "", "healthy", ""},
 		{"well", well, "healthy", ""},
 		{"a planned restart", well + breaks + "goaway 0 4 0 4\n" + dialed + "0 4 0 4\n", "healthy", ""},
+		{"always a few answers and errors", well + count + "Get penstock_answer=not_found 20 33 13 67\n" + fails + "Search error_type=canceled 6 10 4 20\n" + breaks + "reset 2 4 1 7\n", "healthy", ""},
 		{"our lifetime ends connections", well + breaks + "closed 0 4 0 4\n" + dialed + "0 4 0 4\n", "healthy", ""},
 
 		{"bad credentials", well + fails + "Search error_type=unauthenticated 0 9 0 20\n" + refused, "bad_credentials", "caller"},

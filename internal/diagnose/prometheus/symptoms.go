@@ -29,16 +29,16 @@ var symptoms = []symptom{
 
 func mistakes(v *view) *finding {
 	wrong := pick{byError, "invalid_request|panic"}
-	if n := v.sum(failures, whole, wrong); n > enough {
+	if n := v.rise(failures, whole, wrong); n > enough {
 		return found([]string{v.cite(failures, wrong)}, "%.0f operations are no valid requests.", n)
 	}
 	if n := v.sum(panics, whole); n > 0.5 {
 		return found([]string{v.cite(panics)}, "Functions of the application panicked %.0f times.", n)
 	}
-	for _, r := range v.rows(operations, whole) {
-		answer := r.Series[byAnswer]
-		if answer != "" && r.value() > enough && r.value() > 2*v.sum(operations, early, pick{byAnswer, answer}) {
-			return found([]string{v.cite(operations, pick{byAnswer, answer})}, "The server answered %s to %.0f operations.", answer, r.value())
+	for _, r := range v.rows(ended, whole) {
+		answer := pick{byAnswer, r.Series[byAnswer]}
+		if n := v.rise(ended, whole, answer); answer.value != "" && n > enough {
+			return found([]string{v.cite(ended, answer)}, "The server answered %s to %.0f operations.", answer.value, n)
 		}
 	}
 	return nil
@@ -54,9 +54,9 @@ func comesAndGoes(v *view) *finding {
 func brokenTransport(v *view) *finding {
 	for _, f := range []fact{connects, disconnects} {
 		for _, r := range v.rows(f, whole) {
-			reason := r.Series[byReason]
-			if r.value() > 0.5 && reason != "" && reason != "closed" && reason != "goaway" {
-				return found([]string{v.cite(f, pick{byReason, reason})}, "%.0f connections: %s.", r.value(), reason)
+			reason := pick{byReason, r.Series[byReason]}
+			if n := v.rise(f, whole, reason); n > 0.5 && !r.has([]pick{{byReason, "|closed|goaway"}}) {
+				return found([]string{v.cite(f, reason)}, "%.0f connections: %s.", n, reason.value)
 			}
 		}
 	}
@@ -72,9 +72,9 @@ func brokenTransport(v *view) *finding {
 func serverErrors(v *view) *finding {
 	for _, f := range []fact{failures, retries} {
 		for _, r := range v.rows(f, whole) {
-			if r.value() > enough && !r.has([]pick{{byError, local}}) {
-				code := pick{byError, r.Series[byError]}
-				return found([]string{v.cite(f, code)}, "%.0f times %s.", r.value(), code.value)
+			code := pick{byError, r.Series[byError]}
+			if n := v.rise(f, whole, code); n > enough && !r.has([]pick{{byError, local}}) {
+				return found([]string{v.cite(f, code)}, "%.0f times %s.", n, code.value)
 			}
 		}
 	}
@@ -88,7 +88,7 @@ func stuckCalls(v *view) *finding {
 	if n := v.sum(stuck, whole); n > 0.5 {
 		return found([]string{v.cite(stuck)}, "%.0f do not return.", n)
 	}
-	if n, limit := v.sum(closes, late), v.sum(most, late); n > 4*limit && n > enough && n > times*v.sum(closes, early) {
+	if n, limit := v.rise(closes, late), v.sum(most, late); n > 4*limit && n > enough && n > times*v.rise(closes, early) {
 		return found([]string{v.cite(closes)}, "%.0f were closed, of at most %.0f.", n, limit)
 	}
 	return nil
@@ -96,7 +96,7 @@ func stuckCalls(v *view) *finding {
 
 func stageRefuses(v *view) *finding {
 	refused := pick{byError, "local_rate_limit|bulkhead_full|" + gates}
-	if n := v.sum(failures, whole, refused); n > enough && !v.isSlower() && v.failed(whole, "timeout") < enough {
+	if n := v.rise(failures, whole, refused); n > enough && !v.isSlower() && v.failed(whole, "timeout") < enough {
 		return found([]string{v.cite(failures, refused)}, "%.0f operations were refused.", n)
 	}
 	return nil
@@ -128,7 +128,7 @@ func slowOrSilent(v *view) *finding {
 
 func poolWaits(v *view) *finding {
 	full := pick{byError, "pool_timeout|too_many_waiters|pool_closed"}
-	if n := v.sum(failures, whole, full); n > enough {
+	if n := v.rise(failures, whole, full); n > enough {
 		return found([]string{v.cite(failures, full)}, "%.0f operations got no connection.", n)
 	}
 	return v.waiting(pick{byStage, "pool"})
@@ -157,7 +157,7 @@ func (v *view) waiting(stage pick) *finding {
 
 func callerGivesUp(v *view) *finding {
 	left := pick{byError, "canceled|deadline_exceeded"}
-	if n := v.sum(failures, whole, left); n > enough {
+	if n := v.rise(failures, whole, left); n > enough {
 		return found([]string{v.cite(failures, left)}, "%.0f operations were given up.", n)
 	}
 	return nil

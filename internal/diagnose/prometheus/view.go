@@ -107,6 +107,18 @@ func (v *view) sum(f fact, p phase, picks ...pick) (total float64) {
 	return total
 }
 
+// rise is sum, but zero for what is not much more than at the begin: a service may always
+// have a few errors of a kind.
+func (v *view) rise(f fact, p phase, picks ...pick) float64 {
+	_, length := p.span(v.begin, v.end)
+	_, before := early.span(v.begin, v.end)
+	n := v.sum(f, p, picks...)
+	if n < times*v.sum(f, early, picks...)*(length-after).Seconds()/before.Seconds() {
+		return 0
+	}
+	return n
+}
+
 // cite returns the selector of the series behind a figure.
 func (v *view) cite(f fact, picks ...pick) string {
 	var b strings.Builder
@@ -124,7 +136,7 @@ func (v *view) cite(f fact, picks ...pick) string {
 // failed returns how many operations failed with one of the types, such as
 // "timeout|canceled".
 func (v *view) failed(p phase, types string) float64 {
-	return v.sum(failures, p, pick{byError, types})
+	return v.rise(failures, p, pick{byError, types})
 }
 
 // otherwiseFailed returns how many operations failed in the second half with another type
@@ -132,27 +144,25 @@ func (v *view) failed(p phase, types string) float64 {
 func (v *view) otherwiseFailed(types string) (total float64) {
 	for _, r := range v.rows(failures, late) {
 		if !r.has([]pick{{byError, types}}) {
-			total += r.value()
+			total += v.rise(failures, late, pick{byError, r.Series[byError]}, pick{byOperation, r.Series[byOperation]})
 		}
 	}
 	return total
 }
 
-// served returns how many operations succeeded.
-func (v *view) served(p phase) float64 {
-	return v.sum(ended, p, pick{byError, ""}, pick{byAnswer, ""})
-}
+// served returns how many operations got a result or an answer.
+func (v *view) served(p phase) float64 { return v.sum(ended, p, pick{byError, ""}) }
 
 // total returns how many operations ended.
 func (v *view) total(p phase) float64 { return v.sum(ended, p) }
 
 // cut returns how many connections the other side broke.
-func (v *view) cut(p phase) float64 { return v.sum(disconnects, p, pick{byReason, broke}) }
+func (v *view) cut(p phase) float64 { return v.rise(disconnects, p, pick{byReason, broke}) }
 
 // connected and refused return how many connections of the transport were made, and how
 // many were refused.
 func (v *view) connected(p phase) float64 { return v.sum(connects, p, pick{byReason, ""}) }
-func (v *view) refused(p phase) float64   { return v.sum(connects, p, pick{byReason, "refused"}) }
+func (v *view) refused(p phase) float64   { return v.rise(connects, p, pick{byReason, "refused"}) }
 
 // broke are the reasons of a connection that ended without a word of the server.
 const broke = "eof|reset"
