@@ -173,7 +173,7 @@ var rules = []rule{
 	{folder: "internal/servers", may: []string{everything}},
 	// The rules of a diagnosis see the telemetry alone, through the HTTP APIs.
 	{folder: "internal/diagnose/jaeger", may: []string{"internal/diagnose/diagnosis"}, tests: []string{"internal/diagnose/lab"}},
-	{folder: "internal/diagnose/prometheus", may: []string{"internal/diagnose/diagnosis"}},
+	{folder: "internal/diagnose/prometheus", may: []string{"internal/diagnose/diagnosis"}, tests: []string{"internal/diagnose/lab"}},
 	{folder: "internal/diagnose/diagnosis"},
 	{folder: "internal/diagnose/lab", may: []string{everything}},
 	{folder: "internal/diagnose", may: []string{everything}},

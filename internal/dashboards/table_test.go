@@ -29,7 +29,7 @@ func TestNamesAreThoseOfPrometheus(t *testing.T) {
 
 func TestANameThatIsNotInTheTableIsAnError(t *testing.T) {
 	for expr, want := range map[string]string{
-		`<penstock.retry>`: "no metric of the table",
+		`<penstock.retry>`:                           "no metric of the table",
 		`<penstock.retries>{<error.type>="timeout"}`: "no metric of the expression has such an attribute",
 		`<db.client.operation.duration>`:             "is a histogram",
 		`<penstock.retries:sum>`:                     "is a counter",
