@@ -31,7 +31,7 @@ func (h *hook) describe(ctx context.Context, collection string, reply *milvuspb.
 		}
 		h.described[i].Store(generation) // an old one, if !ok: checkSchema finds out
 		if use := useOf(ctx); use != nil {
-			use.news = news
+			use.asked, use.news = true, news
 		}
 		if h.conn != nil {
 			h.conn.markSession(collection)
@@ -105,6 +105,7 @@ type use struct {
 	write    bool
 	again    bool // whether it is the second call of one method
 	answered bool // whether the server answered a request, DescribeCollection apart, with success
+	asked    bool // whether the SDK sent a DescribeCollection
 	news     bool // whether a DescribeCollection showed a schema that may be new
 }
 
@@ -119,9 +120,11 @@ func useOf(ctx context.Context) *use {
 // freshly calls the SDK, and once more if the first call used the schema of a
 // collection that was not there any more.
 func freshly[R any](ctx context.Context, c *Conn, collection string, u *use, call func(context.Context) (R, error)) (R, error) {
-	generation := c.hook.family.generation(collection)
+	_, i := c.hook.family.slotOf(collection)
+	generation := c.hook.family.slots[i].generation.Load()
+	described := c.hook.described[i].Load()
 	result, err := call(context.WithValue(ctx, useKey{}, u))
-	if err != nil && c.outdated(ctx, collection, u, generation, err) {
+	if err != nil && c.outdated(ctx, collection, u, described, generation, err) {
 		u = &use{write: u.write, again: true}
 		result, err = call(context.WithValue(ctx, useKey{}, u))
 	}
@@ -129,9 +132,11 @@ func freshly[R any](ctx context.Context, c *Conn, collection string, u *use, cal
 }
 
 // outdated reports whether a call that failed used an outdated schema, and may be
-// made again. It asks for the schema if only the server can tell: another process may
-// have dropped and created the collection. Afterwards no connection has the old one.
-func (c *Conn) outdated(ctx context.Context, collection string, u *use, generation uint64, err error) bool {
+// made again. described is the generation of the connection's schema before the call,
+// generation that of the family. outdated asks for the schema if only the server can
+// tell: another process may have dropped and created the collection. Afterwards no
+// connection has the old one.
+func (c *Conn) outdated(ctx context.Context, collection string, u *use, described, generation uint64, err error) bool {
 	if errors.Is(err, errOutdated) {
 		return true
 	}
@@ -147,6 +152,11 @@ func (c *Conn) outdated(ctx context.Context, collection string, u *use, generati
 	f := c.hook.family
 	if f.generation(collection) != generation {
 		return true // another call has found out
+	}
+	if described != generation && !u.asked {
+		// Another call had found out, and this connection had not forgotten yet.
+		c.forget(collection)
+		return true
 	}
 	again := new(use)
 	_, _ = c.sdk.DescribeCollection(context.WithValue(ctx, useKey{}, again), collection)
