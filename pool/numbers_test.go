@@ -134,9 +134,22 @@ func TestFailuresAreCountedByConnection(t *testing.T) {
 	})
 }
 
+// pings is a recorder that keeps the numbers of the connections whose ping failed.
+type pings struct {
+	coretest.Recorder
+	failed []int
+}
+
+func (p *pings) End(ctx context.Context, s core.Scope, err error) {
+	if s.Kind == core.ScopeValidate {
+		p.failed = append(p.failed, s.Conn)
+	}
+	p.Recorder.End(ctx, s, err)
+}
+
 func TestPingsAndChecksAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var r coretest.Recorder
+		var r pings
 		answer := error(nil)
 		f := pinged{&factory{}, func(context.Context, *conn) error {
 			time.Sleep(time.Millisecond)
@@ -161,6 +174,9 @@ func TestPingsAndChecksAreCounted(t *testing.T) {
 		}
 		if want := []string{"begin validate", "end validate UNAVAILABLE"}; !slices.Equal(told, want) {
 			t.Errorf("the observer was told %q, want %q", told, want)
+		}
+		if !slices.Equal(r.failed, []int{1}) {
+			t.Errorf("pings failed on the connections %v, want the first", r.failed)
 		}
 	})
 }
