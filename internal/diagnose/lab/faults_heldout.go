@@ -98,15 +98,15 @@ func slowTokenStage(s *Service) func(context.Context) {
 // of its settings that is 10 ms instead of 10 minutes. The pool closes good connections,
 // and most operations wait for a dial. A user says "every request connects anew".
 func distrustfulCheck(s *Service) func(context.Context) {
-	s.Load.Set(36, 1)
+	s.Load.Set(60, 1) // one in a hundred is enough to see it
 	far := time.Duration(110+s.Random.IntN(50)) * time.Millisecond
 	s.Client.Chain.Timeout.Attempt = 1500 * time.Millisecond // as far away as it is
 	var oldest atomic.Int64                                  // a time.Duration
 	oldest.Store(int64(10 * time.Minute))
 	s.Backend = func(b *penstock.Backend[*milvus.Conn]) {
 		b.Factory = &aging{Factory: b.Factory.(*milvus.Factory), far: far, oldest: &oldest}
-		b.Pool.Mode, b.Pool.MaxSize, b.Pool.MaxSharing, b.Pool.AcquireTimeout = pool.Exclusive, 16, 0, 0
-		b.Pool.MinSize = 2 // hardly an operation waits for a dial while the service is well
+		b.Pool = pool.Config{Name: b.Pool.Name, Mode: pool.Exclusive, MaxSize: 24, MaxConcurrentDials: 24}
+		b.Pool.MinSize = 3 // hardly an operation waits for a dial while the service is well
 	}
 	return func(context.Context) { oldest.Store(int64(10 * time.Millisecond)) }
 }
