@@ -130,6 +130,13 @@ func (w *window) shift(works operations) *slowdown {
 	return nil
 }
 
+// busier reports whether callers ask for several times as many operations as before, as
+// far as that can be told.
+func (w *window) busier() bool {
+	before, after := w.plain().until(w.calm), w.plain().since(w.calm)
+	return !w.sparse() && len(before) >= 10 && len(after) >= 3*slower*len(before)*4/5 // the rest is three times as long
+}
+
 // alike reports whether the operations take about as long as each other. A machine that
 // has other work to do makes some of them slow, and each by another time.
 func (os operations) alike() bool {

@@ -37,8 +37,8 @@ func badCredentials(w *window) *proof {
 
 func serverRateLimit(w *window) *proof {
 	limited := w.fresh(func(o *operation) bool {
-		// The text of an older version of our own limiter is no answer of the backend.
-		return o.origin.kind == errRateLimited
+		// A quota of memory or disk is something else.
+		return o.origin.kind == errRateLimited && strings.Contains(strings.ToLower(o.origin.text), "rate")
 	})
 	if w.main(limited) {
 		return by(limited, "the backend limited %d operations: %s", len(limited), limited[0].origin.text)
@@ -81,9 +81,29 @@ func (w *window) leaked(starved operations) operations {
 	})
 }
 
+// sameHolder reports whether the oldest holder is the same in all of them. A job that keeps
+// its connections for long gives them back in the end.
+func (os operations) sameHolder() bool {
+	var first, last time.Time
+	for _, o := range os {
+		for _, e := range o.events(eventExhausted) {
+			if h := holders(e.text(tagHolders)); len(h) > 0 {
+				since := e.Time.Add(-h[0].held)
+				if first.IsZero() || since.Before(first) {
+					first = since
+				}
+				if since.After(last) {
+					last = since
+				}
+			}
+		}
+	}
+	return last.Sub(first) < time.Second
+}
+
 func leakedConnections(w *window) *proof {
 	starved := w.fresh(isStarved)
-	if leaks := w.leaked(starved); w.main(starved) && 2*len(leaks) >= len(starved) {
+	if leaks := w.leaked(starved); w.main(starved) && 2*len(leaks) >= len(starved) && leaks.sameHolder() {
 		return by(leaks, "%d operations found no connection, which %s", len(starved), leaks[len(leaks)-1].holders())
 	}
 	return nil

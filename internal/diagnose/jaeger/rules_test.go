@@ -355,7 +355,29 @@ func TestWhatNoRuleKnowsIsUnknownInItsPart(t *testing.T) {
 		"opened by hand": {"stage", every(1, func(o *op) {
 			o.refused("circuit_open", open, tags{"penstock.circuit_breaker.state": "forced_open", "penstock.cause.type": "forced_open"})
 		})},
-		"a stage of the user":  {"stage", every(1, func(o *op) { o.took += 200 * time.Millisecond; o.waits("shaper", 0.2) })},
+		"a stage of the user": {"stage", every(1, func(o *op) { o.took += 200 * time.Millisecond; o.waits("shaper", 0.2) })},
+		"some slow calls":     {"backend", every(23, func(o *op) { o.took = 300 * time.Millisecond })},
+		"a quota":             {"backend", every(3, func(o *op) { o.fails("rate_limited", "quota exceeded: memory") })},
+		"a job that keeps connections": {"pool", func(s *service) {
+			s.well().all(func(i int, o *op) {
+				if i%80 > 40 {
+					o.starves(fmt.Sprintf("unknown operation since %.1fs", 2.5+float64(i%80)/40))
+				}
+			})
+		}},
+		"a server that comes and goes": {"backend", func(s *service) {
+			s.well().all(func(i int, o *op) {
+				if i%60 < 15 {
+					o.fails("UNAVAILABLE", refusedDial)
+				}
+			})
+		}},
+		"a slow server under a load": {"caller", func(s *service) {
+			s.well()
+			for range 5 {
+				s.all(func(_ int, o *op) { o.took *= 10 })
+			}
+		}},
 		"a stage that refuses": {"stage", every(9, func(o *op) { o.refused("_OTHER", "no quota for this tenant") })},
 		"a tight limit": {"stage", every(3, func(o *op) {
 			o.fails("timeout", "attempt timed out after 12ms", tags{"penstock.timeout.attempt": 0.012})

@@ -42,7 +42,7 @@ const timeTick = 200 * time.Millisecond
 
 func slowBackend(w *window) *proof {
 	s := w.slowdown()
-	if s == nil || len(s.same) > 0 || w.slowDials() {
+	if s == nil || len(s.same) > 0 || w.slowDials() || w.busier() {
 		return nil
 	}
 	if bad := w.fresh((*operation).failed); len(bad) > len(s.after) {

@@ -24,13 +24,16 @@ func unexplained(w *window) diagnosis.Verdict {
 	symptoms = append(symptoms, w.waits()...)
 	if s := w.slowdown(); s != nil && len(symptoms) == 0 {
 		part := backend
-		if w.slowDials() {
+		switch {
+		case w.slowDials():
 			part = transport
+		case w.busier():
+			part = caller
 		}
 		symptoms = append(symptoms, symptom{part, len(s.after), by(s.after, "%s takes %.1f times as long as before", s.after[0].Name, s.ratio)})
 	}
 	if len(symptoms) == 0 {
-		symptoms = w.connections()
+		symptoms = append(w.connections(), w.slowCalls()...)
 	}
 	if len(symptoms) == 0 {
 		return diagnosis.Verdict{Kind: diagnosis.Healthy, Why: "nothing is out of the ordinary"}
@@ -92,6 +95,8 @@ func (w *window) stalled() map[*operation]bool {
 // partOf returns the part that an error comes from.
 func (w *window) partOf(o *operation) string {
 	switch kind := o.origin.kind; {
+	case o.origin.isRefused():
+		return backend // nobody listens
 	case isBroken(o) || kind == errConnect:
 		return transport
 	case kind == errCanceled && o.work() > 4*w.usual().quantile(0.9, (*operation).work):
@@ -163,6 +168,20 @@ func (w *window) waits() []symptom {
 		found = append(found, symptom{part, len(waits), by(waits, "%d operations wait in %s for longer than they work", len(waits), name)})
 	}
 	return found
+}
+
+// slowCalls returns a symptom if some calls take far longer than others that run at the
+// same time.
+func (w *window) slowCalls() []symptom {
+	if w.sparse() {
+		return nil
+	}
+	usual := w.usual().quantile(0.9, (*operation).work)
+	slow := w.freshOf(w.lonely(w.works().where(func(o *operation) bool { return o.once() && o.work() > 10*usual })))
+	if 50*len(slow) < len(w.works().since(w.calm)) {
+		return nil
+	}
+	return []symptom{{backend, len(slow), by(slow, "%d calls take more than %v, while others are as fast as before", len(slow), 10*usual)}}
 }
 
 // waitedIn is the stage in which the operation waited first, "pool" for a connection.
