@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
@@ -154,6 +155,30 @@ func TestTheFirstSlowOperationsAreEvidence(t *testing.T) {
 		load(100, 50)
 		if n := c.evidence["slow"] - before; n == 0 {
 			t.Error("none of 100 operations that are 50 times slower is evidence")
+		}
+	})
+}
+
+// A release asks for another consistency level, and is slow from its first operation on.
+func TestWhatIsSlowIsKnownOfAllVariantsOfAnOperation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, c := newLoadHarness(t, standard()...)
+		reads := func(n int, level string, took time.Duration) {
+			for range n {
+				h.run(unsampled(t.Context()), search, func(r *run) error {
+					r.scope.Note = &fakeNote{metric: attribute.String("milvus.consistency_level", level)}
+					time.Sleep(took)
+					return nil
+				})
+			}
+		}
+		reads(60, "Bounded", 5*time.Millisecond)
+		if len(c.evidence) > 0 {
+			t.Errorf("evidence %v of a healthy load", c.evidence)
+		}
+		reads(5, "Strong", 200*time.Millisecond)
+		if c.evidence["slow"] != 3 {
+			t.Errorf("evidence %v, want the first 3 slow operations", c.evidence)
 		}
 	})
 }
