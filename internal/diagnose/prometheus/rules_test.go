@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/penstock-go/penstock/internal/diagnose/diagnosis"
-	"github.com/penstock-go/penstock/internal/diagnose/lab"
 	"github.com/penstock-go/penstock/internal/diagnose/prometheus"
 )
 
@@ -100,19 +99,6 @@ func TestTheQueriesReadMetricsThatExist(t *testing.T) {
 	}
 	if !names["penstock_ratelimit_limit_per_second"] || !names["penstock_circuit_breaker_recovery_timeout_seconds"] {
 		t.Error("the limits that the document names are not in docs/telemetry.md")
-	}
-}
-
-func TestThereIsARuleForEachKind(t *testing.T) {
-	var kinds []string
-	for _, r := range prometheus.Rules() {
-		kinds = append(kinds, r.Kind)
-	}
-	want := lab.Kinds()
-	slices.Sort(kinds)
-	slices.Sort(want)
-	if !slices.Equal(kinds, want) {
-		t.Errorf("the rules are for %v, want %v", kinds, want)
 	}
 }
 
