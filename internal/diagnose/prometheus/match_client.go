@@ -32,6 +32,13 @@ func leakedConnections(v *view) *finding {
 // hedged are the outcomes of a second run that was made.
 const hedged = "won|lost|failed"
 
+// defaultBudget returns the most second runs of so many operations that the default budget
+// of a hedger grants in the second half: a tenth, ten a second, and what it saved up.
+func (v *view) defaultBudget(operations float64) float64 {
+	_, length := late.span(v.begin, v.end)
+	return operations/10 + 10*((length-after).Seconds()+10)
+}
+
 func hedgingOverload(v *view) *finding {
 	ran := pick{byHedge, hedged}
 	n, before := v.sum(hedges, late, ran), v.sum(hedges, early, ran)
@@ -41,7 +48,7 @@ func hedgingOverload(v *view) *finding {
 			reads = max(reads, v.sum(operations, late, pick{byOperation, r.Series[byOperation]}))
 		}
 	}
-	if n < enough || n < 0.4*reads || before/v.total(early) > n/v.total(late)/2 {
+	if n < 0.4*reads || n < v.defaultBudget(reads) || before/v.total(early) > n/v.total(late)/2 {
 		return nil
 	}
 	for _, r := range v.rows(hedges, late) {

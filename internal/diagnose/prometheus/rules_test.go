@@ -136,6 +136,8 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 		"penstock_circuit_breaker_state penstock_circuit_breaker_state=open 0 1 1 1\n"
 	// five times as many operations, which are as fast as before, keep more than two busy.
 	five := count + "Scan 180 15000 6000 30000\n" + sum + "Scan 0.9 75 30 150\n" + middle + "Scan 0.005 0.005 0.005 0.005\n"
+	// fast has a hundred searches a second that became slow.
+	fast := count + "Search 1800 3000 1200 6000\n" + sum + "Search 9 300 120 420\n" + middle + "Search 0.005 0.08 0.08 0.08\n" + pings
 	full := "penstock_pool_leases_remaining 3 0 0 0\n"
 	for _, test := range []struct{ name, figures, kind, part string }{
 		{"nothing at all", "", "healthy", ""},
@@ -169,7 +171,8 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 		{"pool full of slow work", slow + full + fails + "Search error_type=pool_timeout 0 20 20 20\n", "slow_backend", "backend"},
 		{"a dial that hangs", well + "penstock_pool_calls_stuck 0 1 1 1\n" + fails + "Search error_type=pool_timeout 0 50 20 80\n", "unknown", "pool"},
 
-		{"hedges", slow + "penstock_hedges_total db_operation_name=Search penstock_hedge_outcome=lost 2 250 99 400\n", "hedging_overload", "stage"},
+		{"hedges", fast + "penstock_hedges_total db_operation_name=Search penstock_hedge_outcome=lost 2 2500 990 4000\n", "hedging_overload", "stage"},
+		{"hedges of a slow server, within the default budget", slow + "penstock_hedges_total db_operation_name=Search penstock_hedge_outcome=lost 2 250 99 400\n", "slow_backend", "backend"},
 		{"hedges of a slow server, within their budget", slow + "penstock_hedges_total db_operation_name=Search penstock_hedge_outcome=lost 2 30 9 40\n", "slow_backend", "backend"},
 
 		{"gate shut", well + fails + "Search error_type=unhealthy 0 200 80 300\npenstock_health_transitions_total penstock_health_to=down 0 5 2 7\n" + ping + "error_type=1 0 6 2 7\n", "health_gate_shut", "stage"},
