@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,12 +139,15 @@ func TestFailuresAreCountedByConnection(t *testing.T) {
 // pings is a recorder that keeps the numbers of the connections whose ping failed.
 type pings struct {
 	coretest.Recorder
-	failed []int
+	mu     sync.Mutex
+	failed []int // guarded by mu
 }
 
 func (p *pings) End(ctx context.Context, s core.Scope, err error) {
 	if s.Kind == core.ScopeValidate {
+		p.mu.Lock()
 		p.failed = append(p.failed, s.Conn)
+		p.mu.Unlock()
 	}
 	p.Recorder.End(ctx, s, err)
 }
@@ -150,10 +155,13 @@ func (p *pings) End(ctx context.Context, s core.Scope, err error) {
 func TestPingsAndChecksAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r pings
-		answer := error(nil)
+		var sick atomic.Bool
 		f := pinged{&factory{}, func(context.Context, *conn) error {
 			time.Sleep(time.Millisecond)
-			return answer
+			if sick.Load() {
+				return typed("UNAVAILABLE")
+			}
+			return nil
 		}}
 		p := open(t, f, pool.Config{MaxSize: 1, CheckEvery: time.Minute, Observer: &r})
 		acquire(t, p).Release()
@@ -161,7 +169,7 @@ func TestPingsAndChecksAreCounted(t *testing.T) {
 		if s := p.Stats(); s.Validations != 2 || !maps.Equal(s.Invalid, map[string]uint64{"dead": 0}) {
 			t.Errorf("Validations = %d, Invalid = %v, want 2 that passed", s.Validations, s.Invalid)
 		}
-		answer = typed("UNAVAILABLE")
+		sick.Store(true)
 		time.Sleep(time.Minute)
 		if s := p.Stats(); s.Validations != 3 || !maps.Equal(s.Invalid, map[string]uint64{"dead": 0, "UNAVAILABLE": 1}) {
 			t.Errorf("Validations = %d, Invalid = %v, want one that failed", s.Validations, s.Invalid)
@@ -175,6 +183,8 @@ func TestPingsAndChecksAreCounted(t *testing.T) {
 		if want := []string{"begin validate", "end validate UNAVAILABLE"}; !slices.Equal(told, want) {
 			t.Errorf("the observer was told %q, want %q", told, want)
 		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if !slices.Equal(r.failed, []int{1}) {
 			t.Errorf("pings failed on the connections %v, want the first", r.failed)
 		}
