@@ -94,9 +94,14 @@ func TestALeakIsARecordWithItsStack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var (
 			log bytes.Buffer
-			own []pool.LeakInfo
+			mu  sync.Mutex
+			own []pool.LeakInfo // guarded by mu
 		)
-		c := loggedClient(t, &log, pool.Config{LeakAfter: time.Minute, OnLeak: func(leak pool.LeakInfo) { own = append(own, leak) }}, false)
+		c := loggedClient(t, &log, pool.Config{LeakAfter: time.Minute, OnLeak: func(leak pool.LeakInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			own = append(own, leak)
+		}}, false)
 		defer closeClient(t, c)
 		var wg sync.WaitGroup
 		release := make(chan struct{})
@@ -111,6 +116,8 @@ func TestALeakIsARecordWithItsStack(t *testing.T) {
 			!strings.Contains(got[1], `level=INFO msg="penstock: leaked connection returned"`) {
 			t.Errorf("logged\n%s\nwant the leak and its end", strings.Join(got, "\n"))
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if len(own) != 2 || own[0].Operation != "Search" || own[0].Held != time.Minute || !own[1].Returned {
 			t.Errorf("the pool's own OnLeak was told %v", own)
 		}
