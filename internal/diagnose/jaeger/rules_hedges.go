@@ -2,7 +2,10 @@
 
 package jaeger
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // hedges are the second runs after the calm quarter.
 type hedges struct {
@@ -27,41 +30,40 @@ func (w *window) hedges() hedges {
 	return h
 }
 
-// early reports whether most second runs began before an answer to the first could come.
-// Those that a slow backend causes begin later.
-func (h hedges) early(usual time.Duration) bool {
-	early := 0
-	for _, d := range h.delays {
-		if d < usual {
-			early++
-		}
+// median is the median of the delays.
+func (h hedges) median() time.Duration {
+	if len(h.delays) == 0 {
+		return 0
 	}
-	return usual > 0 && 2*early >= len(h.delays)
+	slices.Sort(h.delays)
+	return h.delays[len(h.delays)/2]
 }
+
+// known is how many operations tell how long operations take.
+const known = 3
 
 func hedgingOverload(w *window) *proof {
 	h := w.hedges()
 	if len(h.second) == 0 {
 		return nil
 	}
-	read := func(o *operation) bool { return o.name == h.second[0].name }
-	before := w.usual().where(read)
-	if len(before) == 0 {
-		before = w.usual()
-	}
-	usual := before.median((*operation).work)
-	if !h.early(usual) {
+	isRead := func(o *operation) bool { return o.name == h.second[0].name && !o.failed() }
+	reads := w.plain().since(h.second[0].Begin).where(isRead)
+	if hedged := reads.where((*operation).hedged); len(reads) >= known && 2*len(hedged) < len(reads) {
 		return nil
 	}
-	reads := w.plain().since(h.second[0].Begin).where(read)
-	if hedged := reads.where((*operation).hedged); 2*len(hedged) < len(reads) {
+	// Second runs that a slow backend causes begin when the usual answer is overdue.
+	answered := w.all(isRead).where(func(o *operation) bool { return !o.lost() })
+	if delay := h.median(); 2*delay > answered.quantile(0.1, (*operation).work) {
 		return nil
 	}
-	answered := append(reads, h.second...).where(func(o *operation) bool { return !o.lost() })
-	took := answered.median((*operation).work)
+	took, usual := answered.since(h.second[0].Begin).median((*operation).work), 10*h.median()
+	if before := w.usual().where(isRead).until(h.second[0].Begin); len(before) >= known {
+		usual = before.median((*operation).work)
+	}
 	if took < 2*usual {
 		return nil // twice the load, and room for it
 	}
-	return by(h.second, "%d operations were hedged before an answer could come, and reads take %v, %.1f times as long as before",
-		len(h.second), took.Round(time.Millisecond), float64(took)/float64(usual))
+	return by(h.second, "%d operations were hedged %v after their first run, before an answer could come, and reads take %v since",
+		len(h.second), h.median().Round(time.Millisecond/10), took.Round(time.Millisecond))
 }
