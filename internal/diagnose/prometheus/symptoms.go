@@ -51,10 +51,18 @@ func comesAndGoes(v *view) *finding {
 	return nil
 }
 
+// felt reports whether an operation failed or had to be attempted again.
+func (v *view) felt() bool {
+	return v.served(whole) < v.total(whole)-0.5 || v.sum(retries, whole) > 0.5
+}
+
 func brokenTransport(v *view) *finding {
 	for _, f := range []fact{connects, disconnects} {
 		for _, r := range v.rows(f, whole) {
 			reason := pick{byReason, r.Series[byReason]}
+			if f == disconnects && !v.felt() {
+				continue // as when a server that leaves says so too late
+			}
 			if n := v.rise(f, whole, reason); n > 0.5 && !r.has([]pick{{byReason, "|closed|goaway"}}) {
 				return found([]string{v.cite(f, reason)}, "%.0f connections: %s.", n, reason.value)
 			}
