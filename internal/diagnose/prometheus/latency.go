@@ -94,8 +94,12 @@ func (v *view) slowAtTimes() (slow []string) {
 			continue
 		}
 		seen[name.value] = true
-		waited := v.sum(waits, late, name) / v.sum(operations, late, name)
-		if before := v.mean(early, name); before > 0 && v.mean(late, name)-waited > times*before {
+		before, lasts := v.mean(early, name), true
+		for _, p := range []phase{late, tail} { // at the end as well: a moment of the machine's own passes
+			waited := v.sum(waits, p, name) / max(v.sum(operations, p, name), 1)
+			lasts = lasts && v.mean(p, name)-waited > times*before
+		}
+		if before > 0 && lasts {
 			slow = append(slow, name.value)
 		}
 	}

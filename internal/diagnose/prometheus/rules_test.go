@@ -206,6 +206,7 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 		{"slow", slow, "slow_backend", "backend"},
 		{"slow for five times as many", count + "Search 180 3000 1200 4200\n" + sum + "Search 0.9 300 120 420\n" + middle + "Search 0.005 0.08 0.08 0.08\n" + pings, "unknown", "caller"},
 		{"some calls slow", count + "Search 180 300 120 600\n" + sum + "Search 0.9 9 4 12\n" + middle + "Search 0.005 0.005 0.005 0.005\n" + pings, "unknown", "backend"},
+		{"some calls slow for a moment", count + "Search 180 300 120 600\n" + sum + "Search 0.9 9 0.6 12\n" + middle + "Search 0.005 0.005 0.005 0.005\n" + pings, "healthy", ""},
 		{"one operation slow", slow + count + "Query 50 100 50 200\n" + sum + "Query 0.3 0.6 0.3 1.2\n" + middle + "Query 0.005 0.005 0.005 0.005\n", "unknown", "backend"},
 		{"overflow", well + "penstock_telemetry_overflow_total penstock_telemetry_attribute=db.collection.name 0 90 30 99\n", "metrics_overflow", "caller"},
 	} {
