@@ -4,7 +4,6 @@ package milvus
 
 import (
 	"net"
-	"time"
 
 	"google.golang.org/grpc"
 )
@@ -37,9 +36,5 @@ func SawGoAway(parts ...[]byte) (saw bool) {
 	return saw
 }
 
-// CountedConn returns conn as if it had said nothing for d.
-func (f *Factory) CountedConn(conn net.Conn, d time.Duration) net.Conn {
-	c := f.transports.connected(conn).(*countedConn)
-	c.heard.Add(-int64(d))
-	return c
-}
+// CountedConn returns conn as the factory counts it.
+func (f *Factory) CountedConn(conn net.Conn) net.Conn { return f.transports.connected(conn) }

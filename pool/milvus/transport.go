@@ -122,9 +122,9 @@ func isTLS(err error) bool {
 	return ok && (op.Op == "remote error" || op.Op == "local error") // a TLS alert
 }
 
-// silence is how long a connection says nothing before gRPC closes it: the shortest
-// time before it sends a ping of its own.
-const silence = 10 * time.Second
+// silence is how long a connection may say nothing to what was sent on it. What is sent
+// sooner after the last data may be no question, such as the update of a window.
+const silence = time.Second
 
 // countedConn counts the end of a connection, once, with its reason.
 type countedConn struct {
@@ -132,6 +132,7 @@ type countedConn struct {
 	t      *transports
 	frames frames
 	heard  atomic.Int64 // when data came last, in nanoseconds since epoch
+	asked  atomic.Int64 // when gRPC sent something after a silence, zero if data came since
 	ended  atomic.Bool
 	goAway atomic.Bool
 }
@@ -149,6 +150,7 @@ func (c *countedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 {
 		c.heard.Store(int64(time.Since(epoch)))
+		c.asked.Store(0)
 		if c.frames.sawGoAway(b[:n]) {
 			c.goAway.Store(true)
 		}
@@ -159,10 +161,17 @@ func (c *countedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
+func (c *countedConn) Write(b []byte) (int, error) {
+	if now := time.Since(epoch); now-time.Duration(c.heard.Load()) > silence {
+		c.asked.CompareAndSwap(0, int64(now))
+	}
+	return c.Conn.Write(b)
+}
+
 // Close ends a connection that nothing has ended yet: the pool closes it, or gRPC, whose
-// ping was not answered.
+// ping was not answered. Before it closes a connection, gRPC sends a last frame.
 func (c *countedConn) Close() error {
-	if time.Since(epoch)-time.Duration(c.heard.Load()) > silence {
+	if asked := c.asked.Load(); asked != 0 && time.Since(epoch)-time.Duration(asked) > silence {
 		c.end(reasonTimeout)
 	} else {
 		c.end(reasonClosed)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock-go/penstock/pool"
@@ -86,19 +87,50 @@ func TestAHandshakeInVainIsCounted(t *testing.T) {
 }
 
 // A peer that answers no ping is closed by gRPC itself, which does not say why.
-func TestAConnectionThatIsClosedAfterALongSilenceTimedOut(t *testing.T) {
-	f := newFactory(t, milvus.Config{})
-	for _, silence := range []time.Duration{0, time.Minute} {
-		ours, theirs := net.Pipe()
-		c := f.CountedConn(ours, silence)
-		for range 2 {
-			_ = c.Close()
-		}
-		theirs.Close()
+func TestAPingWithoutAnAnswerIsATimeout(t *testing.T) {
+	const frame = "frame"
+	for name, row := range map[string]struct {
+		want string
+		use  func(ours, theirs net.Conn)
+	}{
+		"closed at once":              {"closed", func(_, _ net.Conn) {}},
+		"closed after a long silence": {"closed", func(ours, _ net.Conn) { time.Sleep(time.Minute); _, _ = ours.Write([]byte(frame)) }},
+		"a ping that was answered":    {"closed", func(ours, theirs net.Conn) { time.Sleep(time.Minute); pingPong(ours, theirs); time.Sleep(time.Minute) }},
+		"a ping that was not": {"timeout", func(ours, _ net.Conn) {
+			time.Sleep(time.Minute)
+			_, _ = ours.Write([]byte(frame))
+			time.Sleep(10 * time.Second)
+		}},
+		"an update that wants no answer": {"closed", func(ours, theirs net.Conn) {
+			pingPong(ours, theirs)
+			_, _ = ours.Write([]byte(frame))
+			time.Sleep(time.Minute)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFactory(t, milvus.Config{})
+				ours, theirs := net.Pipe()
+				go func() { _, _ = io.Copy(io.Discard, theirs) }()
+				c := f.CountedConn(ours)
+				row.use(c, theirs)
+				for range 2 {
+					_ = c.Close()
+				}
+				theirs.Close()
+				if got := f.TransportStats().Disconnects; got[row.want] != 1 {
+					t.Errorf("disconnects: %v, want one %s", got, row.want)
+				}
+			})
+		})
 	}
-	if got := f.TransportStats(); got.Disconnects["timeout"] != 1 || got.Disconnects["closed"] != 1 {
-		t.Errorf("disconnects: %v, want one timeout and one closed", got.Disconnects)
-	}
+}
+
+// pingPong asks and is answered.
+func pingPong(ours, theirs net.Conn) {
+	_, _ = ours.Write([]byte("ping"))
+	go func() { _, _ = theirs.Write([]byte("pong")) }()
+	_, _ = io.ReadFull(ours, make([]byte, 4))
 }
 
 func TestErrorsOfTheNetworkHaveAReason(t *testing.T) {

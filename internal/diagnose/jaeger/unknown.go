@@ -118,6 +118,8 @@ func (w *window) partOf(o *operation) string {
 		return caller
 	case kind != errTimeout && !o.reached() && w.numbered():
 		return stage // of the user
+	case kind == "_OTHER" && o.Text(tagCode) == "" && o.Text(tagCauseType) == "":
+		return caller // an error of the backend has a code
 	default:
 		return backend
 	}

@@ -17,6 +17,8 @@ var symptoms = []symptom{
 	{partCaller, "The application makes mistakes.", mistakes},
 	{partBackend, "The server is away at times.", comesAndGoes},
 	{partTransport, "Connections break or cannot be made.", brokenTransport},
+	{partStage, "A stage of the application makes operations wait.", ownStageWaits},
+	{partCaller, "The application's own work fails.", ownErrors},
 	{partBackend, "The server fails operations.", serverErrors},
 	{partPool, "Calls of the pool do not return, or its connections do not last.", stuckCalls},
 	{partStage, "A stage of this process refuses operations.", stageRefuses},
@@ -73,6 +75,32 @@ func brokenTransport(v *view) *finding {
 	}
 	if n := v.sum(dials, whole) - v.sum(dials, whole, pick{byError, ""}); n > enough {
 		return found([]string{v.cite(dials)}, "%.0f dials failed.", n)
+	}
+	return nil
+}
+
+// ownStageWaits is about stages that Penstock does not have.
+func ownStageWaits(v *view) *finding {
+	for _, r := range v.rows(waits, late) {
+		if stage := (pick{byStage, r.Series[byStage]}); !r.has([]pick{{byStage, "bulkhead|ratelimit|retry|pool"}}) {
+			if f := v.waiting(stage); f != nil {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+// ownErrors is about errors without a code: the server's have one.
+func ownErrors(v *view) *finding {
+	for _, r := range v.rows(operations, whole) {
+		own := []pick{{byError, r.Series[byError]}, {byCode, ""}}
+		if r.Series[byCode] != "" || r.has([]pick{{byError, "|unauthenticated|" + local}}) {
+			continue
+		}
+		if n := v.rise(operations, whole, own...); n > enough {
+			return found([]string{v.cite(operations, own...)}, "%.0f operations failed with %s, which is no code of the server.", n, own[0].value)
+		}
 	}
 	return nil
 }
