@@ -99,4 +99,4 @@ bench-chain: ## measure the chain beside other libraries, into docs/benchmarks (
 	cd internal/bench && $(GO) run ./chain -json ../../docs/benchmarks/results/chain.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown ../../docs/benchmarks/chain.md)
 
 diagnose: ## try whether the telemetry names 24 faults, with a real Jaeger and Prometheus (QUICK=1: one run of each)
-	$(GO) run ./internal/diagnose $(if $(filter-out 0,$(QUICK)),-quick)
+	$(GO) run ./internal/diagnose $(if $(filter-out 0,$(QUICK)),-quick) $(if $(FIRST),-first $(FIRST))
