@@ -4,6 +4,7 @@ package otelx
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -71,7 +72,7 @@ func Annotate(ctx context.Context, attrs ...attribute.KeyValue) {
 // the values of the caller. fn is called for spans that are written, for no others, by
 // several goroutines at once, and must return soon. An attribute of this package wins
 // over one with the same key. A panic of fn is told as a core.EventPanic, and the span
-// has no attributes of fn. Nil is none.
+// has no attributes of fn; the first is logged, see [WithLogger]. Nil is none.
 func WithAttributesFunc(fn func(ctx context.Context, op core.Op) []attribute.KeyValue) Option {
 	return func(s *settings) { s.attributesFunc = fn }
 }
@@ -115,12 +116,23 @@ func (o *Observer) called(ctx context.Context, fn func(context.Context, core.Op)
 	defer func() {
 		if !returned {
 			attrs = nil
-			o.Event(ctx, core.Event{Kind: core.EventPanic, Name: "AttributesFunc", Op: op, Err: contain.Recovered("AttributesFunc", recover())})
+			p := contain.Recovered("AttributesFunc", recover())
+			o.Event(ctx, core.Event{Kind: core.EventPanic, Name: "AttributesFunc", Op: op, Err: p})
+			o.settings.logPanic(ctx, p)
 		}
 	}()
 	attrs = slices.Clone(fn(ctx, op))
 	returned = true
 	return attrs
+}
+
+// logPanic logs the first panic of the user's function of attributes: it may panic for
+// each operation.
+func (s *settings) logPanic(ctx context.Context, p *contain.Panic) {
+	s.panicked.Do(func() {
+		s.logger.LogAttrs(ctx, slog.LevelError, "penstock: the function of attributes panicked, and more of its panics are only counted",
+			slog.String("pool", s.poolName), slog.Any("error", p), slog.String("stack", string(p.Stack())))
+	})
 }
 
 // ours are the attributes that the span of an operation or of an attempt has from the

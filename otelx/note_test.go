@@ -3,8 +3,11 @@
 package otelx_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -118,14 +121,20 @@ func TestTheFunctionOfAttributesIsCalledForSpansThatAreWritten(t *testing.T) {
 func TestAPanicInTheFunctionOfAttributesLosesNothingElse(t *testing.T) {
 	for name, fail := range map[string]func(){"panic": func() { panic("bad") }, "runtime error": func() { _ = new(fakeNote).span[0] }} {
 		t.Run(name, func(t *testing.T) {
-			h := newHarness(t, append(standard(), otelx.WithAttributesFunc(func(context.Context, core.Op) []attribute.KeyValue { fail(); return nil }))...)
+			var log bytes.Buffer
+			h := newHarness(t, append(standard(), otelx.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+				otelx.WithAttributesFunc(func(context.Context, core.Op) []attribute.KeyValue { fail(); return nil }))...)
 			h.noted(t.Context(), nil, errBackend)
 			if got := h.span("Search docs"); got.Status().Code != codes.Error || asMap(got.Attributes())["error.type"] != "65535" {
 				t.Errorf("the span is %v with %v", got.Status(), got.Attributes())
 			}
+			h.noted(t.Context(), nil, nil)
+			if n := strings.Count(log.String(), "the function of attributes panicked"); n != 1 {
+				t.Errorf("%d records, want one:\n%s", n, log.String())
+			}
 			panics := h.sum("penstock.panics")
-			if len(panics) != 1 || panics[0].Value != 1 || asMap(panics[0].Attributes.ToSlice())["penstock.function"] != "AttributesFunc" {
-				t.Errorf("panics %v, want one of AttributesFunc", panics)
+			if len(panics) != 1 || panics[0].Value != 2 || asMap(panics[0].Attributes.ToSlice())["penstock.function"] != "AttributesFunc" {
+				t.Errorf("panics %v, want two of AttributesFunc", panics)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"reflect"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -45,6 +46,7 @@ type settings struct {
 	probeSpans     bool
 	attempts       bool
 	logger         *slog.Logger
+	panicked       sync.Once // attributesFunc panicked, which is logged
 	attributesFunc func(context.Context, core.Op) []attribute.KeyValue
 	returnedRows   bool
 }
