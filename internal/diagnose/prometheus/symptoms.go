@@ -80,16 +80,7 @@ func brokenTransport(v *view) *finding {
 }
 
 // ownStageWaits is about stages that Penstock does not have.
-func ownStageWaits(v *view) *finding {
-	for _, r := range v.rows(waits, late) {
-		if stage := (pick{byStage, r.Series[byStage]}); !r.has([]pick{{byStage, "bulkhead|ratelimit|retry|pool"}}) {
-			if f := v.waiting(stage); f != nil {
-				return f
-			}
-		}
-	}
-	return nil
-}
+func ownStageWaits(v *view) *finding { return waitsExcept(v, "bulkhead|ratelimit|retry|pool") }
 
 // ownErrors is about errors without a code: the server's have one.
 func ownErrors(v *view) *finding {
@@ -170,10 +161,13 @@ func poolWaits(v *view) *finding {
 	return v.waiting(pick{byStage, "pool"})
 }
 
-func stageWaits(v *view) *finding {
+func stageWaits(v *view) *finding { return waitsExcept(v, "retry|pool") }
+
+// waitsExcept returns a finding of a stage that is not among the given ones.
+func waitsExcept(v *view, stages string) *finding {
 	for _, r := range v.rows(waits, late) {
-		if stage := r.Series[byStage]; stage != "pool" && stage != "retry" {
-			if f := v.waiting(pick{byStage, stage}); f != nil {
+		if !r.has([]pick{{byStage, stages}}) {
+			if f := v.waiting(pick{byStage, r.Series[byStage]}); f != nil {
 				return f
 			}
 		}
