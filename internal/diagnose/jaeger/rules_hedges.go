@@ -39,6 +39,18 @@ func (h hedges) median() time.Duration {
 	return h.delays[len(h.delays)/2]
 }
 
+// name is the operation that has the most second runs.
+func (h hedges) name() string {
+	runs := map[string]int{}
+	most := h.second[0].name
+	for _, o := range h.second {
+		if runs[o.name]++; runs[o.name] > runs[most] {
+			most = o.name
+		}
+	}
+	return most
+}
+
 // known is how many operations tell how long operations take.
 const known = 3
 
@@ -47,7 +59,8 @@ func hedgingOverload(w *window) *proof {
 	if len(h.second) == 0 {
 		return nil
 	}
-	isRead := func(o *operation) bool { return o.name == h.second[0].name && !o.failed() }
+	name := h.name()
+	isRead := func(o *operation) bool { return o.name == name && !o.failed() }
 	reads := w.plain().since(h.second[0].Begin).where(isRead)
 	if hedged := reads.where((*operation).hedged); len(reads) >= known && 2*len(hedged) < len(reads) {
 		return nil

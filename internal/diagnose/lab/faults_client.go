@@ -131,19 +131,24 @@ func callerCancelled(s *Service) func(context.Context) {
 }
 
 // hedgingOverload: a release hedges every search after 2 ms and without a budget. The
-// server gets twice the searches, has no room for them, and becomes slow. A user says
-// "Milvus cannot keep up since the release".
+// server gets twice the searches, which is more than it can do, and becomes twenty times
+// slower. A user says "Milvus cannot keep up since the release".
 func hedgingOverload(s *Service) func(context.Context) {
-	s.Load.Set(38+4*s.Random.Float64(), 1)
-	s.Routes[3].Weight = 1
-	s.Latency = 30 * time.Millisecond
+	s.Load.Set(58+4*s.Random.Float64(), 1)
+	s.Routes[2].Weight, s.Routes[3].Weight = 1, 1
 	unlimited, err := core.NewBudget(core.Unlimited, 0)
 	if err != nil {
 		panic(err) // of constants
 	}
-	before, after := newHedger(hedge.Config{Delay: 250 * time.Millisecond}), newHedger(hedge.Config{Delay: 2 * time.Millisecond, Budget: unlimited})
+	before, after := newHedger(hedge.Config{Delay: 400 * time.Millisecond}), newHedger(hedge.Config{Delay: 2 * time.Millisecond, Budget: unlimited})
 	s.use(before)
-	s.crowds = []crowd{{10, 450 * time.Millisecond}, {6, 200 * time.Millisecond}, {4, 90 * time.Millisecond}}
+	// The server does 71 searches in a second: each takes 14 ms for every one under way,
+	// of which it counts at most 24. Without hedges it has to do some 50.
+	const each = 14 * time.Millisecond
+	s.Latency = each
+	for n := 24; n > 1; n-- {
+		s.crowds = append(s.crowds, crowd{n, time.Duration(n) * each})
+	}
 	return func(context.Context) { s.use(after) }
 }
 
