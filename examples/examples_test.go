@@ -23,7 +23,7 @@ import (
 // run runs an example against an in-process server and returns what it prints.
 func run(t *testing.T, dir string) string {
 	t.Helper()
-	s, err := milvustest.Start(milvustest.Config{})
+	s, err := milvustest.New(milvustest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 	address := os.Getenv("MILVUS_ADDRESS")
 	server := "Milvus at " + address
 	if address == "" {
-		fake, err := milvustest.Start(milvustest.Config{})
+		fake, err := milvustest.New(milvustest.Config{})
 		if err != nil {
 			return err
 		}

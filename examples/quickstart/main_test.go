@@ -196,12 +196,7 @@ func openClient(t *testing.T, address string) client {
 
 func startServer(t *testing.T) *milvustest.Server {
 	t.Helper()
-	s, err := milvustest.Start(milvustest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	return milvustest.Start(t)
 }
 
 func TestAForeignCollectionIsLeftAlone(t *testing.T) {

@@ -94,7 +94,7 @@ func TestErrorsOfOperationsMatchTheirOwnKindAlone(t *testing.T) {
 			return err
 		}, []string{"start", "dial", "unavailable"}},
 		"wrong credentials": {func(t *testing.T, srv *milvustest.Server) error {
-			closed, err := milvustest.Start(milvustest.Config{Username: "root", Password: "Milvus"})
+			closed, err := milvustest.New(milvustest.Config{Username: "root", Password: "Milvus"})
 			if err != nil {
 				t.Fatal(err)
 			}

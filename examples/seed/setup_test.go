@@ -25,7 +25,7 @@ var ctx = context.Background()
 // startMilvus starts an in-process server in place of a real Milvus.
 func startMilvus(cfg milvustest.Config) *milvustest.Server {
 	cfg.Version = "v2.4.2"
-	srv, err := milvustest.Start(cfg)
+	srv, err := milvustest.New(cfg)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -27,12 +27,7 @@ type client = *penstock.Client[*milvus.Conn]
 
 func startServer(t *testing.T) *milvustest.Server {
 	t.Helper()
-	s, err := milvustest.Start(milvustest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	return milvustest.Start(t)
 }
 
 var version = core.Op{Name: "GetVersion", Safety: core.ReadOnly}

@@ -43,13 +43,10 @@ type observedMilvus struct {
 
 func observeMilvus(t *testing.T, cfg milvus.Config, telemetry ...otelx.Option) *observedMilvus {
 	t.Helper()
-	srv, err := milvustest.Start(milvustest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
+	srv := milvustest.Start(t)
 	o := &observedMilvus{t: t, srv: srv, addr: srv.Addr(), spans: emitted.Spans(t), reader: emitted.Reader(t)}
 	cfg.Address = srv.Addr()
+	var err error
 	o.Client, err = milvus.Open(t.Context(), cfg, penstock.Config{
 		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(o.spans)),
 		MeterProvider:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(o.reader)),

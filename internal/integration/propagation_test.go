@@ -79,11 +79,7 @@ func named(spans *tracetest.SpanRecorder, name string) (found []sdktrace.ReadOnl
 // hasTwice runs an operation of two attempts on a Milvus, and returns its spans.
 func hasTwice(t *testing.T, tracers *sdktrace.TracerProvider, options ...grpc.DialOption) {
 	t.Helper()
-	srv, err := milvustest.Start(milvustest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
+	srv := milvustest.Start(t)
 	client, err := milvus.Open(t.Context(), milvus.Config{Address: srv.Addr(), DialOptions: options}, penstock.Config{
 		TracerProvider: tracers,
 		Chain:          middleware.Config{Retry: retry.Config{Interval: time.Millisecond, MaxInterval: time.Millisecond}},

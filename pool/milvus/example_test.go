@@ -16,7 +16,7 @@ import (
 )
 
 func ExampleNewPool() {
-	srv, err := milvustest.Start(milvustest.Config{Version: "v2.4.2"}) // in place of a real Milvus
+	srv, err := milvustest.New(milvustest.Config{Version: "v2.4.2"}) // in place of a real Milvus
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func ExampleNewPool() {
 }
 
 func ExampleError() {
-	srv, err := milvustest.Start(milvustest.Config{})
+	srv, err := milvustest.New(milvustest.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -25,12 +25,7 @@ const enough = 20 * time.Second
 
 func start(t *testing.T, cfg milvustest.Config) *milvustest.Server {
 	t.Helper()
-	srv, err := milvustest.Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Close() })
-	return srv
+	return milvustest.Start(t, cfg)
 }
 
 func newFactory(t *testing.T, cfg milvus.Config) *milvus.Factory {

@@ -29,7 +29,7 @@ type control struct {
 const controlPause = 50 * time.Millisecond
 
 func startControl() (*control, error) {
-	server, err := milvustest.Start(milvustest.Config{})
+	server, err := milvustest.New(milvustest.Config{})
 	if err != nil {
 		return nil, err
 	}

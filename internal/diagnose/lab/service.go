@@ -100,7 +100,7 @@ func newService(random *rand.Rand) *Service {
 // start starts the server, and then the client with the telemetry t.
 func (s *Service) start(ctx context.Context, t *telemetry) error {
 	var err error
-	if s.backend, err = milvustest.Start(s.Server); err != nil {
+	if s.backend, err = milvustest.New(s.Server); err != nil {
 		return err
 	}
 	s.Milvus.Address = s.backend.Addr()

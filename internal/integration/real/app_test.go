@@ -19,7 +19,7 @@ import (
 
 func TestTheAppOfTheREADMEShowsItsTraceInJaeger(t *testing.T) {
 	j := servers.StartJaeger(t)
-	s, err := milvustest.Start(milvustest.Config{})
+	s, err := milvustest.New(milvustest.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,7 @@
 // gRPC protocol on a TCP listener of this process, keeps its data in memory, and
 // can be made to fail, to delay, to hang and to drop connections.
 //
-//	srv, err := milvustest.Start(milvustest.Config{})
-//	if err != nil {
-//		t.Fatal(err)
-//	}
-//	t.Cleanup(func() { srv.Close() })
+//	srv := milvustest.Start(t) // in a test; elsewhere milvustest.New
 //
 //	c, err := client.NewClient(ctx, client.Config{Address: srv.Addr()})
 //

@@ -13,7 +13,7 @@ import (
 )
 
 func Example() {
-	srv, err := milvustest.Start(milvustest.Config{})
+	srv, err := milvustest.New(milvustest.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}

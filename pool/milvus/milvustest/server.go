@@ -59,8 +59,9 @@ type Config struct {
 	// timestamp is later than the last tick. Zero means that no read waits.
 	TimeTick time.Duration
 
-	// Version is the version that GetVersion and Connect return. Empty means
-	// "v2.4.2-milvustest".
+	// Version is the version of Milvus, such as "v2.3.5", that GetVersion and Connect
+	// return and whose behavior the server has: that of 2.3 before 2.4, and else that
+	// of 2.4 and later. Empty means "v2.4.2-milvustest".
 	Version string
 }
 
@@ -68,6 +69,7 @@ type Config struct {
 // any time from any goroutine.
 type Server struct {
 	cfg    Config
+	as     release   // whose behavior it has
 	born   time.Time // the ticks are counted from here
 	addr   string
 	store  *store
@@ -83,15 +85,19 @@ type Server struct {
 	run    *run // nil while stopped
 }
 
-// Start returns a server that listens. The caller must Close it.
-func Start(cfg Config) (*Server, error) {
+// New returns a server that listens. The caller must Close it. Tests use [Start].
+func New(cfg Config) (*Server, error) {
 	cfg.Address = cmp.Or(cfg.Address, defaultAddress)
 	cfg.Version = cmp.Or(cfg.Version, defaultVersion)
+	as, err := parseRelease(cfg.Version)
+	if err != nil {
+		return nil, err
+	}
 	lis, err := net.Listen("tcp", cfg.Address)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, born: time.Now(), addr: lis.Addr().String(), store: newStore()}
+	s := &Server{cfg: cfg, as: as, born: time.Now(), addr: lis.Addr().String(), store: newStore()}
 	s.SetCredentials(cfg.Username, cfg.Password, cfg.APIKey)
 	s.run = s.serve(lis)
 	return s, nil

@@ -217,7 +217,7 @@ func selfSigned(t testing.TB) (tls.Certificate, *x509.CertPool) {
 
 func TestStartOnAnAddressThatIsTakenFails(t *testing.T) {
 	srv := start(t, milvustest.Config{})
-	if second, err := milvustest.Start(milvustest.Config{Address: srv.Addr()}); err == nil {
+	if second, err := milvustest.New(milvustest.Config{Address: srv.Addr()}); err == nil {
 		second.Close()
 		t.Error("Start on an address that is taken succeeds")
 	}

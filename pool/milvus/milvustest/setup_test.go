@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func start(t testing.TB, cfg milvustest.Config) *milvustest.Server {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	srv, err := milvustest.Start(cfg)
+	srv, err := milvustest.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
