@@ -109,6 +109,8 @@ func (s *Service) handle(ctx context.Context, r *Route, random *rand.Rand) (time
 
 // ask runs the operation of a request. It returns how often the work was done.
 func (s *Service) ask(ctx context.Context, name string, m *Manners, random *rand.Rand) (times int64, err error) {
+	s.serving.RLock()
+	defer s.serving.RUnlock()
 	op := core.Op{Name: name, Target: m.Collection, Safety: core.ReadOnly}
 	if m.Target != nil {
 		op.Target = m.Target(random)

@@ -56,7 +56,8 @@ type Service struct {
 	Collections []string
 
 	backend *milvustest.Server
-	wire    *wire // nil unless Wired
+	wire    *wire        // nil unless Wired
+	serving sync.RWMutex // guards client while there are requests; each holds it for reading
 	client  *penstock.Client[*milvus.Conn]
 	tracer  trace.Tracer
 	crowds  []crowd // makes the server slower while it has much to do, the slowest first
