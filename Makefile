@@ -14,7 +14,7 @@ CGO = CGO_ENABLED=$(if $(RACE),1,0)
 SEEN = $(abspath .contract-seen)
 
 .DEFAULT_GOAL := help
-.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain diagnose dashboards dashboards-check
+.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain bench-milvus diagnose dashboards dashboards-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ bench-pool: ## measure the pool beside others, into docs/benchmarks (QUICK=1: in
 
 bench-chain: ## measure the chain beside other libraries, into docs/benchmarks (QUICK=1: in less than a minute)
 	cd internal/bench && $(GO) run ./chain -json ../../docs/benchmarks/results/chain.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown ../../docs/benchmarks/chain.md)
+
+bench-milvus: ## measure a client beside the bare SDK on a real Milvus, into docs/benchmarks (QUICK=1: in about two minutes)
+	cd internal/bench && $(GO) run ./milvus -json ../../docs/benchmarks/results/milvus.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown ../../docs/benchmarks/milvus.md)
 
 diagnose: ## try whether the telemetry names 24 faults, with a real Jaeger and Prometheus (QUICK=1: one run of each)
 	$(GO) run ./internal/diagnose $(if $(filter-out 0,$(QUICK)),-quick) $(if $(FIRST),-first $(FIRST))

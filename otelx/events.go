@@ -33,9 +33,7 @@ func (o *Observer) retry(ctx context.Context, e core.Event) {
 		attrErrorType.String(errorType),
 		attrErrorMessage.String(message),
 	}
-	if e.Conn > 0 {
-		kvs = append(kvs, attrConnNumber.Int(e.Conn))
-	}
+	kvs = append(kvs, connNumber(e.Conn)...)
 	op.span.AddEvent(eventRetry, trace.WithAttributes(kvs...))
 }
 

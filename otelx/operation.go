@@ -149,18 +149,36 @@ func (o *Observer) endRun(ctx context.Context, series *series, s core.Scope) {
 // show shows on the span of an operation how the operation ended. A run of a hedged
 // operation that lost did not fail.
 func (d *description) show(span trace.Span, s core.Scope, err error) {
-	var kvs []attribute.KeyValue
+	kvs := connNumber(s.Conn)
 	if s.Hedge != "" {
 		kvs = append(kvs, attrHedge.Bool(s.Op.Hedge), attrHedgeOutcome.String(text.Clean(s.Hedge)))
-	}
-	if s.Conn > 0 {
-		kvs = append(kvs, attrConnNumber.Int(s.Conn))
 	}
 	if err != nil && s.Hedge != hedged.Lost {
 		kvs = append(kvs, limits(s)...)
 		d.series.of(err, s.Answered).mark(span, err, kvs...)
 	} else if len(kvs) > 0 {
 		span.SetAttributes(kvs...)
+	}
+}
+
+// connNumbers are the attributes of the connections from 1 on.
+var connNumbers = func() (all [32]attribute.KeyValue) {
+	for i := range all {
+		all[i] = attrConnNumber.Int(i + 1)
+	}
+	return all
+}()
+
+// connNumber returns the attribute of the connection with the number n, none for zero. A
+// caller may append to it, not change it.
+func connNumber(n int) []attribute.KeyValue {
+	switch {
+	case n <= 0:
+		return nil
+	case n <= len(connNumbers):
+		return connNumbers[n-1 : n : n]
+	default:
+		return []attribute.KeyValue{attrConnNumber.Int(n)}
 	}
 }
 

@@ -75,10 +75,7 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 		return
 	}
 	o.said(ctx, span, s)
-	var kvs []attribute.KeyValue
-	if s.Conn > 0 {
-		kvs = append(kvs, attrConnNumber.Int(s.Conn))
-	}
+	kvs := connNumber(s.Conn)
 	if err != nil && s.Hedge != hedged.Lost {
 		o.ops.measured(s.Op).of(err, s.Answered).mark(span, err, kvs...)
 	} else if len(kvs) > 0 {
@@ -120,10 +117,7 @@ func (o *Observer) endValidate(ctx context.Context, s core.Scope, err error) {
 	if o.tracer == nil || err == nil {
 		return
 	}
-	kvs := o.poolAttributes(s)
-	if s.Conn > 0 {
-		kvs = append(kvs, attrConnNumber.Int(s.Conn))
-	}
+	kvs := append(o.poolAttributes(s), connNumber(s.Conn)...)
 	_, span := o.tracer.Start(ctx, spanValidate, trace.WithNewRoot(), trace.WithTimestamp(s.Start), trace.WithAttributes(kvs...))
 	kindOf(err, false).mark(span, err)
 	span.End()

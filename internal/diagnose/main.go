@@ -29,6 +29,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/penstock-go/penstock/internal/diagnose/jaeger"
@@ -136,7 +137,7 @@ func (s settings) run(ctx context.Context, w io.Writer) (good bool, err error) {
 		columns []column
 		truth   []lab.Result
 	)
-	err = with(ctx, func(h *harness) error {
+	err = servers.With(ctx, func(h testing.TB) error {
 		url, targets, err := startPrometheus(h)
 		if err != nil {
 			return err
@@ -146,9 +147,9 @@ func (s settings) run(ctx context.Context, w io.Writer) (good bool, err error) {
 			columns = append(columns, scores...)
 			// A Jaeger of its own for each batch keeps its memory small.
 			for batch := range slices.Chunk(s.cases(), s.batch()) {
-				err := with(h.ctx, func(h *harness) error {
+				err := servers.With(ctx, func(h testing.TB) error {
 					j := servers.StartJaeger(h)
-					results, err := lab.Run(h.ctx, batch, lab.Options{
+					results, err := lab.Run(ctx, batch, lab.Options{
 						OTLP: j.OTLPEndpoint(), Targets: targets, Ratio: ratio, AtOnce: s.atOnce, Done: s.noteAgain,
 					})
 					truth = append(truth, results...)
@@ -161,10 +162,10 @@ func (s settings) run(ctx context.Context, w io.Writer) (good bool, err error) {
 						if err := s.write(truth); err != nil {
 							return err
 						}
-						<-h.ctx.Done()
+						<-ctx.Done()
 						return nil
 					}
-					return s.diagnose(h.ctx, results, witnesses(j.QueryURL(), url), scores)
+					return s.diagnose(ctx, results, witnesses(j.QueryURL(), url), scores)
 				})
 				if err != nil {
 					return err

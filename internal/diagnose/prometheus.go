@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"testing"
 	"time"
 
 	"github.com/penstock-go/penstock/internal/diagnose/lab"
@@ -29,7 +30,7 @@ scrape_configs:
 
 // startPrometheus starts an empty Prometheus, and returns its base URL and its targets
 // when it answers. The end of h ends it.
-func startPrometheus(h *harness) (string, *lab.Targets, error) {
+func startPrometheus(h testing.TB) (string, *lab.Targets, error) {
 	path, err := findPrometheus()
 	if err != nil {
 		return "", nil, err
@@ -53,7 +54,7 @@ func startPrometheus(h *harness) (string, *lab.Targets, error) {
 		return "", nil, err
 	}
 	defer log.Close() // only the child writes to it
-	cmd := exec.CommandContext(h.ctx, path, "--enable-feature=exemplar-storage", "--log.level=warn",
+	cmd := exec.CommandContext(h.Context(), path, "--enable-feature=exemplar-storage", "--log.level=warn",
 		"--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address="+addr)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	if err := cmd.Start(); err != nil {
@@ -63,7 +64,7 @@ func startPrometheus(h *harness) (string, *lab.Targets, error) {
 		_ = cmd.Process.Kill() // the only possible error is that it is gone
 		_ = cmd.Wait()
 	})
-	return "http://" + addr, targets, await(h.ctx, "http://"+addr+"/-/ready")
+	return "http://" + addr, targets, await(h.Context(), "http://"+addr+"/-/ready")
 }
 
 // findPrometheus returns the path of an installed Prometheus.

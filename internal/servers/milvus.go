@@ -111,6 +111,10 @@ func (m *Milvus) Context() context.Context { return m.ctx }
 // gone. A second call has no effect.
 func (m *Milvus) Kill() { m.end() }
 
+// Terminate ends the server as an orchestrator does: it asks it to end (SIGTERM), and
+// kills it after half a minute. It returns when the process is gone.
+func (m *Milvus) Terminate() { m.proc.terminate(30 * time.Second) }
+
 // Restart kills the server if it runs, and starts it again with the same ports and
 // data. It returns when the server answers operations, and fails the test if the
 // server dies.

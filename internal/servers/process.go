@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -100,6 +101,16 @@ func (p *process) kill() {
 	p.ended.Store(true)
 	// The only possible error is that the process is gone.
 	_ = p.proc.Kill()
+	<-p.exited
+}
+
+// terminate asks the process to end, as an orchestrator does (SIGTERM), and kills it if it
+// has not ended within the patience. It returns when the process is gone.
+func (p *process) terminate(patience time.Duration) {
+	p.ended.Store(true)
+	_ = p.proc.Signal(syscall.SIGTERM) // the only possible error is that the process is gone
+	timer := time.AfterFunc(patience, p.kill)
+	defer timer.Stop()
 	<-p.exited
 }
 

@@ -52,6 +52,8 @@ func unsampled(ctx context.Context) context.Context {
 	}))
 }
 
+const connNumber attribute.Key = "penstock.connection.number"
+
 var handMaker = maker{"by-hand", "", openByHand}
 
 // openByHand is a span and a histogram as one writes them by hand, around the
@@ -72,15 +74,16 @@ func openByHand(s setup) (subject, error) {
 			attribute.String("db.operation.name", search.Name),
 			attribute.String("db.collection.name", search.Target),
 			attribute.String("server.address", "backend.example"),
+			attribute.String("db.client.connection.pool.name", "docs"),
 		}
 		start = []trace.SpanStartOption{
 			trace.WithSpanKind(trace.SpanKindClient),
 			trace.WithAttributes(append([]attribute.KeyValue{
-				attribute.String("db.client.connection.pool.name", "docs"),
 				attribute.String("peer.service", "bench"),
 				attribute.String("service.peer.name", "bench"),
 			}, common...)...),
 		}
+		end    = []attribute.KeyValue{connNumber.Int(1)} // known when the work has a connection
 		record = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(common...))}
 		name   = search.Name + " " + search.Target
 		c      = &conn{value: 1}
@@ -93,6 +96,7 @@ func openByHand(s setup) (subject, error) {
 		if err != nil {
 			span.SetStatus(codes.Error, err.Error())
 		}
+		span.SetAttributes(end...)
 		histogram.Record(ctx, time.Since(begin).Seconds(), record...)
 		return result, err
 	}), nil
