@@ -83,6 +83,7 @@ var (
 	failures = increase("penstock_operation_failures_total", byOperation, byError)
 	waits    = increase("penstock_wait_duration_seconds_sum", byStage, byOperation)
 	timeouts = increase("penstock_timeouts_total", byScope)
+	limits   = lowest("penstock_timeout_limit_seconds", byScope)
 	retries  = increase("penstock_retries_total", byOperation, byError)
 	outcomes = increase("penstock_retry_outcomes_total", byOutcome)
 

@@ -201,6 +201,8 @@ func TestEachFaultIsNamedAndWhatLooksLikeItIsNot(t *testing.T) {
 		{"slow attempts", well + limit + "penstock_retries_total error_type=timeout 0 30 9 40\npenstock_retry_outcomes_total penstock_retry_outcome=recovered 0 30 9 40\n", "slow_attempt_then_success", "backend"},
 		{"hanging", well + limit + fails + "Search error_type=timeout 0 5 2 7\n", "hanging_call", "backend"},
 		{"hanging, and other failures", well + limit + fails + "Search error_type=timeout 0 5 2 7\n" + fails + "Search error_type=5 0 9 2 9\n", "unknown", "backend"},
+		{"a limit that usual answers exceed", well + limit + fails + "Search error_type=timeout 0 150 50 200\npenstock_timeout_limit_seconds penstock_timeout_scope=attempt 0.5 0.008 0.008 0.008\n", "unknown", "stage"},
+		{"a pool that somebody closed", gone + ping + "error_type=pool_closed 0 30 12 40\n" + fails + "Search error_type=pool_closed 0 300 120 400\n", "unknown", "pool"},
 		{"a third hangs", well + limit + fails + "Search error_type=timeout 0 150 50 200\n", "unknown", "backend"},
 		{"it failed for a while, and is well", well + fails + "Search error_type=5 0 0 0 20\n", "unknown", "backend"},
 		{"slow", slow, "slow_backend", "backend"},

@@ -8,9 +8,12 @@ type symptom struct {
 	match      func(*view) *finding
 }
 
-// local are the types of errors that do not come from the server.
-const local = "timeout|deadline_exceeded|canceled|pool_timeout|pool_closed|too_many_waiters|connect_error|" +
-	"local_rate_limit|bulkhead_full|panic|invalid_request|" + gates
+// local are the types of errors that do not come from the server, and ownTypes those of
+// them that no server can cause.
+const (
+	local    = "timeout|deadline_exceeded|canceled|connect_error|" + ownTypes
+	ownTypes = "pool_timeout|pool_closed|too_many_waiters|local_rate_limit|bulkhead_full|panic|invalid_request|" + gates
+)
 
 // symptoms are asked in this order, when no rule matched.
 var symptoms = []symptom{
@@ -19,6 +22,7 @@ var symptoms = []symptom{
 	{partTransport, "Connections break or cannot be made.", brokenTransport},
 	{partStage, "A stage of the application makes operations wait.", ownStageWaits},
 	{partCaller, "The application's own work fails.", ownErrors},
+	{partStage, "A limit of this process is near the usual time of an answer.", tightLimit},
 	{partBackend, "The server fails operations.", serverErrors},
 	{partPool, "Calls of the pool do not return, or its connections do not last.", stuckCalls},
 	{partStage, "A stage of this process refuses operations.", stageRefuses},
@@ -96,6 +100,18 @@ func ownErrors(v *view) *finding {
 	return nil
 }
 
+// tightLimit is about a limit of attempts that good answers exceed too.
+func tightLimit(v *view) *finding {
+	limit, cut := pick{byScope, "attempt"}, pick{byError, "timeout"}
+	n := v.rise(failures, whole, cut) + v.rise(retries, whole, cut)
+	allowed, usual := v.sum(limits, late, limit), v.mean(early)
+	if n > enough && 0 < allowed && allowed < 3*usual {
+		return found([]string{v.cite(limits, limit), v.cite(durations, pick{byError, ""})},
+			"%.0f attempts ran into their limit of %.0f ms, and a usual answer took %.0f ms.", n, 1000*allowed, 1000*usual)
+	}
+	return nil
+}
+
 func serverErrors(v *view) *finding {
 	for _, f := range []fact{failures, retries} {
 		for _, r := range v.rows(f, whole) {
@@ -105,7 +121,7 @@ func serverErrors(v *view) *finding {
 			}
 		}
 	}
-	if n := v.probesFailed(whole); n > enough {
+	if n := v.probesUnanswered(whole); n > enough {
 		return found([]string{v.cite(probes)}, "%.0f health probes failed.", n)
 	}
 	return nil

@@ -172,5 +172,10 @@ func (v *view) probesFailed(p phase) float64 {
 	return v.sum(probes, p) - v.sum(probes, p, pick{byError, ""})
 }
 
+// probesUnanswered returns how many health probes failed with what may come from the server.
+func (v *view) probesUnanswered(p phase) float64 {
+	return v.probesFailed(p) - v.sum(probes, p, pick{byError, ownTypes})
+}
+
 // probesOK returns how many health probes succeeded.
 func (v *view) probesOK(p phase) float64 { return v.sum(probes, p, pick{byError, ""}) }
