@@ -87,8 +87,9 @@ const (
 )
 
 // Run runs the cases, and returns a result for each, in their order. A case that was
-// disturbed is run again, three times in all; the last result counts. The error is the
-// cause of ctx, or says which cases did not run as they should.
+// disturbed is run again, three times in all and with half as many others each time; the
+// last result counts. The error is the cause of ctx, or says which cases did not run as
+// they should.
 func Run(ctx context.Context, cases []Case, o Options) ([]Result, error) {
 	o.Ratio, o.AtOnce = cmp.Or(o.Ratio, 1), cmp.Or(o.AtOnce, 24)
 	o.Around = cmp.Or(o.Around, 2500*time.Millisecond)
@@ -112,6 +113,7 @@ func Run(ctx context.Context, cases []Case, o Options) ([]Result, error) {
 	defer stop()
 	for range tries {
 		runAll(ctx, cases, due, results, beside, o)
+		o.AtOnce = max(o.AtOnce/2, 1) // what the machine was too busy for has more of it
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
