@@ -96,7 +96,7 @@ func (p probed) attributes(at time.Time) []attribute.KeyValue {
 func age(from, to time.Time) float64 { return max(to.Sub(from), 0).Seconds() }
 
 // limits returns the limits of an operation that failed.
-func limits(s core.Scope) []attribute.KeyValue {
+func limits(s *core.Scope) []attribute.KeyValue {
 	var kvs []attribute.KeyValue
 	if !s.Deadline.IsZero() {
 		kvs = append(kvs, attrDeadline.Float64(age(s.Start, s.Deadline)))

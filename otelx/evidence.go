@@ -53,7 +53,7 @@ func newEvidence(o *Observer, silent *instruments) *evidence {
 
 // end exports an operation that was not sampled, if it is evidence and the limit allows
 // it. ctx is the context of the operation.
-func (v *evidence) end(ctx context.Context, s core.Scope, in *series, took time.Duration, err error) {
+func (v *evidence) end(ctx context.Context, s *core.Scope, in *series, took time.Duration, err error) {
 	r := v.recordIn(s.State)
 	if r != nil {
 		*s.State = nil
@@ -73,17 +73,17 @@ func (v *evidence) end(ctx context.Context, s core.Scope, in *series, took time.
 	if written == nil {
 		left, ok := v.limit.take(time.Now(), trouble{why, errorTypeOf(in, s, err), in}, false)
 		if ok {
-			written = v.begin(ctx, s, why, left)
+			written = v.begin(ctx, *s, why, left)
 		}
 	}
 	if written != nil {
-		written.finish(r, s, why, err)
+		written.finish(r, *s, why, err)
 	}
 	v.observer.traces.count(ctx, why, written != nil)
 }
 
 // why returns the reason for which the operation is evidence, "" if it is none.
-func (v *evidence) why(s core.Scope, r *record, in *series, took time.Duration, err error) string {
+func (v *evidence) why(s *core.Scope, r *record, in *series, took time.Duration, err error) string {
 	failed := err != nil && !s.Answered && s.Hedge != hedged.Lost
 	slow := !failed && v.slow.is(in.pace, s.Start, took)
 	switch {
@@ -105,7 +105,7 @@ func (v *evidence) why(s core.Scope, r *record, in *series, took time.Duration, 
 	return ""
 }
 
-func errorTypeOf(in *series, s core.Scope, err error) string {
+func errorTypeOf(in *series, s *core.Scope, err error) string {
 	if err == nil {
 		return ""
 	}
@@ -115,7 +115,7 @@ func errorTypeOf(in *series, s core.Scope, err error) string {
 // ref begins to write an operation that others refer to, because it opened a circuit
 // breaker, for example. Its ids are known from then on. ref returns nil if the limit or
 // the sampler does not allow that.
-func (v *evidence) ref(ctx context.Context, s core.Scope) any {
+func (v *evidence) ref(ctx context.Context, s *core.Scope) any {
 	if s.State == nil || s.Start.IsZero() || !trace.SpanContextFromContext(ctx).IsValid() {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (v *evidence) ref(ctx context.Context, s core.Scope) any {
 	}
 	if r.written == nil && !r.denied {
 		if left, ok := v.limit.take(time.Now(), trouble{}, true); ok {
-			r.written = v.begin(ctx, s, evidenceFailed, left)
+			r.written = v.begin(ctx, *s, evidenceFailed, left)
 		}
 		r.denied = r.written == nil
 	}
@@ -137,7 +137,7 @@ func (v *evidence) ref(ctx context.Context, s core.Scope) any {
 
 // connect exports a dial that failed and was not sampled. ctx has the span of the dial,
 // which starts a trace of its own.
-func (v *evidence) connect(ctx context.Context, s core.Scope, err error) {
+func (v *evidence) connect(ctx context.Context, s *core.Scope, err error) {
 	k := kindOf(err, false)
 	left, exported := v.limit.take(time.Now(), trouble{evidenceFailed, k.errorType, nil}, false)
 	if exported {
@@ -146,7 +146,7 @@ func (v *evidence) connect(ctx context.Context, s core.Scope, err error) {
 	v.observer.traces.count(ctx, evidenceFailed, exported)
 }
 
-func (v *evidence) writeConnect(r *replay, s core.Scope, k kind, err error) bool {
+func (v *evidence) writeConnect(r *replay, s *core.Scope, k kind, err error) bool {
 	if r == nil {
 		return false
 	}
@@ -228,7 +228,7 @@ func (t *traces) label(key tracesKey) metric.MeasurementOption {
 
 // spared reports whether a refused operation whose trace is sampled is not exported,
 // because there are too many of them, and counts it. Its span is not ended then.
-func (o *Observer) spared(ctx context.Context, span trace.Span, s core.Scope, in *series, err error) bool {
+func (o *Observer) spared(ctx context.Context, span trace.Span, s *core.Scope, in *series, err error) bool {
 	if o.refusals == nil || err == nil || !s.Rejected {
 		return false
 	}

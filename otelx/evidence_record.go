@@ -113,7 +113,7 @@ func (v *evidence) keep(e core.Event) {
 }
 
 // keepAttempt keeps an attempt of an operation that is not sampled.
-func (o *Observer) keepAttempt(op *operation, s core.Scope) {
+func (o *Observer) keepAttempt(op *operation, s *core.Scope) {
 	if o.evidence == nil || s.State == nil || op.sampled() {
 		return
 	}
@@ -123,13 +123,14 @@ func (o *Observer) keepAttempt(op *operation, s core.Scope) {
 	case len(r.attempts) >= maxAttempts:
 		r.left++
 	default:
-		s.State = nil
-		r.attempts = append(r.attempts, keptAttempt{scope: s})
+		kept := keptAttempt{scope: *s}
+		kept.scope.State = nil
+		r.attempts = append(r.attempts, kept)
 	}
 }
 
 // keepAttemptEnd keeps how a kept attempt ended.
-func (o *Observer) keepAttemptEnd(s core.Scope, err error) {
+func (o *Observer) keepAttemptEnd(s *core.Scope, err error) {
 	if o.evidence == nil {
 		return
 	}
@@ -138,8 +139,8 @@ func (o *Observer) keepAttemptEnd(s core.Scope, err error) {
 		return
 	}
 	if last := &r.attempts[len(r.attempts)-1]; last.scope.Attempt == s.Attempt && last.ended.IsZero() {
-		s.State = nil
-		last.scope, last.ended, last.err = s, time.Now(), err
+		last.scope, last.ended, last.err = *s, time.Now(), err
+		last.scope.State = nil
 	}
 }
 

@@ -53,7 +53,7 @@ func (v *evidence) begin(ctx context.Context, s core.Scope, why string, left int
 		return nil
 	}
 	s.State = nil
-	operation, span := r.observer.startOperation(r.ctx, s)
+	operation, span := r.observer.startOperation(r.ctx, &s)
 	if !v.heard(r, span) {
 		return nil
 	}
@@ -108,7 +108,7 @@ func (r *replay) acquire(ctx context.Context, e keptEvent) {
 		return
 	}
 	r.at = e.at.Add(-e.Delay)
-	span := r.observer.startAcquire(ctx, core.Scope{Kind: core.ScopeAcquire, Start: r.at})
+	span := r.observer.startAcquire(ctx, &core.Scope{Kind: core.ScopeAcquire, Start: r.at})
 	if e.Err != nil {
 		kindOf(e.Err, false).mark(span, e.Err)
 	}

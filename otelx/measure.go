@@ -66,12 +66,12 @@ func (g *attemptGuard) AfterAttempt(call *core.Call, outcome core.Outcome) {
 
 // beginProbe starts a new trace: a probe belongs to no operation.
 func (o *Observer) beginProbe(ctx context.Context) context.Context {
-	kvs := append(o.poolAttributes(core.Scope{}), o.settings.server()...)
+	kvs := append(o.poolAttributes(new(core.Scope)), o.settings.server()...)
 	ctx, span := o.tracer.Start(ctx, spanProbe, trace.WithNewRoot(), trace.WithAttributes(kvs...))
 	return &scope{ctx, o, span}
 }
 
-func (o *Observer) endProbe(ctx context.Context, s core.Scope, err error) {
+func (o *Observer) endProbe(ctx context.Context, s *core.Scope, err error) {
 	o.keepProbe(err)
 	if o.inst.probe.Enabled(ctx) && !s.Start.IsZero() {
 		o.inst.probe.Record(ctx, time.Since(s.Start).Seconds(), o.inst.probeLabels.of(core.ErrorType(err)))

@@ -84,7 +84,7 @@ func WithReturnedRows() Option { return func(s *settings) { s.returnedRows = tru
 
 // said sets the attributes of a span that come from the user's functions and from the
 // adapter. It is called before the observer's own attributes are set, so that these win.
-func (o *Observer) said(ctx context.Context, span trace.Span, s core.Scope) {
+func (o *Observer) said(ctx context.Context, span trace.Span, s *core.Scope) {
 	if attrs := o.saidAttributes(ctx, s); len(attrs) > 0 {
 		span.SetAttributes(attrs...)
 	}
@@ -92,7 +92,7 @@ func (o *Observer) said(ctx context.Context, span trace.Span, s core.Scope) {
 
 // saidAttributes returns the attributes of a span that come from the user's functions
 // and from the adapter. Of two with one key the last holds.
-func (o *Observer) saidAttributes(ctx context.Context, s core.Scope) []attribute.KeyValue {
+func (o *Observer) saidAttributes(ctx context.Context, s *core.Scope) []attribute.KeyValue {
 	var attrs []attribute.KeyValue
 	if fn := o.settings.attributesFunc; fn != nil {
 		attrs = append(attrs, o.called(ctx, fn, s.Op)...)
@@ -149,7 +149,7 @@ var ours = func() map[attribute.Key]bool {
 }()
 
 // noted returns the series for an operation that ends with a note.
-func (o *Observer) noted(s *series, scope core.Scope) *series {
+func (o *Observer) noted(s *series, scope *core.Scope) *series {
 	n, ok := scope.Note.(note)
 	if !ok {
 		return s
@@ -185,7 +185,7 @@ func (s *series) with(kv attribute.KeyValue) *series {
 }
 
 // returned measures the rows of an operation that succeeded.
-func (o *Observer) returned(ctx context.Context, s core.Scope, series *series) {
+func (o *Observer) returned(ctx context.Context, s *core.Scope, series *series) {
 	if o.inst.returnedRows == nil || !o.inst.returnedRows.Enabled(ctx) {
 		return
 	}

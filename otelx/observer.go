@@ -127,13 +127,13 @@ func (o *Observer) Close(context.Context) error {
 func (o *Observer) Begin(ctx context.Context, s core.Scope) context.Context {
 	switch {
 	case s.Kind == core.ScopeAttempt:
-		return o.beginAttempt(ctx, s)
+		return o.beginAttempt(ctx, &s)
 	case o.tracer == nil:
 		return ctx
 	case s.Kind == core.ScopeOperation:
-		return o.beginOperation(ctx, s)
+		return o.beginOperation(ctx, &s)
 	case s.Kind == core.ScopeConnect:
-		return o.beginConnect(ctx, s)
+		return o.beginConnect(ctx, &s)
 	case s.Kind == core.ScopeProbe && o.settings.probeSpans:
 		return o.beginProbe(ctx)
 	default: // endAcquire and endValidate make their spans
@@ -145,17 +145,17 @@ func (o *Observer) Begin(ctx context.Context, s core.Scope) context.Context {
 func (o *Observer) End(ctx context.Context, s core.Scope, err error) {
 	switch s.Kind {
 	case core.ScopeOperation:
-		o.endOperation(ctx, s, err)
+		o.endOperation(ctx, &s, err)
 	case core.ScopeAttempt:
-		o.endAttempt(ctx, s, err)
+		o.endAttempt(ctx, &s, err)
 	case core.ScopeAcquire:
-		o.endAcquire(ctx, s, err)
+		o.endAcquire(ctx, &s, err)
 	case core.ScopeConnect:
-		o.endConnect(ctx, s, err)
+		o.endConnect(ctx, &s, err)
 	case core.ScopeValidate:
-		o.endValidate(ctx, s, err)
+		o.endValidate(ctx, &s, err)
 	case core.ScopeProbe:
-		o.endProbe(ctx, s, err)
+		o.endProbe(ctx, &s, err)
 	}
 }
 

@@ -43,7 +43,7 @@ func (o *Observer) operation(ctx context.Context) *operation {
 	return op
 }
 
-func (o *Observer) beginOperation(ctx context.Context, s core.Scope) context.Context {
+func (o *Observer) beginOperation(ctx context.Context, s *core.Scope) context.Context {
 	parent := trace.SpanContextFromContext(ctx)
 	unsampled := parent.IsValid() && !parent.IsSampled()
 	if unsampled && !o.settings.startUnsampled {
@@ -62,7 +62,7 @@ func (o *Observer) beginOperation(ctx context.Context, s core.Scope) context.Con
 
 // startOperation starts the span of an operation. It returns the context of the
 // operation, or of the span alone if that does not record.
-func (o *Observer) startOperation(ctx context.Context, s core.Scope) (context.Context, trace.Span) {
+func (o *Observer) startOperation(ctx context.Context, s *core.Scope) (context.Context, trace.Span) {
 	d := o.ops.of(s.Op)
 	ctx, span := o.tracer.Start(ctx, d.spanName, d.start...)
 	if !span.IsRecording() {
@@ -84,7 +84,7 @@ func (o *Observer) hide(ctx context.Context) context.Context {
 	return &operation{Context: ctx, observer: o}
 }
 
-func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
+func (o *Observer) endOperation(ctx context.Context, s *core.Scope, err error) {
 	var (
 		span trace.Span
 		d    *description
@@ -140,7 +140,7 @@ func (o *Observer) endOperation(ctx context.Context, s core.Scope, err error) {
 
 // endRun counts the second run of a hedged operation, when it has ended or when it is
 // refused.
-func (o *Observer) endRun(ctx context.Context, series *series, s core.Scope) {
+func (o *Observer) endRun(ctx context.Context, series *series, s *core.Scope) {
 	if (s.Op.Hedge || s.Hedge == hedged.Refused) && o.inst.hedges.Enabled(ctx) {
 		o.inst.hedges.Add(ctx, 1, o.inst.hedgeLabels.of(series.operation, s.Hedge))
 	}
@@ -148,7 +148,7 @@ func (o *Observer) endRun(ctx context.Context, series *series, s core.Scope) {
 
 // show shows on the span of an operation how the operation ended. A run of a hedged
 // operation that lost did not fail.
-func (d *description) show(span trace.Span, s core.Scope, err error) {
+func (d *description) show(span trace.Span, s *core.Scope, err error) {
 	kvs := connNumber(s.Conn)
 	if s.Hedge != "" {
 		kvs = append(kvs, attrHedge.Bool(s.Op.Hedge), attrHedgeOutcome.String(text.Clean(s.Hedge)))
@@ -183,7 +183,7 @@ func connNumber(n int) []attribute.KeyValue {
 }
 
 // measure records the end of an operation with err.
-func (o *Observer) measure(ctx context.Context, series *series, s core.Scope, took time.Duration, err error) {
+func (o *Observer) measure(ctx context.Context, series *series, s *core.Scope, took time.Duration, err error) {
 	var (
 		record = series.success
 		e      *ending // nil for a success

@@ -34,7 +34,7 @@ func (o *Observer) Ref(ctx context.Context, s core.Scope) any {
 	case sc.IsValid() && sc.IsSampled():
 		return refTo(sc)
 	case o.evidence != nil:
-		return o.evidence.ref(ctx, s)
+		return o.evidence.ref(ctx, &s)
 	}
 	return nil
 }

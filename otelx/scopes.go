@@ -36,19 +36,19 @@ func (o *Observer) ownSpan(ctx context.Context) trace.Span {
 }
 
 // poolName returns the name of the pool that s belongs to.
-func (o *Observer) poolName(s core.Scope) string {
+func (o *Observer) poolName(s *core.Scope) string {
 	if s.Name != "" {
 		return text.Clean(s.Name)
 	}
 	return o.settings.poolName
 }
 
-func (o *Observer) poolAttributes(s core.Scope) []attribute.KeyValue {
+func (o *Observer) poolAttributes(s *core.Scope) []attribute.KeyValue {
 	return pooled(o.poolName(s))
 }
 
 // beginAttempt counts the attempt, with the error of the attempt that it repeats.
-func (o *Observer) beginAttempt(ctx context.Context, s core.Scope) context.Context {
+func (o *Observer) beginAttempt(ctx context.Context, s *core.Scope) context.Context {
 	if o.inst.retries.Enabled(ctx) {
 		series, errorType := o.ops.measured(s.Op), other
 		if s.Cause != nil {
@@ -68,7 +68,7 @@ func (o *Observer) beginAttempt(ctx context.Context, s core.Scope) context.Conte
 	return &scope{ctx, o, span}
 }
 
-func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
+func (o *Observer) endAttempt(ctx context.Context, s *core.Scope, err error) {
 	o.keepAttemptEnd(s, err)
 	span := o.ownSpan(ctx)
 	if span == nil {
@@ -86,7 +86,7 @@ func (o *Observer) endAttempt(ctx context.Context, s core.Scope, err error) {
 
 // endAcquire makes the span of a wait after the wait, because only then is it
 // known whether the wait gets a span.
-func (o *Observer) endAcquire(ctx context.Context, s core.Scope, err error) {
+func (o *Observer) endAcquire(ctx context.Context, s *core.Scope, err error) {
 	traced := o.tracer != nil && trace.SpanContextFromContext(ctx).IsSampled()
 	measured := o.inst.waitTime.Enabled(ctx)
 	if (!traced && !measured) || s.Start.IsZero() {
@@ -106,14 +106,14 @@ func (o *Observer) endAcquire(ctx context.Context, s core.Scope, err error) {
 	span.End()
 }
 
-func (o *Observer) startAcquire(ctx context.Context, s core.Scope) trace.Span {
+func (o *Observer) startAcquire(ctx context.Context, s *core.Scope) trace.Span {
 	_, span := o.tracer.Start(ctx, spanAcquire, trace.WithTimestamp(s.Start), trace.WithAttributes(o.poolAttributes(s)...))
 	return span
 }
 
 // endValidate makes the span of a ping that failed: a trace of its own, because no
 // operation needed the ping.
-func (o *Observer) endValidate(ctx context.Context, s core.Scope, err error) {
+func (o *Observer) endValidate(ctx context.Context, s *core.Scope, err error) {
 	if o.tracer == nil || err == nil {
 		return
 	}
@@ -125,12 +125,12 @@ func (o *Observer) endValidate(ctx context.Context, s core.Scope, err error) {
 
 // beginConnect starts a new trace: a connection outlives the operation that
 // needed it, and serves other operations.
-func (o *Observer) beginConnect(ctx context.Context, s core.Scope) context.Context {
+func (o *Observer) beginConnect(ctx context.Context, s *core.Scope) context.Context {
 	ctx, span := o.tracer.Start(ctx, spanConnect, append(o.connectOptions(s), trace.WithNewRoot())...)
 	return &scope{ctx, o, span}
 }
 
-func (o *Observer) connectOptions(s core.Scope) []trace.SpanStartOption {
+func (o *Observer) connectOptions(s *core.Scope) []trace.SpanStartOption {
 	opts := []trace.SpanStartOption{trace.WithAttributes(append(o.poolAttributes(s), o.settings.server()...)...)}
 	if cause, ok := s.Ref.(Ref); ok {
 		opts = append(opts, trace.WithLinks(cause.link(linkNeededBy)))
@@ -138,7 +138,7 @@ func (o *Observer) connectOptions(s core.Scope) []trace.SpanStartOption {
 	return opts
 }
 
-func (o *Observer) endConnect(ctx context.Context, s core.Scope, err error) {
+func (o *Observer) endConnect(ctx context.Context, s *core.Scope, err error) {
 	if o.inst.createTime.Enabled(ctx) && !s.Start.IsZero() {
 		o.inst.createTime.Record(ctx, time.Since(s.Start).Seconds(), o.inst.connLabels.of(o.poolName(s), core.ErrorType(err)))
 	}
