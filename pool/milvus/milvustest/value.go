@@ -18,6 +18,7 @@ const (
 	floatKind
 	stringKind
 	jsonKind
+	arrayKind
 )
 
 // value is a value in a filter: a literal, or the value of a field in a row.
@@ -26,7 +27,8 @@ type value struct {
 	n    int64 // of an int, and 1 for a bool that is true
 	f    float64
 	s    string
-	raw  []byte // of JSON
+	raw  []byte  // of JSON
+	list []value // of an array: its elements, all of one kind in a field of type Array
 }
 
 func boolValue(b bool) value {
@@ -39,6 +41,9 @@ func boolValue(b bool) value {
 func intValue(n int64) value     { return value{kind: intKind, n: n} }
 func floatValue(f float64) value { return value{kind: floatKind, f: f} }
 func stringValue(s string) value { return value{kind: stringKind, s: s} }
+
+// arrayValue is the value of a field of type Array, which filters read only.
+func arrayValue(list []value) value { return value{kind: arrayKind, list: list} }
 
 func (v value) isNumber() bool { return v.kind == intKind || v.kind == floatKind }
 
