@@ -15,6 +15,7 @@ import (
 
 // collection is a collection and its rows. store.mu guards it.
 type collection struct {
+	as          release
 	id          int64
 	schema      *schemapb.CollectionSchema // immutable, because replies share it; a rename replaces it
 	shards      int32
@@ -36,6 +37,7 @@ type collection struct {
 
 func (s *store) newCollection(req *milvuspb.CreateCollectionRequest, schema *schemapb.CollectionSchema) *collection {
 	c := &collection{
+		as:          s.as,
 		id:          s.nextID(),
 		schema:      schema,
 		shards:      max(req.GetShardsNum(), 1),

@@ -10,30 +10,89 @@ import (
 // Intercept is what every call passes through.
 var Intercept = (*Server).intercept
 
-// Filter applies a filter to n empty rows with these fields, and returns how
-// many it lets through.
-func Filter(text string, n int, fields ...*schemapb.FieldSchema) (int, error) {
-	schema := &schemapb.CollectionSchema{Name: "c", Fields: fields, EnableDynamicField: true}
-	s := newStore()
-	c := s.newCollection(&milvuspb.CreateCollectionRequest{}, schema)
-	for _, col := range c.columns {
-		switch col := col.(type) {
-		case *scalars[bool]:
-			col.data = make([]bool, n)
-		case *scalars[int64]:
-			col.data = make([]int64, n)
-		case *scalars[float32]:
-			col.data = make([]float32, n)
-		case *scalars[string]:
-			col.data = make([]string, n)
-		case *scalars[[]byte]:
-			col.data = make([][]byte, n)
+// Rows is a collection with rows, for filters.
+type Rows struct{ c *collection }
+
+// NewRows returns a collection with these rows on a server of the version.
+func NewRows(version string, schema *schemapb.CollectionSchema, data []*schemapb.FieldData) (*Rows, error) {
+	as, err := parseRelease(version)
+	if err != nil {
+		return nil, err
+	}
+	c := newStore(as).newCollection(&milvuspb.CreateCollectionRequest{}, schema)
+	for _, fd := range data {
+		name := fd.GetFieldName()
+		if fd.GetIsDynamic() {
+			name = dynamicField
+		}
+		i := c.byName[name]
+		if c.columns[i] == nil {
+			c.columns[i] = &arrays{field: schema.GetFields()[i]}
+		}
+		c.columns[i].append(fd)
+	}
+	return &Rows{c}, nil
+}
+
+// Match returns the keys of the rows that match a filter of a query.
+func (r *Rows) Match(filter string) ([]int64, error) {
+	plan, err := r.c.plan(forQuery, filter)
+	if err != nil {
+		return nil, err
+	}
+	match, err := plan.compile()
+	if err != nil {
+		return nil, err
+	}
+	keys := r.c.columns[r.c.primaryKey].(*scalars[int64]).data
+	var matching []int64
+	for row, key := range keys {
+		if match == nil || match(row) {
+			matching = append(matching, key)
 		}
 	}
-	c.partitionOf = make([]*partition, n)
-	p, err := c.filter(text)
-	if err != nil {
-		return 0, err
-	}
-	return len(c.matching(p)), nil
+	return matching, nil
 }
+
+// Keys returns the primary keys that a filter of a delete names and nothing else.
+func (r *Rows) Keys(filter string) (keys []int64, ok bool) {
+	plan, err := r.c.plan(forDelete, filter)
+	if err != nil {
+		return nil, false
+	}
+	values, ok := plan.keys()
+	for _, v := range values {
+		keys = append(keys, v.n)
+	}
+	return keys, ok
+}
+
+// arrays is a column of arrays for filters, and for nothing else.
+type arrays struct {
+	column
+	field *schemapb.FieldSchema
+	data  []value
+}
+
+func (a *arrays) schema() *schemapb.FieldSchema { return a.field }
+
+func (a *arrays) append(fd *schemapb.FieldData) {
+	for _, row := range fd.GetScalars().GetArrayData().GetData() {
+		v := arrayValue(nil)
+		for _, n := range row.GetLongData().GetData() {
+			v.list = append(v.list, intValue(n))
+		}
+		for _, f := range row.GetFloatData().GetData() {
+			v.list = append(v.list, floatValue(float64(f)))
+		}
+		for _, s := range row.GetStringData().GetData() {
+			v.list = append(v.list, stringValue(s))
+		}
+		for _, b := range row.GetBoolData().GetData() {
+			v.list = append(v.list, boolValue(b))
+		}
+		a.data = append(a.data, v)
+	}
+}
+
+func (a *arrays) value(row int) value { return a.data[row] }

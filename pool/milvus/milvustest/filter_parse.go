@@ -3,255 +3,391 @@
 package milvustest
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 )
 
 // maxDepth bounds the nesting of a filter, so that no filter exhausts the stack.
-const maxDepth = 500
+const maxDepth = 1000
 
-// expr is a parsed filter. bind resolves its names for a collection.
-type expr interface {
-	bind(c *collection) (predicate, error)
+// node is a part of a parsed filter: a literal, a name, or an operator with its
+// operands. An "and" and an "or" have any number of operands.
+type node struct {
+	kind        tokenKind
+	operands    []*node
+	negated     bool  // of a list: not in
+	token       token // its operator, or itself; of a range, the name in the middle of 1 < a < 5
+	second      tokenKind
+	first, last int32 // the tokens it consists of
+	depth       int32
 }
 
-type (
-	bothExpr   struct{ left, right expr }
-	eitherExpr struct{ left, right expr }
-	notExpr    struct{ inner expr }
-	// trueExpr matches if a bool field or literal is true.
-	trueExpr    struct{ operand operand }
-	compareExpr struct {
-		sign        string
-		left, right operand
-	}
-	inExpr struct {
-		operand operand
-		list    []value
-	}
-	likeExpr struct {
-		operand operand
-		pattern string
-	}
-)
-
-// operand is a literal, or a field, or a key in a JSON field.
-type operand struct {
-	field   string // empty for a literal
-	path    []string
-	literal value
-}
+// listNode is the kind of a list of literals: [1, 2].
+const listNode = openListToken
 
 type parser struct {
+	filter string
+	as     release
 	tokens []token
+	gaps   []gap
+	at     int32 // of the next token
 	depth  int
 }
 
-// parseFilter parses a filter. It does not look at the schema.
-func parseFilter(filter string) (expr, error) {
-	tokens, err := lex(filter)
-	if err != nil {
-		return nil, err
-	}
-	p := &parser{tokens: tokens}
-	e, err := p.either()
-	if err != nil {
-		return nil, err
-	}
-	if p.peek().kind != endToken {
-		return nil, p.unexpected()
-	}
-	return e, nil
+// The precedences of the operators. The right operand of an operator binds
+// tighter than the operator itself.
+const (
+	orPrecedence = iota + 1
+	andPrecedence
+	bitOrPrecedence
+	bitXorPrecedence
+	bitAndPrecedence
+	equalPrecedence
+	lessPrecedence
+	reverseRangePrecedence
+	rangePrecedence
+	inPrecedence
+	shiftPrecedence
+	plusPrecedence
+	timesPrecedence
+	unaryPrecedence // binds tighter than a comparison: "not a > 3" is "(not a) > 3"
+	powerPrecedence
+	likePrecedence
+	existsPrecedence // since 2.6; before, "exists" takes all that follows
+)
+
+var precedences = map[tokenKind]int{
+	orToken: orPrecedence, andToken: andPrecedence, bitOrToken: bitOrPrecedence, bitXorToken: bitXorPrecedence, bitAndToken: bitAndPrecedence,
+	equalToken: equalPrecedence, unequalToken: equalPrecedence,
+	lessToken: lessPrecedence, lessEqualToken: lessPrecedence, greaterToken: lessPrecedence, greaterEqualToken: lessPrecedence,
+	shiftLeftToken: shiftPrecedence, shiftRightToken: shiftPrecedence, plusToken: plusPrecedence, minusToken: plusPrecedence,
+	timesToken: timesPrecedence, divideToken: timesPrecedence, moduloToken: timesPrecedence, powerToken: powerPrecedence,
 }
 
-func (p *parser) peek() token { return p.tokens[0] }
+var errTooDeep = fmt.Errorf("the filter is nested deeper than %d", maxDepth)
+
+// parseFilter parses a filter as a release of Milvus does. It does not look at the
+// schema.
+func parseFilter(filter string, as release) (*parser, *node, error) {
+	p := &parser{filter: filter, as: as}
+	p.tokens, p.gaps = lex(filter, as)
+	n, err := p.expression(0)
+	if err == nil {
+		err = p.unread()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.peek() != endToken {
+		return nil, nil, fmt.Errorf("invalid expression: %s", filter)
+	}
+	return p, n, nil
+}
+
+func (p *parser) peek() tokenKind { return p.tokens[p.at].kind }
+
+// ahead returns the kind of the n-th token after the next one.
+func (p *parser) ahead(n int32) tokenKind {
+	return p.tokens[min(p.at+n, int32(len(p.tokens)-1))].kind
+}
 
 func (p *parser) next() token {
-	t := p.tokens[0]
+	t := p.tokens[p.at]
 	if t.kind != endToken {
-		p.tokens = p.tokens[1:]
+		p.at++
 	}
 	return t
 }
 
-// take consumes the next token if it is the sign.
-func (p *parser) take(sign string) bool {
-	if t := p.peek(); t.kind != signToken || t.text != sign {
+// take consumes the next token if it is of this kind.
+func (p *parser) take(kind tokenKind) bool {
+	if p.peek() != kind {
 		return false
 	}
 	p.next()
 	return true
 }
 
-func (p *parser) expect(sign string) error {
-	if !p.take(sign) {
-		return fmt.Errorf("%w, want %q", p.unexpected(), sign)
+func (p *parser) text(t token) string {
+	if t.kind == endToken {
+		return "<EOF>"
 	}
-	return nil
+	return p.filter[t.at:t.end]
 }
 
-func (p *parser) unexpected() error {
-	switch t := p.peek(); t.kind {
-	case endToken:
-		return fmt.Errorf("at %d: unexpected end", t.at)
-	case literalToken:
-		return fmt.Errorf("at %d: unexpected literal", t.at)
-	default:
-		return fmt.Errorf("at %d: unexpected %q", t.at, t.text)
+// source returns the text of a node without the space between its tokens.
+func (p *parser) source(n *node) string {
+	var text strings.Builder
+	for _, t := range p.tokens[n.first : n.last+1] {
+		text.WriteString(p.text(t))
 	}
+	return text.String()
 }
 
-func (p *parser) either() (expr, error) {
-	left, err := p.both()
-	for err == nil && p.take("||") {
-		var right expr
-		right, err = p.both()
-		left = eitherExpr{left, right}
+// node makes a node that begins at the token first and ends before the next one.
+func (p *parser) node(kind tokenKind, first int32, operands ...*node) *node {
+	n := &node{kind: kind, operands: operands, first: first, last: p.at - 1}
+	for _, o := range operands {
+		n.depth = max(n.depth, o.depth+1)
 	}
-	return left, err
+	return n
 }
 
-func (p *parser) both() (expr, error) {
-	left, err := p.not()
-	for err == nil && p.take("&&") {
-		var right expr
-		right, err = p.not()
-		left = bothExpr{left, right}
-	}
-	return left, err
-}
-
-func (p *parser) not() (expr, error) {
+// expression parses operators whose precedence is at least this one.
+func (p *parser) expression(precedence int) (*node, error) {
 	if p.depth++; p.depth > maxDepth {
-		return nil, fmt.Errorf("nested deeper than %d", maxDepth)
+		return nil, errTooDeep
 	}
 	defer func() { p.depth-- }()
-	if p.take("!") {
-		inner, err := p.not()
-		return notExpr{inner}, err
-	}
-	if p.take("(") {
-		inner, err := p.either()
-		if err != nil {
-			return nil, err
+	first := p.at
+	left, err := p.primary()
+	for err == nil {
+		var n *node
+		if n, err = p.operator(left, first, precedence); n == nil {
+			break
 		}
-		return inner, p.expect(")")
+		if n.depth > maxDepth {
+			return nil, errTooDeep
+		}
+		left = n
 	}
-	return p.claim()
+	return left, err
 }
 
-// claim parses one condition on a field.
-func (p *parser) claim() (expr, error) {
-	left, err := p.operand()
+// operator parses the operator after left and its right operand. It returns nil if
+// there is none with at least this precedence.
+func (p *parser) operator(left *node, first int32, precedence int) (*node, error) {
+	kind := p.peek()
+	switch kind {
+	case likeToken:
+		if precedence > likePrecedence {
+			return nil, nil
+		}
+		p.next()
+		if p.peek() != stringToken {
+			return nil, p.unexpected("StringLiteral", func(kind tokenKind) bool { return kind == stringToken })
+		}
+		pattern := p.leaf()
+		return p.node(likeToken, first, left, pattern), nil
+	case inToken, notInToken, notToken:
+		if precedence > inPrecedence || kind == notToken && (p.as.before(since25) || p.ahead(1) != inToken) {
+			return nil, nil
+		}
+		return p.in(left, first)
+	}
+	if n, err := p.between(left, first, precedence); n != nil || err != nil {
+		return n, err
+	}
+	own, ok := precedences[kind]
+	if !ok || own < precedence {
+		return nil, nil
+	}
+	p.next()
+	right, err := p.expression(own + 1)
 	if err != nil {
 		return nil, err
 	}
-	if p.take("like") {
-		t := p.next()
-		if t.kind != literalToken || t.literal.kind != stringKind {
-			return nil, fmt.Errorf("at %d: like wants a string", t.at)
-		}
-		return likeExpr{left, t.literal.s}, nil
+	if (kind == andToken || kind == orToken) && left.kind == kind {
+		// "a and b and c" is one node, so that a filter of many is not deep.
+		left.operands = append(left.operands, right)
+		left.last, left.depth = p.at-1, max(left.depth, right.depth+1)
+		return left, nil
 	}
-	if p.take("in") {
-		list, err := p.list()
-		return inExpr{left, list}, err
-	}
-	if p.take("!") {
-		if err := p.expect("in"); err != nil {
-			return nil, err
-		}
-		list, err := p.list()
-		return notExpr{inExpr{left, list}}, err
-	}
-	return p.chain(left)
+	return p.node(kind, first, left, right), nil
 }
 
-// chain parses the comparisons after left: none, one, or several as in 1 < a < 5.
-func (p *parser) chain(left operand) (expr, error) {
-	var all expr
-	for {
-		t := p.peek()
-		if t.kind != signToken || !isComparison(t.text) {
-			break
-		}
-		p.next()
-		right, err := p.operand()
-		if err != nil {
-			return nil, err
-		}
-		var one expr = compareExpr{t.text, left, right}
-		if all != nil {
-			one = bothExpr{all, one}
-		}
-		all, left = one, right
-	}
-	if all == nil {
-		return trueExpr{left}, nil
-	}
-	return all, nil
-}
-
-func isComparison(sign string) bool {
-	switch sign {
-	case "==", "!=", "<", "<=", ">", ">=":
-		return true
+// between parses the end of a range: 1 < a < 5 or 5 > a > 1. It returns nil if there
+// is none. Only a name can be in the middle.
+func (p *parser) between(left *node, first int32, precedence int) (*node, error) {
+	isLess := func(kind tokenKind) bool { return kind == lessToken || kind == lessEqualToken }
+	isGreater := func(kind tokenKind) bool { return kind == greaterToken || kind == greaterEqualToken }
+	var own int
+	switch one, name, two := p.peek(), p.ahead(1), p.ahead(2); {
+	case name != nameToken && name != pathToken:
+		return nil, nil
+	case isLess(one) && isLess(two):
+		own = rangePrecedence
+	case isGreater(one) && isGreater(two):
+		own = reverseRangePrecedence
 	default:
-		return false
+		return nil, nil
 	}
-}
-
-func (p *parser) operand() (operand, error) {
-	if p.peek().kind == nameToken {
-		field := operand{field: p.next().text}
-		for p.take("[") {
-			key := p.next()
-			if key.kind != literalToken || key.literal.kind != stringKind {
-				return operand{}, fmt.Errorf("at %d: a key in brackets must be a string", key.at)
-			}
-			field.path = append(field.path, key.literal.s)
-			if err := p.expect("]"); err != nil {
-				return operand{}, err
-			}
-		}
-		return field, nil
+	if own < precedence {
+		return nil, nil
 	}
-	literal, err := p.literal()
-	return operand{literal: literal}, err
-}
-
-func (p *parser) literal() (value, error) {
-	negative := p.take("-")
-	signed := negative || p.take("+")
-	t := p.peek()
-	if t.kind != literalToken || signed && !t.literal.isNumber() {
-		return value{}, p.unexpected()
-	}
-	p.next()
-	if negative {
-		t.literal.n, t.literal.f = -t.literal.n, -t.literal.f
-	}
-	return t.literal, nil
-}
-
-func (p *parser) list() ([]value, error) {
-	list := []value{}
-	if err := p.expect("["); err != nil {
+	one, name := p.next(), p.next()
+	two := p.next()
+	right, err := p.expression(own + 1)
+	if err != nil {
 		return nil, err
 	}
-	if p.take("]") {
-		return list, nil
+	n := p.node(one.kind, first, left, right)
+	n.second, n.token = two.kind, name
+	return n, nil
+}
+
+// in parses the end of "a in [1, 2]" or of "a not in [1, 2]".
+func (p *parser) in(left *node, first int32) (*node, error) {
+	negated := p.peek() != inToken
+	if p.next().kind == notToken {
+		p.next() // in
 	}
-	for {
-		literal, err := p.literal()
+	var list *node
+	var err error
+	switch {
+	case !p.as.before(since25):
+		list, err = p.expression(inPrecedence + 1)
+	case p.peek() == emptyListToken:
+		list = p.leaf()
+	case p.peek() == openListToken:
+		list, err = p.list()
+	default:
+		err = p.noWay()
+	}
+	if err != nil {
+		return nil, err
+	}
+	n := p.node(inToken, first, left, list)
+	n.negated = negated
+	return n, nil
+}
+
+func (p *parser) leaf() *node {
+	first := p.at
+	t := p.next()
+	n := p.node(t.kind, first)
+	n.token = t
+	return n
+}
+
+// primary parses what stands before an operator.
+func (p *parser) primary() (*node, error) {
+	first := p.at
+	switch kind := p.peek(); kind {
+	case integerToken, floatToken, boolToken, stringToken:
+		return p.leaf(), nil
+	case nameToken, pathToken:
+		name := p.leaf()
+		if next := p.peek(); next == isNullToken || next == isNotNullToken {
+			p.next()
+			return p.node(next, first, name), nil
+		}
+		if p.peek() == openToken && kind == nameToken && !p.as.before(since25) {
+			return nil, fmt.Errorf("function %s is not supported", p.source(name))
+		}
+		return name, nil
+	case openToken:
+		p.next()
+		inner, err := p.expression(0)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, literal)
-		if p.take("]") {
-			return list, nil
-		}
-		if err := p.expect(","); err != nil {
+		if err := p.expect(closeToken); err != nil {
 			return nil, err
 		}
+		inner.first, inner.last = first, p.at-1
+		return inner, nil
+	case openListToken:
+		return p.list()
+	case emptyListToken:
+		if p.as.before(since25) {
+			return nil, p.noOperand()
+		}
+		return p.leaf(), nil
+	case plusToken, minusToken, bitNotToken, notToken, existsToken:
+		return p.prefixed(kind)
+	case containsToken, containsAllToken, containsAnyToken:
+		return p.call(kind)
+	case lengthToken:
+		return p.length()
+	case newerToken, braceToken:
+		return nil, errors.New("this test server has no " + p.text(p.tokens[p.at]))
+	default:
+		return nil, p.noOperand()
 	}
+}
+
+func (p *parser) prefixed(kind tokenKind) (*node, error) {
+	first := p.at
+	sign := p.next()
+	precedence := unaryPrecedence
+	if kind == existsToken {
+		precedence = 0
+		if !p.as.before(since26) {
+			precedence = existsPrecedence
+		}
+	}
+	operand, err := p.expression(precedence)
+	if err != nil {
+		return nil, err
+	}
+	n := p.node(kind, first, operand)
+	n.token = sign
+	return n, nil
+}
+
+// list parses a list of at least one element. A comma may follow the last one.
+func (p *parser) list() (*node, error) {
+	first := p.at
+	p.next()
+	var elements []*node
+	for {
+		element, err := p.expression(0)
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, element)
+		if p.take(commaToken) && p.peek() != closeListToken {
+			if !beginsOperand(p.peek()) {
+				return nil, p.noWay()
+			}
+			continue
+		}
+		if err := p.expect(closeListToken); err != nil {
+			return nil, err
+		}
+		return p.node(listNode, first, elements...), nil
+	}
+}
+
+// call parses a function of two arguments.
+func (p *parser) call(kind tokenKind) (*node, error) {
+	first := p.at
+	p.next()
+	if err := p.expect(openToken); err != nil {
+		return nil, err
+	}
+	left, err := p.expression(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.expect(commaToken); err != nil {
+		return nil, err
+	}
+	right, err := p.expression(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.expect(closeToken); err != nil {
+		return nil, err
+	}
+	return p.node(kind, first, left, right), nil
+}
+
+// length parses array_length, whose argument is a name.
+func (p *parser) length() (*node, error) {
+	first := p.at
+	p.next()
+	if err := p.expect(openToken); err != nil {
+		return nil, err
+	}
+	if kind := p.peek(); kind != nameToken && kind != pathToken {
+		return nil, p.unexpected("{Identifier, JSONIdentifier}", func(kind tokenKind) bool { return kind == nameToken || kind == pathToken })
+	}
+	name := p.leaf()
+	if err := p.expect(closeToken); err != nil {
+		return nil, err
+	}
+	return p.node(lengthToken, first, name), nil
 }

@@ -97,11 +97,15 @@ func (h *service) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvu
 }
 
 func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResults) error {
+	plan, err := c.plan(forQuery, req.GetExpr())
+	if err != nil {
+		return err
+	}
 	readable, err := c.readable(req.GetPartitionNames())
 	if err != nil {
 		return err
 	}
-	filter, err := c.filter(req.GetExpr())
+	filter, err := plan.compile()
 	if err != nil {
 		return err
 	}

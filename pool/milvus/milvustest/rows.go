@@ -236,7 +236,11 @@ func (h *service) Delete(ctx context.Context, req *milvuspb.DeleteRequest) (*mil
 		if req.GetExpr() == "" {
 			return invalidf("delete expression is empty: invalid parameter")
 		}
-		filter, err := c.filter(req.GetExpr())
+		plan, err := c.plan(forDelete, req.GetExpr())
+		if err != nil {
+			return err
+		}
+		filter, err := plan.compile()
 		if err != nil {
 			return err
 		}

@@ -49,11 +49,15 @@ func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*mil
 }
 
 func (c *collection) newSearch(req *milvuspb.SearchRequest) (*search, error) {
+	plan, err := c.plan(forSearch, req.GetDsl())
+	if err != nil {
+		return nil, err
+	}
 	readable, err := c.readable(req.GetPartitionNames())
 	if err != nil {
 		return nil, err
 	}
-	filter, err := c.filter(req.GetDsl())
+	filter, err := plan.compile()
 	if err != nil {
 		return nil, err
 	}

@@ -161,7 +161,7 @@ func TestSearchFiltersAndPages(t *testing.T) {
 	c := connect(t, start(t, milvustest.Config{}))
 	ctx := testContext(t)
 	fill(t, c, "people", entity.L2)
-	hits, err := search(ctx, c, "people", entity.L2, 10, "age >= 20 && not active", []string{"name"}, []float32{0, 4, 0, 0}, []float32{2, 0, 0, 0})
+	hits, err := search(ctx, c, "people", entity.L2, 10, "age >= 20 && active == false", []string{"name"}, []float32{0, 4, 0, 0}, []float32{2, 0, 0, 0})
 	must(t, err)
 	for q, want := range [][]int64{{4, 2}, {2, 4}} {
 		if got := int64s(t, hits[q].IDs); !slices.Equal(got, want) {

@@ -97,7 +97,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, as: as, born: time.Now(), addr: lis.Addr().String(), store: newStore()}
+	s := &Server{cfg: cfg, as: as, born: time.Now(), addr: lis.Addr().String(), store: newStore(as)}
 	s.SetCredentials(cfg.Username, cfg.Password, cfg.APIKey)
 	s.run = s.serve(lis)
 	return s, nil

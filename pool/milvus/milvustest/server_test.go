@@ -260,7 +260,7 @@ func TestConcurrentCallsAndOutages(t *testing.T) {
 	})
 	work(func(c client.Client) error { return c.Delete(ctx, "people", "", "id in [1, 2, 3]") })
 	work(func(c client.Client) error {
-		_, err := c.Query(ctx, "people", nil, `meta["n"] > 1 or active`, []string{"*"})
+		_, err := c.Query(ctx, "people", nil, `meta["n"] > 1 or active == true`, []string{"*"})
 		return err
 	})
 	work(func(c client.Client) error {

@@ -26,6 +26,8 @@ type store struct {
 	mu        sync.RWMutex
 	databases map[string]*database
 
+	as release // whose behavior the server has
+
 	lastTimestamp atomic.Uint64
 	lastID        atomic.Int64
 }
@@ -38,8 +40,8 @@ type database struct {
 	collections map[string]*collection
 }
 
-func newStore() *store {
-	s := &store{databases: make(map[string]*database)}
+func newStore(as release) *store {
+	s := &store{databases: make(map[string]*database), as: as}
 	s.addDatabase(defaultDatabase, nil)
 	return s
 }

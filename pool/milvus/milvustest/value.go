@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"io"
+	"fmt"
+	"slices"
+	"strconv"
 )
 
 type kind int
@@ -64,6 +66,11 @@ func (v value) compare(w value) (order int, ok bool) {
 		return cmp.Compare(v.float(), w.float()), true
 	case v.kind == stringKind && w.kind == stringKind:
 		return cmp.Compare(v.s, w.s), true
+	case v.kind == arrayKind && w.kind == arrayKind:
+		if slices.EqualFunc(v.list, w.list, value.equal) {
+			return 0, true
+		}
+		return 1, true // Arrays are equal or not; they have no order.
 	default:
 		return 0, false
 	}
@@ -74,33 +81,94 @@ func (v value) equal(w value) bool {
 	return ok && order == 0
 }
 
-// lookUp returns the value at a path of keys in a JSON value.
-func lookUp(raw []byte, path []string) value {
+// find returns the part of a JSON value at a path of keys, and of indexes of lists.
+func find(raw []byte, path []string) (part []byte, ok bool) {
+	raw = bytes.TrimSpace(raw)
 	for _, key := range path {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(raw, &object) != nil {
+		switch {
+		case len(raw) == 0:
+			return nil, false
+		case raw[0] == '{':
+			var object map[string]json.RawMessage
+			if json.Unmarshal(raw, &object) != nil {
+				return nil, false
+			}
+			if raw, ok = object[key]; !ok {
+				return nil, false
+			}
+		case raw[0] == '[':
+			var list []json.RawMessage
+			i, err := strconv.Atoi(key)
+			if err != nil || key != strconv.Itoa(i) || json.Unmarshal(raw, &list) != nil || i < 0 || i >= len(list) {
+				return nil, false
+			}
+			raw = list[i]
+		default:
+			return nil, false
+		}
+	}
+	return bytes.TrimSpace(raw), true
+}
+
+// lookUp returns the value at a path in a JSON value. The kind is noKind if there is
+// none, and for null and an object, which no literal of a filter is equal to.
+func lookUp(raw []byte, path []string) value {
+	part, ok := find(raw, path)
+	if !ok {
+		return value{}
+	}
+	return decode(part)
+}
+
+func decode(raw []byte) value {
+	if len(raw) == 0 {
+		return value{}
+	}
+	switch raw[0] {
+	case 't', 'f':
+		return boolValue(raw[0] == 't')
+	case '"':
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
 			return value{}
 		}
-		raw = object[key]
-	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber() // Keeps every digit of an integer.
-	var decoded any
-	if err := dec.Decode(&decoded); err != nil && err != io.EOF {
+		return stringValue(s)
+	case '[':
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) != nil {
+			return value{}
+		}
+		v := arrayValue(make([]value, len(list)))
+		for i, element := range list {
+			v.list[i] = decode(bytes.TrimSpace(element))
+		}
+		return v
+	case 'n', '{':
 		return value{}
-	}
-	switch x := decoded.(type) {
-	case bool:
-		return boolValue(x)
-	case string:
-		return stringValue(x)
-	case json.Number:
-		if n, err := x.Int64(); err == nil {
+	default:
+		if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
 			return intValue(n)
 		}
-		f, _ := x.Float64()
+		f, err := strconv.ParseFloat(string(raw), 64)
+		if err != nil {
+			return value{}
+		}
 		return floatValue(f)
+	}
+}
+
+// String writes a literal as Milvus does in its errors.
+func (v value) String() string {
+	switch v.kind {
+	case boolKind:
+		return fmt.Sprintf("bool_val:%t", v.n == 1)
+	case intKind:
+		return fmt.Sprintf("int64_val:%d", v.n)
+	case floatKind:
+		return "float_val:" + strconv.FormatFloat(v.f, 'g', -1, 64)
+	case stringKind:
+		return fmt.Sprintf("string_val:%q", v.s)
 	default:
-		return value{}
+		return "array_val"
 	}
 }
