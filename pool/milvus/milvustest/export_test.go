@@ -31,6 +31,7 @@ func NewRows(version string, schema *schemapb.CollectionSchema, data []*schemapb
 		}
 		c.columns[i].append(fd)
 	}
+	c.partitionOf = make([]*partition, len(c.columns[c.primaryKey].(*scalars[int64]).data))
 	return &Rows{c}, nil
 }
 

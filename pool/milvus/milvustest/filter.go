@@ -62,7 +62,12 @@ func (p *plan) compile() (predicate, error) {
 	if p.root == nil {
 		return nil, nil
 	}
-	match, err := p.root.compile(p.c.as)
+	e := &evaluation{as: p.c.as}
+	match, err := p.root.compile(e)
+	for row := 0; err == nil && e.may && row < p.c.rows(); row++ {
+		match(row)
+		err = e.failed
+	}
 	if err != nil {
 		return nil, badPlan(p.c, p.purpose, err)
 	}

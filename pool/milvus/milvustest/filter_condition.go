@@ -120,10 +120,13 @@ func (k *checker) compareWith(e *checked, sign tokenKind, literal value) (*check
 // compareWith checks the comparison of an operation with a literal. Milvus computes
 // with one field and one literal alone.
 func (o *operation) compareWith(sign tokenKind, v value, as release) (*checked, error) {
+	if err := onlyEquality(sign, as); err != nil {
+		return nil, err
+	}
 	field, operand := o.left, o.right
 	switch {
 	case o.sign == lengthToken:
-		return conditionOf(lengthCondition{field.field, sign, v}), onlyEquality(sign, as)
+		return conditionOf(lengthCondition{field.field, sign, v}), nil
 	case field.field != nil && operand.field != nil:
 		return nil, errors.New("not supported to do arithmetic operations between multiple fields")
 	case field.field != nil && operand.constant != nil:
@@ -136,10 +139,10 @@ func (o *operation) compareWith(sign tokenKind, v value, as release) (*checked, 
 		return nil, errors.New("complicated arithmetic operations are not supported")
 	}
 	right, err := cast(field.field.scalarType(), *operand.constant)
-	if err != nil {
-		return nil, err
+	if err != nil && as.before(since24) {
+		return conditionOf(emptyCondition{}), nil
 	}
-	if err := onlyEquality(sign, as); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if right.isNumber() && right.float() == 0 {
@@ -203,6 +206,10 @@ func (k *checker) between(n *node) (*checked, error) {
 		bounds[i] = *bound.constant
 	}
 	t := e.field.scalarType()
+	reverse := n.kind == greaterToken || n.kind == greaterEqualToken
+	if e.field.isElement() && reverse { // Milvus checks the other direction alone.
+		t = schemapb.DataType_JSON
+	}
 	if t == schemapb.DataType_Bool {
 		return nil, errors.New("invalid range operations on boolean expr")
 	}
@@ -212,7 +219,7 @@ func (k *checker) between(n *node) (*checked, error) {
 		}
 	}
 	c := rangeCondition{e.field, bounds[0], bounds[1], n.kind == lessEqualToken, n.second == lessEqualToken}
-	if n.kind == greaterToken || n.kind == greaterEqualToken {
+	if reverse {
 		c = rangeCondition{e.field, bounds[1], bounds[0], n.second == greaterEqualToken, n.kind == greaterEqualToken}
 	}
 	return conditionOf(c), nil

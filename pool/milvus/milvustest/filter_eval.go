@@ -13,8 +13,30 @@ import (
 // condition is a filter, or a part of one, that holds for a row or does not.
 type condition interface {
 	// compile returns the condition as a function. The error is one that Milvus
-	// notices only when it reads the rows.
-	compile(as release) (predicate, error)
+	// notices after the plan of the request, before the first row.
+	compile(e *evaluation) (predicate, error)
+}
+
+// evaluation is a filter in use.
+type evaluation struct {
+	as     release
+	nested bool  // the condition is a part of another one
+	may    bool  // a condition may fail at a row
+	failed error // the first failure at a row
+}
+
+// fails returns a condition that fails at the first row for which it is asked: the
+// other operand of an "and" or an "or" may decide without it.
+func (e *evaluation) fails(err error) predicate {
+	e.may = true
+	return func(int) bool { return e.fail(err) }
+}
+
+func (e *evaluation) fail(err error) bool {
+	if e.failed == nil {
+		e.failed = err
+	}
+	return false
 }
 
 type (
@@ -56,27 +78,40 @@ type (
 	}
 )
 
+// emptyCondition computes with a field and a literal that is none of its type, as in
+// id * 2.5 == 5. Milvus 2.3 makes an empty plan of it, which no row matches.
+type emptyCondition struct{}
+
+func (emptyCondition) compile(e *evaluation) (predicate, error) {
+	if e.nested {
+		return nil, unsupported("unsupported expr proto node: ")
+	}
+	return func(int) bool { return false }, nil
+}
+
 // constantCondition is a computation of literals such as 1 < 2, which Milvus parses and
 // cannot evaluate.
 type constantCondition struct{ holds bool }
 
-func (c constantCondition) compile(release) (predicate, error) {
+func (c constantCondition) compile(e *evaluation) (predicate, error) {
 	return nil, unsupported("unsupported expr proto node: value_expr {\n  value {\n    bool_val: %t\n  }\n}\n", c.holds)
 }
 
-func (c notCondition) compile(as release) (predicate, error) {
-	inner, err := c.inner.compile(as)
+func (c notCondition) compile(e *evaluation) (predicate, error) {
+	e.nested = true
+	inner, err := c.inner.compile(e)
 	if err != nil {
 		return nil, err
 	}
 	return func(row int) bool { return !inner(row) }, nil
 }
 
-func (c logicalCondition) compile(as release) (predicate, error) {
+func (c logicalCondition) compile(e *evaluation) (predicate, error) {
+	e.nested = true
 	operands := make([]predicate, len(c.operands))
 	for i, o := range c.operands {
 		var err error
-		if operands[i], err = o.compile(as); err != nil {
+		if operands[i], err = o.compile(e); err != nil {
 			return nil, err
 		}
 	}
@@ -100,9 +135,9 @@ func compare(v value, sign tokenKind, literal value) bool {
 	return holds(sign, order)
 }
 
-func (c compareCondition) compile(as release) (predicate, error) {
+func (c compareCondition) compile(e *evaluation) (predicate, error) {
 	if c.value.kind == arrayKind {
-		return c.compileList(as)
+		return c.compileList(e), nil
 	}
 	at, sign, literal := c.field.reader(), c.sign, c.field.literal(c.value)
 	if c.field.isElement() { // An array without that element is neither equal nor unequal.
@@ -116,22 +151,26 @@ func (c compareCondition) compile(as release) (predicate, error) {
 
 // compileList compiles a comparison with a list. A JSON value that is no list is
 // neither equal to it nor unequal.
-func (c compareCondition) compileList(as release) (predicate, error) {
+func (c compareCondition) compileList(e *evaluation) predicate {
 	list := c.value.list
-	if slices.ContainsFunc(list, func(v value) bool { return v.kind == arrayKind }) {
-		return nil, unsupported("unsupported data type kArrayVal")
-	}
 	if c.sign != equalToken && c.sign != unequalToken { // of JSON; the checker refuses it for an array
-		return func(int) bool { return false }, nil
+		return func(int) bool { return false }
 	}
-	if as.before(since24) && c.field.dataType == schemapb.DataType_Array {
+	if e.as.before(since24) && c.field.dataType == schemapb.DataType_Array {
 		list = misread(list, c.field.elementType)
+	}
+	e.may = e.may || slices.ContainsFunc(list, func(v value) bool { return v.kind == arrayKind })
+	equal := func(v, element value) bool {
+		if v.kind == arrayKind {
+			return e.fail(unsupported("unsupported data type kArrayVal"))
+		}
+		return v.contained(element)
 	}
 	at := c.field.reader()
 	return func(row int) bool {
 		v := at(row)
-		return v.kind == arrayKind && slices.EqualFunc(list, v.list, value.contained) == (c.sign == equalToken)
-	}, nil
+		return v.kind == arrayKind && slices.EqualFunc(list, v.list, equal) == (c.sign == equalToken)
+	}
 }
 
 // misread returns a list as Milvus 2.3 reads it for an array: a number of the other
@@ -149,17 +188,31 @@ func misread(list []value, elementType schemapb.DataType) []value {
 	return list
 }
 
-func (c fieldsCondition) compile(release) (predicate, error) {
+// jsonOrArray returns the name of a type if Milvus cannot compare two fields of which
+// one has it.
+func jsonOrArray(t schemapb.DataType) string {
+	switch t {
+	case schemapb.DataType_JSON:
+		return "JSON"
+	case schemapb.DataType_Array:
+		return "ARRAY"
+	default:
+		return ""
+	}
+}
+
+func (c fieldsCondition) compile(e *evaluation) (predicate, error) {
 	l, r := c.left.dataType, c.right.dataType
-	for _, t := range []schemapb.DataType{schemapb.DataType_JSON, schemapb.DataType_Array} {
-		name := map[schemapb.DataType]string{schemapb.DataType_JSON: "JSON", schemapb.DataType_Array: "ARRAY"}[t]
-		switch {
-		case l != t && r != t:
-		case isString(l) || isString(r):
-			return nil, unsupported("unsupported data type %s", name)
-		default:
-			return nil, unsupported("unsupported right datatype %s of compare expr", name)
-		}
+	name, other := jsonOrArray(l), r
+	if name == "" {
+		name, other = jsonOrArray(r), l
+	}
+	switch {
+	case name == "":
+	case isString(other):
+		return e.fails(unsupported("unsupported data type %s", name)), nil
+	default:
+		return e.fails(unsupported("unsupported right datatype %s of compare expr", name)), nil
 	}
 	left, right := c.left.reader(), c.right.reader()
 	single := l == schemapb.DataType_Float && isInteger(r) || isInteger(l) && r == schemapb.DataType_Float
@@ -172,13 +225,20 @@ func (c fieldsCondition) compile(release) (predicate, error) {
 	}, nil
 }
 
-func (c rangeCondition) compile(release) (predicate, error) {
+func (c rangeCondition) compile(e *evaluation) (predicate, error) {
 	low, high := c.field.literal(c.low), c.field.literal(c.high)
+	if low.kind == boolKind && c.field.dataType == schemapb.DataType_Array {
+		return nil, unsupported("unknown data type in expression ARRAY")
+	}
 	if low.kind != high.kind {
 		return nil, wrongKind(low)
 	}
 	if low.kind == boolKind {
-		return nil, unsupported("unsupported value type kBoolVal in expression")
+		return e.fails(unsupported("unsupported value type kBoolVal in expression")), nil
+	}
+	isNumber := low.isNumber()
+	if c.field.isElement() && isString(c.field.elementType) == isNumber {
+		e.may = true
 	}
 	above, below := greaterToken, lessToken
 	if c.includesLow {
@@ -190,6 +250,12 @@ func (c rangeCondition) compile(release) (predicate, error) {
 	at := c.field.reader()
 	return func(row int) bool {
 		v := at(row)
+		if c.field.isElement() && v.kind != noKind {
+			if v.isNumber() != isNumber {
+				return e.fail(unsupported("unsupported element type for array"))
+			}
+			v = v.readAs(low.kind)
+		}
 		return compare(v, above, low) && compare(v, below, high)
 	}, nil
 }
@@ -210,7 +276,7 @@ func (v value) scalar() scalar {
 	return scalar{v.kind, v.n, v.f, v.s}
 }
 
-func (c inCondition) compile(release) (predicate, error) {
+func (c inCondition) compile(e *evaluation) (predicate, error) {
 	set := make(map[scalar]bool, len(c.values))
 	for _, v := range c.values {
 		if v.kind == arrayKind {
@@ -225,7 +291,7 @@ func (c inCondition) compile(release) (predicate, error) {
 	return func(row int) bool { return set[at(row).scalar()] }, nil
 }
 
-func (c likeCondition) compile(release) (predicate, error) {
+func (c likeCondition) compile(e *evaluation) (predicate, error) {
 	at := c.field.reader()
 	return func(row int) bool {
 		v := at(row)
@@ -233,7 +299,7 @@ func (c likeCondition) compile(release) (predicate, error) {
 	}, nil
 }
 
-func (c arithmeticCondition) compile(release) (predicate, error) {
+func (c arithmeticCondition) compile(e *evaluation) (predicate, error) {
 	at, single := c.field.reader(), c.field.scalarType() == schemapb.DataType_Float && !c.field.isElement()
 	literal, operand, integers := c.field.literal(c.value), c.field.literal(c.operand), c.value.kind == intKind
 	missing := c.sign == unequalToken && !c.field.isElement()
@@ -257,7 +323,7 @@ func (c arithmeticCondition) compile(release) (predicate, error) {
 	}, nil
 }
 
-func (c existsCondition) compile(release) (predicate, error) {
+func (c existsCondition) compile(e *evaluation) (predicate, error) {
 	return func(row int) bool {
 		_, ok := find(c.field.column.value(row).raw, c.field.path)
 		return ok
@@ -278,7 +344,7 @@ func wrongKind(first value) error {
 
 // A field that is not JSON is never null: the protocol of this server has no
 // nullable fields.
-func (c nullCondition) compile(release) (predicate, error) {
+func (c nullCondition) compile(e *evaluation) (predicate, error) {
 	return func(row int) bool {
 		if c.field.dataType != schemapb.DataType_JSON {
 			return false

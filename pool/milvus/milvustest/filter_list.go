@@ -15,11 +15,11 @@ type containsCondition struct {
 	wanted []value
 }
 
-func (c containsCondition) compile(release) (predicate, error) {
+func (c containsCondition) compile(e *evaluation) (predicate, error) {
 	isArray := c.field.dataType == schemapb.DataType_Array
 	if isArray {
 		if err := c.checkArray(); err != nil {
-			return nil, err
+			return e.fails(err), nil
 		}
 	}
 	at := c.field.reader()
@@ -30,7 +30,9 @@ func (c containsCondition) compile(release) (predicate, error) {
 		}
 		has := func(w value) bool { return slices.ContainsFunc(v.list, w.contained) }
 		if isArray {
-			has = func(w value) bool { return slices.ContainsFunc(v.list, w.equal) }
+			has = func(w value) bool {
+				return slices.ContainsFunc(v.list, func(element value) bool { return element.readAs(w.kind).equal(w) })
+			}
 		}
 		switch c.kind {
 		case containsAllToken:
@@ -70,6 +72,15 @@ func (v value) contained(element value) bool {
 	}
 }
 
+// readAs returns the number that Milvus reads from an array for a literal of a kind:
+// for an integer it drops the fraction of a float.
+func (v value) readAs(k kind) value {
+	if v.kind == floatKind && k == intKind {
+		return intValue(toInt64(v.f))
+	}
+	return v
+}
+
 // lengthCondition compares the length of a list. What is no list has length 0.
 type lengthCondition struct {
 	field *fieldRef
@@ -77,7 +88,7 @@ type lengthCondition struct {
 	value value
 }
 
-func (c lengthCondition) compile(release) (predicate, error) {
+func (c lengthCondition) compile(e *evaluation) (predicate, error) {
 	at := c.field.reader()
 	if c.field.isElement() { // Milvus ignores the index.
 		at = c.field.column.value

@@ -80,7 +80,7 @@ func (p *parser) expect(kind tokenKind) error {
 	case kind == closeToken && (next == endToken || isOperator), kind == commaToken && beginsOperand(next):
 		return p.syntaxError("missing %s at '%s'", name, p.text(p.tokens[p.at]))
 	}
-	return p.unexpected(name, func(k tokenKind) bool { return k == kind })
+	return p.unexpected(name, func(k tokenKind) bool { return k == kind || kind == closeListToken && k == commaToken })
 }
 
 // unread returns the error of the last text without a token that Milvus has met: it

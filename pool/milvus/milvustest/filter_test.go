@@ -246,8 +246,8 @@ func FuzzFilter(f *testing.F) {
 			}
 			others, err := rows.Match("not (" + filter + ")")
 			if err != nil {
-				if strings.Contains(err.Error(), "nested deeper") {
-					continue
+				if strings.Contains(err.Error(), "nested deeper") || strings.Contains(err.Error(), "unsupported expr proto node: ") {
+					continue // An empty plan of 2.3 can only stand alone.
 				}
 				t.Fatalf("%q is a filter, but not its inverse: %v", filter, err)
 			}

@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
 type kind int
@@ -168,7 +171,16 @@ func (v value) String() string {
 		return "float_val:" + strconv.FormatFloat(v.f, 'g', -1, 64)
 	case stringKind:
 		return fmt.Sprintf("string_val:%q", v.s)
+	case arrayKind:
+		var text strings.Builder
+		for _, element := range v.list {
+			fmt.Fprintf(&text, "array:<%s > ", element)
+		}
+		if t := elementTypeOf(v.list); t != schemapb.DataType_None {
+			fmt.Fprintf(&text, "same_type:true element_type:%s ", t)
+		}
+		return fmt.Sprintf("array_val:<%s> ", &text)
 	default:
-		return "array_val"
+		return ""
 	}
 }
