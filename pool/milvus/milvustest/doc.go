@@ -61,5 +61,4 @@
 //	nesting deeper than 1,000                    taken by most releases       an error
 //	"is null" on a field that is not JSON        true of a nullable field     never true
 //	id * 2.5 == 5 on an integer field            an empty plan in 2.3 alone   in 2.4 and later an error
-//	two equal keys in one JSON object            reads the first              reads the last
 package milvustest

@@ -310,7 +310,7 @@ func (c arithmeticCondition) compile(e *evaluation) (predicate, error) {
 			return missing
 		case c.arithmetic == moduloToken && integers:
 			// Milvus computes it with floats, so large numbers lose their last digits.
-			v = intValue(toInt64(math.Mod(v.float(), operand.float())))
+			v = intValue(modulo(v, operand))
 		case v.kind == intKind && operand.kind == intKind:
 			v = intValue(integerArithmetic(c.arithmetic, v.n, operand.n))
 		default:
@@ -321,6 +321,14 @@ func (c arithmeticCondition) compile(e *evaluation) (predicate, error) {
 		}
 		return compare(v, c.sign, literal)
 	}, nil
+}
+
+func modulo(v, operand value) int64 {
+	const exact = 1 << 53 // up to which a float has every integer
+	if v.kind == intKind && operand.kind == intKind && -exact < v.n && v.n < exact && -exact < operand.n && operand.n < exact {
+		return v.n % operand.n
+	}
+	return toInt64(math.Mod(v.float(), operand.float()))
 }
 
 func (c existsCondition) compile(e *evaluation) (predicate, error) {

@@ -123,6 +123,59 @@ func TestFiltersOfRequests(t *testing.T) {
 	}
 }
 
+// Looked up on 2.3.5, as it stores JSON.
+func TestFiltersReadJSONAsItIsWritten(t *testing.T) {
+	documents := [][]byte{
+		[]byte(`{"n": 1, "n": 2, "s": "caf\u00e9", "a": [1e2, -0, 0.0]}`),
+		[]byte(`{"n": 1e2, "s": "a\"b", "k\u00e9y": 1, "a": [1.0, 2]}`),
+		[]byte("{ \"n\" :\t-0 ,\n\"a\" : [ 1 , 2 ] } "),
+		[]byte(`{"n": 0.0, "a": [[], [[]], {}]}`),
+		[]byte(`{"n": 9223372036854775807, "a": [9223372036854775807]}`),
+		[]byte(`{"n": 9223372036854775808, "a": [9223372036854775808]}`),
+		[]byte(`{"n": -9223372036854775808, "a": [{"x": 1}, {"x": 2}]}`),
+		[]byte(`{"n": 123456789012345678901234567890, "a": "]}\\"}`),
+		[]byte(`{"n": {"n": 1}, "a": [null, true, false]}`),
+		[]byte(`{"key with space": 1, "a.b": 2, "": 3, "n": 0.1, "a": [0.1, 0.2]}`),
+	}
+	ids := make([]int64, len(documents))
+	for i := range ids {
+		ids[i] = int64(i + 1)
+	}
+	rows := documentRows(t, "2.3", ids, documents)
+	for filter, want := range map[string]string{
+		`j["n"] == 1`: "1", `j["n"] == 2`: "none", `j["n"] == 100`: "2", `j["n"] == 0`: "3 4", `j["n"] == 0.1`: "10",
+		`j["n"] > 9e18`: "5 6 8", `j["n"] > 9223372036854775806`: "5 8", `j["n"] in [9223372036854775807]`: "5", `j["n"] < -9e18`: "7",
+		`j["n"] % 2 == 0`: "2 3 4 5 6 7 8 10", `j["n"]["n"] == 1`: "9", `exists j["a"]`: "1 2 3 4 5 6 7 8 9 10",
+		`j["s"] == "café"`: "1", `j["s"] == "a\"b"`: "2", `j["kéy"] == 1`: "none", `j["k\u00e9y"] == 1`: "2", `j["key with space"] == 1`: "10",
+		`j["a.b"] == 2`: "10", `j["a"] == "]}\\"`: "8", `j["a"][1]["x"] == 2`: "7", `j["a"][1] == 2`: "2 3", `j["a"] == [1, 2]`: "3",
+		`j["a"] == [1.0, 2]`: "2 3", `json_contains(j["a"], 0)`: "1", `json_contains(j["a"], 1.0)`: "2 3", `array_length(j["a"]) == 3`: "1 4 9",
+		`json_contains(j["a"], true)`: "9",
+	} {
+		if ids, err := rows.Match(filter); !agrees(want, ids, err) {
+			t.Errorf("%s: rows = %v, error = %v, want %s", filter, ids, err, want)
+		}
+	}
+}
+
+// documentRows are rows with the fields id and j, which is JSON.
+func documentRows(t testing.TB, release string, ids []int64, documents [][]byte) *milvustest.Rows {
+	t.Helper()
+	schema := &schemapb.CollectionSchema{Name: "c", Fields: []*schemapb.FieldSchema{
+		{Name: "id", DataType: schemapb.DataType_Int64, IsPrimaryKey: true},
+		{Name: "j", DataType: schemapb.DataType_JSON},
+	}}
+	rows, err := milvustest.NewRows(release, schema, []*schemapb.FieldData{
+		{FieldName: "id", Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
+			Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{Data: ids}},
+		}}},
+		{FieldName: "j", Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
+			Data: &schemapb.ScalarField_JsonData{JsonData: &schemapb.JSONArray{Data: documents}},
+		}}},
+	})
+	must(t, err)
+	return rows
+}
+
 // The texts and the codes of 2.3 were looked up on 2.3.5.
 func TestTheErrorOfAFilterIsThatOfTheRelease(t *testing.T) {
 	for _, test := range []struct{ version, request, filter, want string }{
@@ -260,23 +313,11 @@ func FuzzFilter(f *testing.F) {
 
 func BenchmarkFilter(b *testing.B) {
 	const n = 100_000
-	schema := &schemapb.CollectionSchema{Name: "c", Fields: []*schemapb.FieldSchema{
-		{Name: "id", DataType: schemapb.DataType_Int64, IsPrimaryKey: true},
-		{Name: "j", DataType: schemapb.DataType_JSON},
-	}}
 	ids, documents := make([]int64, n), make([][]byte, n)
 	for i := range ids {
 		ids[i], documents[i] = int64(i), fmt.Appendf(nil, `{"s": "x", "n": %d}`, i)
 	}
-	rows, err := milvustest.NewRows("2.4", schema, []*schemapb.FieldData{
-		{FieldName: "id", Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
-			Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{Data: ids}},
-		}}},
-		{FieldName: "j", Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
-			Data: &schemapb.ScalarField_JsonData{JsonData: &schemapb.JSONArray{Data: documents}},
-		}}},
-	})
-	must(b, err)
+	rows := documentRows(b, "2.4", ids, documents)
 	for _, filter := range []string{"id % 2 == 0", "10 < id < 50000", "id in [1, 2, 3]", `j["n"] % 2 == 0`} {
 		b.Run(filter, func(b *testing.B) {
 			for b.Loop() {

@@ -3,9 +3,7 @@
 package milvustest
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -82,82 +80,6 @@ func (v value) compare(w value) (order int, ok bool) {
 func (v value) equal(w value) bool {
 	order, ok := v.compare(w)
 	return ok && order == 0
-}
-
-// find returns the part of a JSON value at a path of keys, and of indexes of lists.
-func find(raw []byte, path []string) (part []byte, ok bool) {
-	raw = bytes.TrimSpace(raw)
-	for _, key := range path {
-		switch {
-		case len(raw) == 0:
-			return nil, false
-		case raw[0] == '{':
-			var object map[string]json.RawMessage
-			if json.Unmarshal(raw, &object) != nil {
-				return nil, false
-			}
-			if raw, ok = object[key]; !ok {
-				return nil, false
-			}
-		case raw[0] == '[':
-			var list []json.RawMessage
-			i, err := strconv.Atoi(key)
-			if err != nil || key != strconv.Itoa(i) || json.Unmarshal(raw, &list) != nil || i < 0 || i >= len(list) {
-				return nil, false
-			}
-			raw = list[i]
-		default:
-			return nil, false
-		}
-	}
-	return bytes.TrimSpace(raw), true
-}
-
-// lookUp returns the value at a path in a JSON value. The kind is noKind if there is
-// none, and for null and an object, which no literal of a filter is equal to.
-func lookUp(raw []byte, path []string) value {
-	part, ok := find(raw, path)
-	if !ok {
-		return value{}
-	}
-	return decode(part)
-}
-
-func decode(raw []byte) value {
-	if len(raw) == 0 {
-		return value{}
-	}
-	switch raw[0] {
-	case 't', 'f':
-		return boolValue(raw[0] == 't')
-	case '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return value{}
-		}
-		return stringValue(s)
-	case '[':
-		var list []json.RawMessage
-		if json.Unmarshal(raw, &list) != nil {
-			return value{}
-		}
-		v := arrayValue(make([]value, len(list)))
-		for i, element := range list {
-			v.list[i] = decode(bytes.TrimSpace(element))
-		}
-		return v
-	case 'n', '{':
-		return value{}
-	default:
-		if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
-			return intValue(n)
-		}
-		f, err := strconv.ParseFloat(string(raw), 64)
-		if err != nil {
-			return value{}
-		}
-		return floatValue(f)
-	}
 }
 
 // String writes a literal as Milvus does in its errors.
