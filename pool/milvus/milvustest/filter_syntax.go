@@ -4,6 +4,7 @@ package milvustest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -86,11 +87,10 @@ func (p *parser) expect(kind tokenKind) error {
 // unread returns the error of the last text without a token that Milvus has met: it
 // reads one token further than it parses.
 func (p *parser) unread() error {
-	var err error
-	for _, g := range p.gaps {
+	for _, g := range slices.Backward(p.gaps) {
 		if g.before <= p.at {
-			err = fmt.Errorf("%s token recognition error at: '%s'", place(p.filter, g.at), p.filter[g.at:g.end])
+			return fmt.Errorf("%s token recognition error at: '%s'", place(p.filter, g.at), p.filter[g.at:g.end])
 		}
 	}
-	return err
+	return nil
 }

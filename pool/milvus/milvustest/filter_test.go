@@ -274,6 +274,7 @@ func TestHugeFilters(t *testing.T) {
 		many("(", ""), many("not ", ""), many("[", ""), many("1", " + "), many("1", " < "), "k == " + many("-", "") + "1", many("exists ", "") + "dn",
 		many("array_contains(", ""), many("a", " like "), many(`j["a"]`, " "), many(`"`, ""), many("#", ""), many("1 < k < ", ""), `j` + many(`["a"]`, "") + " 1",
 		"k == " + many("2", " ** "), many("k", " or (") + many("", ")"), many("\n", "") + "#",
+		"k == 1 " + many("#", ""), "k == " + many("#", "") + " 1", many("k[0", ""), many("'\\", ""), "k == 1 " + many("$m", ""), many("k in [", ""),
 	} {
 		if _, err := rows.Match(filter); err == nil {
 			t.Errorf("%.20s... is a filter, want an error", filter)
