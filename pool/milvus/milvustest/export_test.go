@@ -27,7 +27,7 @@ func NewRows(version string, schema *schemapb.CollectionSchema, data []*schemapb
 		}
 		i := c.byName[name]
 		if c.columns[i] == nil {
-			c.columns[i] = &arrays{field: schema.GetFields()[i]}
+			c.columns[i] = &listColumn{field: schema.GetFields()[i]}
 		}
 		c.columns[i].append(fd)
 	}
@@ -37,11 +37,7 @@ func NewRows(version string, schema *schemapb.CollectionSchema, data []*schemapb
 
 // Match returns the keys of the rows that match a filter of a query.
 func (r *Rows) Match(filter string) ([]int64, error) {
-	plan, err := r.c.plan(forQuery, filter)
-	if err != nil {
-		return nil, err
-	}
-	match, err := plan.compile()
+	match, err := r.c.filter(filter)
 	if err != nil {
 		return nil, err
 	}
@@ -68,16 +64,16 @@ func (r *Rows) Keys(filter string) (keys []int64, ok bool) {
 	return keys, ok
 }
 
-// arrays is a column of arrays for filters, and for nothing else.
-type arrays struct {
+// listColumn is a column of arrays for filters, and for nothing else.
+type listColumn struct {
 	column
 	field *schemapb.FieldSchema
 	data  []value
 }
 
-func (a *arrays) schema() *schemapb.FieldSchema { return a.field }
+func (a *listColumn) schema() *schemapb.FieldSchema { return a.field }
 
-func (a *arrays) append(fd *schemapb.FieldData) {
+func (a *listColumn) append(fd *schemapb.FieldData) {
 	for _, row := range fd.GetScalars().GetArrayData().GetData() {
 		v := arrayValue(nil)
 		for _, n := range row.GetLongData().GetData() {
@@ -96,4 +92,4 @@ func (a *arrays) append(fd *schemapb.FieldData) {
 	}
 }
 
-func (a *arrays) value(row int) value { return a.data[row] }
+func (a *listColumn) value(row int) value { return a.data[row] }

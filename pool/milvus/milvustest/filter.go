@@ -74,6 +74,15 @@ func (p *plan) compile() (predicate, error) {
 	return match, nil
 }
 
+// filter plans and compiles the filter of a query at once.
+func (c *collection) filter(text string) (predicate, error) {
+	p, err := c.plan(forQuery, text)
+	if err != nil {
+		return nil, err
+	}
+	return p.compile()
+}
+
 // keys returns the primary keys that the filter names if it is "key in [...]" or
 // "key == ..." and nothing else, with repetitions. Milvus deletes those keys without
 // a look at the rows.

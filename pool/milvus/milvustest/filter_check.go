@@ -80,7 +80,7 @@ func wholeArray(e *checked) error {
 func (k *checker) check(n *node) (*checked, error) {
 	switch n.kind {
 	case integerToken, floatToken, boolToken, stringToken, emptyListToken:
-		v, err := literal(n.kind, k.text(n.token))
+		v, err := constant(n.kind, k.text(n.token))
 		return constantOf(v), err
 	case nameToken, pathToken:
 		return k.field(n.token)

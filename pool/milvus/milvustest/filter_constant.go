@@ -21,8 +21,8 @@ var (
 	errNothing = errors.New("incompatible operands")
 )
 
-// literal returns the value of a literal that is a single token.
-func literal(kind tokenKind, text string) (value, error) {
+// constant returns the value of a literal that is a single token.
+func constant(kind tokenKind, text string) (value, error) {
 	switch kind {
 	case integerToken:
 		n, err := strconv.ParseInt(text, 0, 64)
@@ -141,11 +141,11 @@ func compareConstants(sign tokenKind, a, b value) (value, error) {
 	if !ok || a.kind == boolKind && sign != equalToken && sign != unequalToken {
 		return value{}, errNothing
 	}
-	return boolValue(holds(sign, order)), nil
+	return boolValue(satisfies(sign, order)), nil
 }
 
-// holds reports whether a comparison holds between two values in this order.
-func holds(sign tokenKind, order int) bool {
+// satisfies reports whether a comparison holds between two values in this order.
+func satisfies(sign tokenKind, order int) bool {
 	switch sign {
 	case equalToken:
 		return order == 0

@@ -132,7 +132,7 @@ func compare(v value, sign tokenKind, literal value) bool {
 	if !ok {
 		return sign == unequalToken
 	}
-	return holds(sign, order)
+	return satisfies(sign, order)
 }
 
 func (c compareCondition) compile(e *evaluation) (predicate, error) {
@@ -338,16 +338,21 @@ func (c existsCondition) compile(e *evaluation) (predicate, error) {
 	}, nil
 }
 
+// workerError is an error in the words of the part of Milvus that reads the rows.
+type workerError string
+
+func (e workerError) Error() string { return string(e) }
+
 // unsupported is the error of an expression that Milvus parses and cannot evaluate.
 func unsupported(format string, args ...any) error {
-	return fmt.Errorf(" => "+format, args...)
+	return workerError(" => " + fmt.Sprintf(format, args...))
 }
 
 // wrongKind is the error of a list or a range whose values are not all of the kind of
 // the first one.
 func wrongKind(first value) error {
 	name := map[kind]string{boolKind: "kBoolVal", intKind: "kInt64Val", floatKind: "kFloatVal", stringKind: "kStringVal"}[first.kind]
-	return fmt.Errorf("Assert \"(value_proto.val_case() == planpb::GenericValue::%s)\" at internal/core/src/query/PlanProto.cpp\n", name)
+	return workerError("Assert \"(value_proto.val_case() == planpb::GenericValue::" + name + ")\" at internal/core/src/query/PlanProto.cpp\n")
 }
 
 // A field that is not JSON is never null: the protocol of this server has no
