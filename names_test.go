@@ -63,6 +63,8 @@ var unused = map[string]string{
 	"pool/milvus/milvustest.Code*":       "A test of a user sets them as faults, and compares errors with them.",
 	"pool/milvus/milvustest.Collection*": "A test of a user sets them as faults.",
 	"pool/milvus/milvustest.ErrClosed":   "A test of a user that restarts the server tests for it.",
+	"pool/milvus/milvustest.Exponential": "A test of a user draws the delays of a fault by it.",
+	"pool/milvus/milvustest.Uniform":     "A test of a user draws the delays of a fault by it.",
 
 	"otelx.NoEvidence": "An application switches evidence off by it.",
 	"otelx.Ref":        "An application reads from it which span opened a breaker.",

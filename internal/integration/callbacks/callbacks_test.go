@@ -86,6 +86,7 @@ var callbacks = []callback{
 	{name: "pool/milvus.Prober.Probe", told: never, test: "milvus.ReadyCheck calls it as health.Check.Ask"},
 	{name: "pool/milvus.ReadyCheck", told: never, test: "it takes a Prober, and returns a function"},
 	{name: "pool/milvus/milvustest.Fault.If", told: never, test: "the fake server calls it"},
+	{name: "pool/milvus/milvustest.Latency", told: never, test: "the fake server calls it"},
 	{name: "pool/milvus/milvustest.Server.Inject", told: never, test: "it takes a value, and returns a function"},
 }
 

@@ -52,8 +52,10 @@ func (s *Server) Calls(method string) int {
 	return s.calls.received[method]
 }
 
-// ResetCalls makes Calls count from zero again. InFlight is not touched.
+// ResetCalls makes Calls and the Calls of Connections count from zero again. InFlight is
+// not touched.
 func (s *Server) ResetCalls() {
+	s.conns.resetCalls()
 	s.calls.mu.Lock()
 	defer s.calls.mu.Unlock()
 	s.calls.received = nil

@@ -3,6 +3,7 @@
 package milvustest
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -23,11 +24,18 @@ type collection struct {
 	properties  []*commonpb.KeyValuePair
 	created     uint64
 
-	columns     []column // as in the schema, then the dynamic field if there is one
-	byName      map[string]int
-	primaryKey  int // index into columns
-	partitionOf []*partition
-	rowOf       map[key]int
+	columns      []column // as in the schema, then the dynamic field if there is one
+	byName       map[string]int
+	primaryKey   int // index into columns
+	partitionKey int // index into columns, -1 for none
+	keysAreTexts bool
+
+	partitionOf []*partition // of each row, as the next two
+	segmentOf   []*segment
+	born        []int64 // numbers the rows in the order of their inserts
+	written     int64   // rows ever inserted
+	keys        keyIndex
+	buf         []int32 // of rows, for a call that holds the write lock
 
 	partitions []*partition
 	indexes    []*index
@@ -35,7 +43,7 @@ type collection struct {
 	loadNew    bool // it was loaded as a whole, so that new partitions are loaded too
 }
 
-func (s *store) newCollection(req *milvuspb.CreateCollectionRequest, schema *schemapb.CollectionSchema) *collection {
+func (s *store) newCollection(req *milvuspb.CreateCollectionRequest, schema *schemapb.CollectionSchema, partitionKey, partitions int) *collection {
 	c := &collection{
 		as:          s.as,
 		id:          s.nextID(),
@@ -45,7 +53,9 @@ func (s *store) newCollection(req *milvuspb.CreateCollectionRequest, schema *sch
 		properties:  req.GetProperties(),
 		created:     s.timestamp(),
 		byName:      make(map[string]int),
-		rowOf:       make(map[key]int),
+		keys:        newKeyIndex(),
+
+		partitionKey: partitionKey,
 	}
 	fields := schema.GetFields()
 	if schema.GetEnableDynamicField() {
@@ -56,13 +66,35 @@ func (s *store) newCollection(req *milvuspb.CreateCollectionRequest, schema *sch
 	}
 	for i, f := range fields {
 		c.columns = append(c.columns, newColumn(f))
+		if s.as.before(since24) {
+			takeAny(c.columns[i])
+		}
 		c.byName[f.GetName()] = i
 		if f.GetIsPrimaryKey() {
-			c.primaryKey = i
+			c.primaryKey, c.keysAreTexts = i, f.GetDataType() == schemapb.DataType_VarChar
 		}
 	}
-	c.addPartition(s, defaultPartition)
+	c.addFirstPartitions(s, partitions)
 	return c
+}
+
+// takeAny makes a column of numbers take NaN and infinity, as Milvus 2.3 does. The JSON
+// that 2.3 takes is checked with the request.
+func takeAny(col column) {
+	switch col := col.(type) {
+	case *scalars[float32]:
+		col.verify = nil
+	case *scalars[float64]:
+		col.verify = nil
+	case *scalars[[]byte]:
+		col.verify = nil
+	}
+}
+
+// sameSettings reports whether a request would make the collection that is there.
+func (c *collection) sameSettings(req *milvuspb.CreateCollectionRequest, schema *schemapb.CollectionSchema, partitions int) bool {
+	return equalSchemas(c.schema, schema) && c.shards == max(req.GetShardsNum(), 1) && c.consistency == req.GetConsistencyLevel() &&
+		maps.Equal(pairsMap(c.properties), pairsMap(req.GetProperties())) && len(c.partitions) == partitions
 }
 
 func (c *collection) name() string { return c.schema.GetName() }
@@ -79,29 +111,43 @@ func (c *collection) column(name string) column {
 
 func (h *service) CreateCollection(ctx context.Context, req *milvuspb.CreateCollectionRequest) (*commonpb.Status, error) {
 	return h.writing(func() error {
+		as := h.store.as
+		if req.GetShardsNum() > maxShards {
+			return as.badStatement("maximum shards's number should be limited to %d", maxShards)
+		}
+		schema, err := parseSchema(as, req.GetCollectionName(), req.GetSchema())
+		if err != nil {
+			return err
+		}
+		partitionKey, partitions, err := checkPartitionKey(as, schema, req.GetNumPartitions())
+		if err != nil {
+			return err
+		}
 		db, err := h.store.database(ctx, req.GetDbName())
 		if err != nil {
-			return err
-		}
-		schema, err := parseSchema(req.GetCollectionName(), req.GetSchema())
-		if err != nil {
-			return err
+			return as.failf(CodeDatabaseNotFound, "%v", err)
 		}
 		if old, ok := db.collections[schema.GetName()]; ok {
-			if equalSchemas(old.schema, schema) {
+			if old.sameSettings(req, schema, partitions) {
 				return nil
 			}
 			return failf(CodeUnexpected, "create duplicate collection with different parameters, collection: %s", schema.GetName())
 		}
-		db.collections[schema.GetName()] = h.store.newCollection(req, schema)
+		db.collections[schema.GetName()] = h.store.newCollection(req, schema, partitionKey, partitions)
 		return nil
 	}), nil
 }
 
 func (h *service) DropCollection(ctx context.Context, req *milvuspb.DropCollectionRequest) (*commonpb.Status, error) {
 	return h.writing(func() error {
+		if err := checkCollectionName(req.GetCollectionName()); err != nil {
+			return err
+		}
 		db, err := h.store.database(ctx, req.GetDbName())
-		if err != nil {
+		switch {
+		case err != nil && h.store.as.before(since24):
+			return nil // It has no collection.
+		case err != nil:
 			return err
 		}
 		delete(db.collections, req.GetCollectionName())
@@ -111,22 +157,20 @@ func (h *service) DropCollection(ctx context.Context, req *milvuspb.DropCollecti
 
 func (h *service) RenameCollection(ctx context.Context, req *milvuspb.RenameCollectionRequest) (*commonpb.Status, error) {
 	return h.writing(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetOldName())
+		if err := checkCollectionName(req.GetNewName()); err != nil {
+			return err
+		}
+		to, err := h.store.database(ctx, cmp.Or(req.GetNewDBName(), req.GetDbName()))
+		if err != nil {
+			return h.store.as.failf(CodeDatabaseNotFound, "%v", err)
+		}
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetOldName())
 		if err != nil {
 			return err
 		}
 		from, err := h.store.database(ctx, req.GetDbName())
 		if err != nil {
 			return err
-		}
-		to := from
-		if req.GetNewDBName() != "" {
-			if to, err = h.store.database(ctx, req.GetNewDBName()); err != nil {
-				return err
-			}
-		}
-		if !validName(req.GetNewName()) {
-			return invalidf("Invalid collection name: %s: invalid parameter", req.GetNewName())
 		}
 		if _, ok := to.collections[req.GetNewName()]; ok {
 			return failf(CodeUnexpected, "duplicated new collection name %s:%s with other collection name or alias", to.name, req.GetNewName())
@@ -141,8 +185,14 @@ func (h *service) RenameCollection(ctx context.Context, req *milvuspb.RenameColl
 func (h *service) HasCollection(ctx context.Context, req *milvuspb.HasCollectionRequest) (*milvuspb.BoolResponse, error) {
 	reply := &milvuspb.BoolResponse{}
 	reply.Status = h.reading(func() error {
+		if err := checkCollectionName(req.GetCollectionName()); err != nil {
+			return err
+		}
 		db, err := h.store.database(ctx, req.GetDbName())
-		if err != nil {
+		switch {
+		case err != nil && h.store.as.before(since24):
+			return nil // It has no collection.
+		case err != nil:
 			return err
 		}
 		_, reply.Value = db.collections[req.GetCollectionName()]
@@ -154,11 +204,11 @@ func (h *service) HasCollection(ctx context.Context, req *milvuspb.HasCollection
 func (h *service) DescribeCollection(ctx context.Context, req *milvuspb.DescribeCollectionRequest) (*milvuspb.DescribeCollectionResponse, error) {
 	reply := &milvuspb.DescribeCollectionResponse{}
 	reply.Status = h.reading(func() error {
-		db, err := h.store.database(ctx, req.GetDbName())
+		c, err := h.described(ctx, req)
 		if err != nil {
 			return err
 		}
-		c, err := h.store.collection(ctx, db.name, req.GetCollectionName())
+		db, err := h.store.database(ctx, req.GetDbName())
 		if err != nil {
 			return err
 		}
@@ -178,6 +228,24 @@ func (h *service) DescribeCollection(ctx context.Context, req *milvuspb.Describe
 	return reply, nil
 }
 
+// described returns the collection of a request, which has its name or else its id.
+func (h *service) described(ctx context.Context, req *milvuspb.DescribeCollectionRequest) (*collection, error) {
+	id := req.GetCollectionID()
+	if req.GetCollectionName() != "" || id == 0 {
+		return h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+	}
+	db, err := h.store.database(ctx, req.GetDbName())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range db.collections {
+		if c.id == id {
+			return c, nil
+		}
+	}
+	return nil, failf(CodeCollectionNotFound, "collection not found[collection=%d]", id)
+}
+
 func (h *service) ShowCollections(ctx context.Context, req *milvuspb.ShowCollectionsRequest) (*milvuspb.ShowCollectionsResponse, error) {
 	reply := &milvuspb.ShowCollectionsResponse{}
 	reply.Status = h.reading(func() error {
@@ -188,13 +256,16 @@ func (h *service) ShowCollections(ctx context.Context, req *milvuspb.ShowCollect
 		inMemory := req.GetType() == milvuspb.ShowType_InMemory
 		//lint:ignore SA1019 this protocol version asks so for the state of one collection
 		names := req.GetCollectionNames()
+		if !inMemory && h.store.as.before(since24) {
+			names = nil // Milvus 2.3 reads the names only where it is asked for what is in memory.
+		}
 		for _, name := range names {
 			c, err := h.store.collection(ctx, db.name, name)
 			if err != nil {
 				return err
 			}
 			if inMemory && !c.loaded {
-				return failf(CodeCollectionNotLoaded, "collection not loaded[collection=%s]", name)
+				return h.store.as.failf(CodeCollectionNotLoaded, "collection not loaded[collection=%s]", name)
 			}
 		}
 		if len(names) == 0 {
@@ -222,11 +293,11 @@ func (h *service) ShowCollections(ctx context.Context, req *milvuspb.ShowCollect
 func (h *service) GetCollectionStatistics(ctx context.Context, req *milvuspb.GetCollectionStatisticsRequest) (*milvuspb.GetCollectionStatisticsResponse, error) {
 	reply := &milvuspb.GetCollectionStatisticsResponse{}
 	reply.Status = h.reading(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
 		}
-		reply.Stats = rowCount(c.rows())
+		reply.Stats = rowCount(c.flushedRows())
 		return nil
 	})
 	return reply, nil

@@ -90,7 +90,8 @@ func TestCollectionsAreDescribedAsTheyWereMade(t *testing.T) {
 	ctx := testContext(t)
 	schema := schemaOf("people").WithDynamicFieldEnabled(true)
 	must(t, c.CreateCollection(ctx, schema, 2, client.WithConsistencyLevel(entity.ClSession), client.WithCollectionProperty("k", "v")))
-	must(t, c.CreateCollection(ctx, schema, 2)) // The same again does no harm.
+	// The same again does no harm.
+	must(t, c.CreateCollection(ctx, schema, 2, client.WithConsistencyLevel(entity.ClSession), client.WithCollectionProperty("k", "v")))
 	if err := c.CreateCollection(ctx, schemaOf("people"), 2); err == nil {
 		t.Error("CreateCollection with another schema under the same name succeeds")
 	}
@@ -214,6 +215,7 @@ func TestPartitionsHoldTheirRows(t *testing.T) {
 		}
 	}
 	must(t, c.Delete(ctx, "people", "_default", "id == 1")) // It is not there.
+	must(t, c.Flush(ctx, "people", false))
 	reply, err := stub(t, srv).GetPartitionStatistics(ctx, &milvuspb.GetPartitionStatisticsRequest{CollectionName: "people", PartitionName: "part"})
 	if err != nil || len(reply.GetStats()) != 1 || reply.Stats[0].Value != "5" {
 		t.Errorf("GetPartitionStatistics = %v, %v, want 5 rows", reply, err)
@@ -229,8 +231,8 @@ func TestPartitionsHoldTheirRows(t *testing.T) {
 	must(t, c.ReleaseCollection(ctx, "people"))
 	must(t, c.DropPartition(ctx, "people", "part"))
 	stats, err := c.GetCollectionStatistics(ctx, "people")
-	if err != nil || stats["row_count"] != "0" {
-		t.Errorf("GetCollectionStatistics = %v, %v, want no rows", stats, err)
+	if err != nil || stats["row_count"] != "5" {
+		t.Errorf("GetCollectionStatistics = %v, %v, want the 5 rows that were flushed in _default, deleted or not", stats, err)
 	}
 }
 
@@ -298,17 +300,17 @@ func TestErrorsCarryBothCodes(t *testing.T) {
 		{"unknown database in request", func(ctx context.Context) (reply, error) {
 			return raw.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{DbName: "nowhere"})
 		}, 800, commonpb.ErrorCode_UnexpectedError},
-		{"drop unknown database", func(ctx context.Context) (reply, error) {
-			return plain(raw.DropDatabase(ctx, &milvuspb.DropDatabaseRequest{DbName: "nowhere"}))
-		}, 800, commonpb.ErrorCode_UnexpectedError},
+		{"drop a database of a bad name", func(ctx context.Context) (reply, error) {
+			return plain(raw.DropDatabase(ctx, &milvuspb.DropDatabaseRequest{DbName: "a b"}))
+		}, 802, commonpb.ErrorCode_UnexpectedError},
 		{"bad database name", func(ctx context.Context) (reply, error) {
 			return plain(raw.CreateDatabase(ctx, &milvuspb.CreateDatabaseRequest{DbName: "a b"}))
 		}, 802, commonpb.ErrorCode_UnexpectedError},
 		{"describe unknown collection", func(ctx context.Context) (reply, error) {
 			return raw.DescribeCollection(ctx, &milvuspb.DescribeCollectionRequest{CollectionName: "nope"})
 		}, 100, commonpb.ErrorCode_CollectionNotExists},
-		{"load state of unknown collection", func(ctx context.Context) (reply, error) {
-			return raw.GetLoadState(ctx, &milvuspb.GetLoadStateRequest{CollectionName: "nope"})
+		{"loading progress of unknown collection", func(ctx context.Context) (reply, error) {
+			return raw.GetLoadingProgress(ctx, &milvuspb.GetLoadingProgressRequest{CollectionName: "nope"})
 		}, 100, commonpb.ErrorCode_CollectionNotExists},
 		{"flush unknown collection", func(ctx context.Context) (reply, error) {
 			return raw.Flush(ctx, &milvuspb.FlushRequest{CollectionNames: []string{"nope"}})

@@ -25,6 +25,32 @@
 // Errors carry the codes of Milvus, in the field that new clients read and in
 // the one that old clients read.
 //
+// # Releases
+//
+// A server that Config.Version starts as 2.3 behaves as Milvus 2.3.5 does, its faults
+// included. It answers most mistakes with code 65535, where a server of 2.4 and later
+// has codes that tell them apart. A query whose collection has several rows of a key
+// loses its last rows, because a segment of 2.3 reads as many rows as it has keys. An
+// upsert replaces a row in its own partition alone. A number may be NaN, a document of
+// JSON has to be an object, and a partition key makes 64 partitions, where it makes 16
+// in later releases.
+//
+// In every release, inserting a primary key that exists keeps both rows: a query shows
+// the oldest, count(*) counts both, a search finds the nearer one, and a delete or an
+// upsert removes both. A delete counts the keys that its filter names, whether they are
+// there or not. The row count of a collection is that of the rows that were flushed,
+// with those that were deleted since.
+//
+// # Faults
+//
+// A [Fault] strikes calls by their method, by a predicate, by a share, a chance, a rate
+// or a number, and several faults may strike one call: their delays add up, and the
+// first answer wins.
+//
+//	srv.Inject(milvustest.Fault{Method: "Search", Latency: milvustest.Exponential(5 * time.Millisecond)})
+//	srv.Inject(milvustest.Fault{Method: "Insert", Above: 100, Status: milvustest.RateLimited("quota")})
+//	srv.Inject(milvustest.Fault{Chance: 0.001, Drop: true, Seed: 1})
+//
 // # What it does not do
 //
 // It is no database: nothing is written to disk, nothing is distributed, and
@@ -32,9 +58,10 @@
 // consistency level; with Config.TimeTick, reads wait as their level says in Milvus. A segment is flushed, an index built and a collection
 // loaded at once.
 //
-// Inserting a primary key that exists replaces its row, as Upsert does; Milvus
-// keeps both rows and shows one. Dropping an object that does not exist
-// succeeds, as in Milvus, except for databases.
+// Dropping an object that does not exist succeeds, as in Milvus. Which of several
+// partitions gives the row of a key that is in all of them is a matter of chance in
+// Milvus; here it is the oldest row. A request that would end the process of Milvus
+// 2.3.5, such as vectors of another dimension, is an error.
 //
 // Not supported: vectors that are not float vectors, array fields, aliases,
 // hybrid search, range search, grouping, bulk import,

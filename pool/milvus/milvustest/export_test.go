@@ -3,6 +3,8 @@
 package milvustest
 
 import (
+	"time"
+
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
@@ -19,7 +21,7 @@ func NewRows(version string, schema *schemapb.CollectionSchema, data []*schemapb
 	if err != nil {
 		return nil, err
 	}
-	c := newStore(as).newCollection(&milvuspb.CreateCollectionRequest{}, schema)
+	c := newStore(as).newCollection(&milvuspb.CreateCollectionRequest{}, schema, -1, 1)
 	for _, fd := range data {
 		name := fd.GetFieldName()
 		if fd.GetIsDynamic() {
@@ -93,3 +95,14 @@ func (a *listColumn) append(fd *schemapb.FieldData) {
 }
 
 func (a *listColumn) value(row int) value { return a.data[row] }
+
+// Passes says which of the calls at these times a fault above the rate lets pass.
+func Passes(rate float64, at ...time.Duration) []bool {
+	var start time.Time
+	choice := newChoice(Fault{Above: rate}, start)
+	passes := make([]bool, len(at))
+	for i, d := range at {
+		passes[i] = !choice.strikes(start.Add(d))
+	}
+	return passes
+}

@@ -4,6 +4,7 @@ package milvustest
 
 import (
 	"context"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"sync"
@@ -18,9 +19,10 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 )
 
-// Fault makes the calls that it applies to go wrong. It first holds a call
-// (Delay, then Hang) and then replaces the answer (Drop, or else Err, or else
-// Status). A fault that only holds a call leaves the answer to the handler.
+// Fault makes the calls that it applies to go wrong. It first holds a call (Delay and
+// Latency, then Hang), then does something to the server (GoAway), and then replaces
+// the answer (Down, Drop, or else Err, or else Status). A fault without an answer
+// leaves it to the handler.
 type Fault struct {
 	// Method is the name of the RPC, such as "Search". Empty means every RPC.
 	Method string
@@ -40,6 +42,10 @@ type Fault struct {
 	// fault is removed.
 	Delay time.Duration
 
+	// Latency is drawn for each call and added to Delay, such as [Exponential].
+	// Nil adds nothing.
+	Latency Latency
+
 	// Hang holds the call until the caller leaves, the server is stopped, or the
 	// fault is removed.
 	Hang bool
@@ -48,9 +54,21 @@ type Fault struct {
 	// with it.
 	Drop bool
 
+	// GoAway sends every connection a graceful GOAWAY, as [Server.GoAway] does. The
+	// call itself goes on.
+	GoAway bool
+
+	// Down stops the server as [Server.Stop] does, and restarts it after this long.
+	// The call fails with its connection. Zero does not stop the server; to restart
+	// it by hand use Stop and Restart.
+	Down time.Duration
+
 	// Times is the number of calls the fault applies to. Zero means all until it
 	// is removed.
 	Times int
+
+	// Skip is the number of calls that the fault leaves out first.
+	Skip int
 
 	// If narrows the fault to the calls for which it returns true, such as those
 	// for one collection (see [CollectionOf]) or of one client: the context has what
@@ -62,9 +80,22 @@ type Fault struct {
 	// below one: with 0.01, one call in each hundred. Which one of the hundred is
 	// chosen at random, and the same for the same Seed. Zero means every call.
 	Share float64
-	// Seed decides which calls a fault with a Share applies to.
+
+	// Chance is the chance with which the fault applies to each call, above zero and
+	// below one. Unlike with Share, chance alone decides how many of a hundred calls
+	// it strikes. Zero means every call.
+	Chance float64
+
+	// Above narrows the fault to the calls beyond this number in a second, as a rate
+	// limit does; it lets as many calls pass at once. Zero means every call.
+	Above float64
+
+	// Seed decides which calls a fault with a Share or a Chance applies to, and what
+	// Latency draws.
 	Seed uint64
 }
+
+func (f *Fault) answers() bool { return f.Down > 0 || f.Drop || f.Err != nil || f.Status != nil }
 
 // CollectionOf returns the collection that a request names, "" if it names none.
 func CollectionOf(request any) string {
@@ -74,9 +105,11 @@ func CollectionOf(request any) string {
 	return ""
 }
 
-// Inject makes f apply to the calls that arrive from now on. If several faults
-// match a call, only the one injected first applies; a fault whose If or Share
-// leaves the call out does not match. remove removes the fault
+// Inject makes f apply to the calls that arrive from now on. Several faults may apply
+// to a call: all that hold it without an answer, so that their delays add up, and of
+// those with an answer the one that was injected first. A further fault with an answer
+// does not apply to the call, and neither does one with After if the handler does not
+// run; it does not count the call. remove removes the fault
 // and wakes the calls that it holds: they go on as if there had been no fault.
 // remove may be called more than once. Faults outlive Stop and Restart.
 func (s *Server) Inject(f Fault) (remove func()) {
@@ -91,17 +124,24 @@ type faults struct {
 type injected struct {
 	Fault
 	left    int    // guarded by faults.mu, counts only if Times is positive
-	share   *share // nil without a Share; guarded by faults.mu
+	choice  choice // guarded by faults.mu
+	random  *rand.Rand
 	removed chan struct{}
+}
+
+// struck is a fault that applies to a call.
+type struck struct {
+	*injected
+	delay time.Duration
 }
 
 func (f *faults) add(fault Fault) (remove func()) {
 	if fault.Status != nil {
 		fault.Status = cloneStatus(fault.Status)
 	}
-	in := &injected{Fault: fault, left: fault.Times, removed: make(chan struct{})}
-	if fault.Share > 0 && fault.Share < 1 {
-		in.share = newShare(fault.Share, fault.Seed)
+	in := &injected{
+		Fault: fault, left: fault.Times, choice: newChoice(fault, time.Now()),
+		random: rand.New(rand.NewPCG(fault.Seed, 2)), removed: make(chan struct{}),
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -119,17 +159,31 @@ func (f *faults) drop(in *injected) {
 	f.active = slices.DeleteFunc(f.active, func(other *injected) bool { return other == in })
 }
 
-// take returns the fault that applies to a call of method, or nil.
-func (f *faults) take(ctx context.Context, method string, request any) *injected {
+// take returns the faults that apply to a call of method before and after its handler.
+func (f *faults) take(ctx context.Context, method string, request any) (before, after []struck) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, in := range f.active {
+	if len(f.active) == 0 {
+		return nil, nil
+	}
+	before = f.choose(ctx, method, request, false)
+	if !slices.ContainsFunc(before, func(s struck) bool { return s.answers() }) {
+		after = f.choose(ctx, method, request, true)
+	}
+	return before, after
+}
+
+// choose is take for the faults with this After. It is called with mu held.
+func (f *faults) choose(ctx context.Context, method string, request any, after bool) []struck {
+	var chosen []struck
+	answered := false
+	for _, in := range slices.Clone(f.active) {
 		switch {
-		case in.Method != "" && in.Method != method:
+		case in.After != after, in.Method != "" && in.Method != method, answered && in.answers():
 			continue
 		case in.If != nil && !in.If(ctx, request):
 			continue
-		case in.share != nil && !in.share.strikes():
+		case !in.choice.strikes(time.Now()):
 			continue
 		}
 		if in.Times > 0 {
@@ -138,16 +192,21 @@ func (f *faults) take(ctx context.Context, method string, request any) *injected
 				f.drop(in)
 			}
 		}
-		return in
+		answered = answered || in.answers()
+		hit := struck{in, in.Delay}
+		if in.Latency != nil {
+			hit.delay += max(in.Latency(in.random), 0)
+		}
+		chosen = append(chosen, hit)
 	}
-	return nil
+	return chosen
 }
 
 // hold waits as the fault says. applies is false if the fault was removed
 // meanwhile.
-func (in *injected) hold(ctx context.Context) (applies bool, err error) {
-	if in.Delay > 0 {
-		timer := time.NewTimer(in.Delay)
+func (in struck) hold(ctx context.Context) (applies bool, err error) {
+	if in.delay > 0 {
+		timer := time.NewTimer(in.delay)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -168,13 +227,39 @@ func (in *injected) hold(ctx context.Context) (applies bool, err error) {
 	return true, nil
 }
 
-func (in *injected) answers() bool { return in.Drop || in.Err != nil || in.Status != nil }
+// apply holds a call as the faults say, one after the other. answered is false if none
+// of them has an answer.
+func (s *Server) apply(ctx context.Context, faults []struck, method string) (reply any, answered bool, err error) {
+	var answer *injected
+	for _, in := range faults {
+		applies, err := in.hold(ctx)
+		switch {
+		case err != nil:
+			return nil, true, err
+		case !applies:
+			continue
+		}
+		if in.GoAway {
+			s.tryGoAway()
+		}
+		if in.answers() {
+			answer = in.injected
+		}
+	}
+	if answer == nil {
+		return nil, false, nil
+	}
+	reply, err = s.answer(ctx, answer, method)
+	return reply, true, err
+}
 
 // answer returns the answer of a fault that has one.
 func (s *Server) answer(ctx context.Context, in *injected, method string) (any, error) {
 	switch {
-	case in.Drop:
-		if p, ok := peer.FromContext(ctx); ok {
+	case in.Down > 0, in.Drop:
+		if in.Down > 0 {
+			s.goDown(in.Down)
+		} else if p, ok := peer.FromContext(ctx); ok {
 			s.conns.cutPeer(p.Addr.String())
 		}
 		// No answer may be written, so this waits until gRPC has noticed the cut.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
 const (
@@ -51,30 +50,33 @@ func (c *collection) indexesMatching(name, field string) []*index {
 }
 
 func newIndex(c *collection, req *milvuspb.CreateIndexRequest) (*index, error) {
+	name := cmp.Or(req.GetIndexName(), req.GetFieldName())
 	col := c.column(req.GetFieldName())
-	if col == nil {
-		return nil, invalidf("cannot create index on non-existed field: %s", req.GetFieldName())
+	switch {
+	case col == nil:
+		return nil, c.as.badStatement("cannot create index on non-exist field: %s", req.GetFieldName())
+	case name != dynamicField && strings.TrimSpace(name) != "" && !validName(name):
+		return nil, c.as.badStatement("Invalid index name: %s. Index name can only contain numbers, letters, and underscores.", name)
 	}
-	x := &index{
-		name:   cmp.Or(req.GetIndexName(), req.GetFieldName()),
-		field:  req.GetFieldName(),
-		params: pairsMap(req.GetExtraParams()),
+	x := &index{name: name, field: req.GetFieldName(), params: pairsMap(req.GetExtraParams())}
+	f := col.schema()
+	if !isVectorType(f.GetDataType()) {
+		return x, checkScalarIndex(c.as, f, x.params)
 	}
-	if col.schema().GetDataType() != schemapb.DataType_FloatVector {
-		return x, nil
+	if !c.as.before(since24) && x.params["metric_type"] != "" {
+		x.params["metric_type"] = strings.ToUpper(x.params["metric_type"])
 	}
-	x.metric = strings.ToUpper(cmp.Or(x.params["metric_type"], metricCosine))
-	if !slices.Contains([]string{metricL2, metricIP, metricCosine}, x.metric) {
-		return nil, invalidf("float vector index does not support metric type: %s: invalid parameter[expected=valid index params]", x.metric)
+	if err := checkVectorIndex(c.as, f, x.params); err != nil {
+		return nil, err
 	}
-	x.params["metric_type"] = x.metric
-	x.params["index_type"] = cmp.Or(x.params["index_type"], "AUTOINDEX")
-	return x, nil
+	all, err := nestedParams(x.params)
+	x.metric = all["metric_type"]
+	return x, err
 }
 
 func (h *service) CreateIndex(ctx context.Context, req *milvuspb.CreateIndexRequest) (*commonpb.Status, error) {
 	return h.writing(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
 		}
@@ -103,9 +105,18 @@ func (h *service) DropIndex(ctx context.Context, req *milvuspb.DropIndexRequest)
 		if err != nil {
 			return err
 		}
+		if name := req.GetFieldName(); name != "" && !validName(name) {
+			return failf(CodeFieldInvalidName, "Invalid field name: %s: field name invalid[field=%s]", name, name)
+		}
 		doomed := c.indexesMatching(req.GetIndexName(), req.GetFieldName())
+		if c.as.before(since24) { // 2.3 does not read the name of the field.
+			doomed = c.indexesMatching(req.GetIndexName(), "")
+			if req.GetIndexName() == "" && len(doomed) > 1 && !c.loaded {
+				return failf(CodeUnexpected, "index duplicates[indexName=]")
+			}
+		}
 		for _, x := range doomed {
-			if c.loaded && x.metric != "" {
+			if c.loaded && (x.metric != "" || c.as.before(since24)) {
 				return failf(CodeUnexpected, "index cannot be dropped, collection is loaded, please release it first")
 			}
 		}
@@ -129,7 +140,7 @@ func (h *service) DescribeIndex(ctx context.Context, req *milvuspb.DescribeIndex
 			sortPairs(params)
 			reply.IndexDescriptions = append(reply.IndexDescriptions, &milvuspb.IndexDescription{
 				IndexName: x.name, IndexID: x.id, FieldName: x.field, Params: params,
-				State: commonpb.IndexState_Finished, TotalRows: int64(c.rows()), IndexedRows: int64(c.rows()),
+				State: commonpb.IndexState_Finished, TotalRows: int64(c.flushedRows()), IndexedRows: int64(c.flushedRows()),
 			})
 		}
 		return nil
@@ -160,7 +171,11 @@ func (h *service) findIndexes(ctx context.Context, req interface {
 	if err != nil {
 		return nil, nil, err
 	}
-	found := c.indexesMatching(req.GetIndexName(), req.GetFieldName())
+	field := req.GetFieldName()
+	if c.as.before(since24) {
+		field = "" // 2.3 does not read it.
+	}
+	found := c.indexesMatching(req.GetIndexName(), field)
 	if len(found) == 0 {
 		return nil, nil, failf(CodeIndexNotFound, "index not found[collection=%s]", c.name())
 	}

@@ -11,13 +11,20 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 )
 
-// intercept handles every call: it counts the call, applies a fault,
+// intercept handles every call: it counts the call, applies faults,
 // authenticates the caller, and turns a panic of the handler into an error.
 func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (reply any, err error) {
 	method := path.Base(info.FullMethod)
+	if p, ok := peer.FromContext(ctx); ok {
+		if conn := s.conns.of(p.Addr.String()); conn != nil {
+			conn.begin(method)
+			defer conn.end()
+		}
+	}
 	s.calls.begin(method)
 	defer s.calls.end(method)
 	defer func() {
@@ -32,24 +39,15 @@ func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 		}
 		return handler(ctx, req)
 	}
-	fault := s.faults.take(ctx, method, req)
-	if fault == nil {
-		return handle()
-	}
-	if fault.After {
-		reply, err = handle()
-	}
-	applies, heldErr := fault.hold(ctx)
-	switch {
-	case heldErr != nil:
-		return nil, heldErr
-	case applies && fault.answers():
-		return s.answer(ctx, fault, method)
-	case fault.After:
+	before, after := s.faults.take(ctx, method, req)
+	if reply, answered, err := s.apply(ctx, before, method); answered {
 		return reply, err
-	default:
-		return handle()
 	}
+	reply, err = handle()
+	if replaced, answered, failed := s.apply(ctx, after, method); answered {
+		return replaced, failed
+	}
+	return reply, err
 }
 
 // authenticate checks the credentials of the caller as the proxy of Milvus does,
@@ -91,4 +89,10 @@ type account struct{ username, password, apiKey string }
 // server refuses further calls with other ones, also on connections that are open.
 func (s *Server) SetCredentials(username, password, apiKey string) {
 	s.accepted.Store(&account{username, password, apiKey})
+}
+
+// SetCredentialsAtRestart is SetCredentials for the next Restart, also for the one of a
+// fault: until then the server accepts what it accepts now.
+func (s *Server) SetCredentialsAtRestart(username, password, apiKey string) {
+	s.atRestart.Store(&account{username, password, apiKey})
 }

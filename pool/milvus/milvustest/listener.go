@@ -3,6 +3,7 @@
 package milvustest
 
 import (
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -11,19 +12,51 @@ import (
 // conns tracks the TCP connections of a server across its restarts.
 type conns struct {
 	mu       sync.Mutex
-	open     []*trackedConn // guarded by mu, oldest first
-	accepted int            // guarded by mu
+	open     []*trackedConn          // guarded by mu, oldest first
+	byPeer   map[string]*trackedConn // those in open, by the client's address; guarded by mu
+	accepted int                     // guarded by mu
+}
+
+// Connection is a TCP connection of a client, at the moment of a call of
+// [Server.Connections].
+type Connection struct {
+	Peer     string         // host:port of the client
+	Calls    map[string]int // calls received, by the name of the RPC; "" means all
+	InFlight int            // calls being handled now
 }
 
 type trackedConn struct {
 	net.Conn
 	owner *conns
+	peer  string
+
+	mu       sync.Mutex
+	calls    map[string]int // guarded by mu
+	inFlight int            // guarded by mu
+}
+
+func (t *trackedConn) begin(method string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls[method]++
+	t.calls[""]++
+	t.inFlight++
+}
+
+func (t *trackedConn) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inFlight--
 }
 
 func (c *conns) track(conn net.Conn) *trackedConn {
-	tracked := &trackedConn{conn, c}
+	tracked := &trackedConn{Conn: conn, owner: c, peer: conn.RemoteAddr().String(), calls: make(map[string]int)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.byPeer == nil {
+		c.byPeer = make(map[string]*trackedConn)
+	}
+	c.byPeer[tracked.peer] = tracked
 	c.accepted++
 	c.open = append(c.open, tracked)
 	return tracked
@@ -34,6 +67,9 @@ func (t *trackedConn) Close() error {
 	t.owner.mu.Lock()
 	if i := slices.Index(t.owner.open, t); i >= 0 {
 		t.owner.open = slices.Delete(t.owner.open, i, i+1)
+	}
+	if t.owner.byPeer[t.peer] == t {
+		delete(t.owner.byPeer, t.peer)
 	}
 	t.owner.mu.Unlock()
 	return t.Conn.Close()
@@ -53,17 +89,41 @@ func (c *conns) cut(n int) int {
 	return n
 }
 
+// of returns the connection of the client at addr, nil if it is closed.
+func (c *conns) of(addr string) *trackedConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byPeer[addr]
+}
+
 // cutPeer closes the connection of the client at addr.
 func (c *conns) cutPeer(addr string) {
-	c.mu.Lock()
-	i := slices.IndexFunc(c.open, func(t *trackedConn) bool { return t.RemoteAddr().String() == addr })
-	var victim *trackedConn
-	if i >= 0 {
-		victim = c.open[i]
-	}
-	c.mu.Unlock()
-	if victim != nil {
+	if victim := c.of(addr); victim != nil {
 		victim.Close()
+	}
+}
+
+func (c *conns) list() []Connection {
+	c.mu.Lock()
+	open := slices.Clone(c.open)
+	c.mu.Unlock()
+	list := make([]Connection, len(open))
+	for i, t := range open {
+		t.mu.Lock()
+		list[i] = Connection{t.peer, maps.Clone(t.calls), t.inFlight}
+		t.mu.Unlock()
+	}
+	return list
+}
+
+func (c *conns) resetCalls() {
+	c.mu.Lock()
+	open := slices.Clone(c.open)
+	c.mu.Unlock()
+	for _, t := range open {
+		t.mu.Lock()
+		clear(t.calls)
+		t.mu.Unlock()
 	}
 }
 

@@ -4,11 +4,11 @@ package milvustest
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
 // setLoaded loads or releases partitions. The collection is loaded while one of
@@ -25,7 +25,7 @@ func (c *collection) setLoaded(partitions []*partition, loaded bool) {
 func (c *collection) checkIndexed() error {
 	for _, col := range c.columns {
 		f := col.schema()
-		if f.GetDataType() == schemapb.DataType_FloatVector && c.indexOf(f.GetName()) == nil {
+		if isVectorType(f.GetDataType()) && c.indexOf(f.GetName()) == nil {
 			return failf(CodeIndexNotFound, "index not found[collection=%s]: there is no vector index on field: [%s], "+
 				"please create index firstly", c.name(), f.GetName())
 		}
@@ -41,6 +41,15 @@ func (h *service) LoadCollection(ctx context.Context, req *milvuspb.LoadCollecti
 		}
 		if err := c.checkIndexed(); err != nil {
 			return err
+		}
+		replicas := max(req.GetReplicaNumber(), 1)
+		switch {
+		case req.GetRefresh() && !c.loaded:
+			return failf(CodeCollectionNotLoaded, "collection not loaded[collection=%d]", c.id)
+		case c.loaded && replicas > 1:
+			return invalidf("can't change the replica number for loaded collection: invalid parameter[expected=1][actual=%d]", replicas)
+		case replicas > 1:
+			return failf(CodeUnexpected, "nodes not enough") // This server is one node.
 		}
 		c.setLoaded(c.partitions, true)
 		c.loadNew = true
@@ -74,8 +83,18 @@ func (h *service) setPartitionsLoaded(ctx context.Context, req partitionsRequest
 		if err != nil {
 			return err
 		}
+		what := "release partitions"
+		if loaded {
+			what = "load partitions"
+		}
+		if err := c.mayManage(what); err != nil {
+			return err
+		}
 		if len(named) == 0 {
-			return invalidf("due to no partition specified: invalid parameter")
+			if loaded {
+				return c.as.badStatement("failed to load partition, due to no partition specified")
+			}
+			return invalidf("invalid parameter[expected=any partition][actual=empty partition list]")
 		}
 		if loaded {
 			if err := c.checkIndexed(); err != nil {
@@ -94,7 +113,10 @@ func (h *service) GetLoadingProgress(ctx context.Context, req *milvuspb.GetLoadi
 		if err != nil {
 			return err
 		}
-		if !c.isLoaded(named) {
+		switch {
+		case len(named) > 0 && !c.isLoaded(named):
+			return failf(CodePartitionNotLoaded, "partition not loaded[partition=%s]", req.GetPartitionNames()[0])
+		case !c.isLoaded(named):
 			return failf(CodeCollectionNotLoaded, "collection not loaded[collection=%s]", c.name())
 		}
 		reply.Progress, reply.RefreshProgress = 100, 100
@@ -107,6 +129,9 @@ func (h *service) GetLoadState(ctx context.Context, req *milvuspb.GetLoadStateRe
 	reply := &milvuspb.GetLoadStateResponse{State: commonpb.LoadState_LoadStateNotExist}
 	reply.Status = h.reading(func() error {
 		c, named, err := h.findPartitions(ctx, req)
+		if coded, ok := errors.AsType[*codedError](err); ok && coded.code == CodeCollectionNotFound {
+			return nil // The state says so.
+		}
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,10 @@ func (n *nearest) compare(a, b hit) int {
 	if a.distance != b.distance {
 		return cmp.Compare(a.distance, b.distance)
 	}
-	return n.rows.keyAt(int(a.row)).compare(n.rows.keyAt(int(b.row)))
+	if order := n.rows.keyAt(int(a.row)).compare(n.rows.keyAt(int(b.row))); order != 0 {
+		return order
+	}
+	return cmp.Compare(n.rows.born[b.row], n.rows.born[a.row])
 }
 
 func (n *nearest) offer(distance float32, row int32) {

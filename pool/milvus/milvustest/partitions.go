@@ -16,6 +16,9 @@ type partition struct {
 	name    string
 	created uint64
 	loaded  bool
+	written int        // rows ever inserted
+	flushed int        // rows inserted before the last flush, which is what statistics count
+	growing []*segment // of the rows inserted since, one for each shard; nil until a row is
 }
 
 func (c *collection) addPartition(s *store, name string) {
@@ -47,22 +50,36 @@ func (c *collection) partitionsNamed(names []string) ([]*partition, error) {
 // readable returns the named partitions for a search or a query, or all loaded
 // partitions if there is no name.
 func (c *collection) readable(names []string) ([]*partition, error) {
+	var named []*partition
+	for _, name := range names {
+		if err := c.mayName(name); err != nil {
+			return nil, err
+		}
+		p, err := c.partition(name)
+		if err != nil {
+			return nil, c.as.unknownPartition(name)
+		}
+		if !slices.Contains(named, p) {
+			named = append(named, p)
+		}
+	}
 	if !slices.ContainsFunc(c.partitions, func(p *partition) bool { return p.loaded }) {
 		return nil, failf(CodeCollectionNotLoaded, "collection not loaded[collection=%s]", c.name())
 	}
 	if len(names) == 0 {
-		return slices.DeleteFunc(slices.Clone(c.partitions), func(p *partition) bool { return !p.loaded }), nil
-	}
-	named, err := c.partitionsNamed(names)
-	if err != nil {
-		return nil, err
+		return loadedOf(c.partitions), nil
 	}
 	for _, p := range named {
 		if !p.loaded {
-			return nil, failf(CodePartitionNotLoaded, "partition not loaded[partition=%s]", p.name)
+			return nil, c.as.unloadedPartition(p.name)
 		}
 	}
 	return named, nil
+}
+
+// loadedOf returns those of the partitions that are loaded.
+func loadedOf(partitions []*partition) []*partition {
+	return slices.DeleteFunc(slices.Clone(partitions), func(p *partition) bool { return !p.loaded })
 }
 
 // within adds a condition to a filter: the row is in one of the partitions.
@@ -81,12 +98,20 @@ func (h *service) CreatePartition(ctx context.Context, req *milvuspb.CreateParti
 		if err != nil {
 			return err
 		}
-		if !validName(req.GetPartitionName()) {
-			return invalidf("invalid partition name: %s: invalid parameter", req.GetPartitionName())
+		name := req.GetPartitionName()
+		if !validPartitionName(name) {
+			return c.as.badPartitionName(name)
 		}
-		if _, err := c.partition(req.GetPartitionName()); err != nil {
-			c.addPartition(h.store, req.GetPartitionName())
+		if err := c.mayManage("create partition"); err != nil {
+			return err
 		}
+		if _, err := c.partition(name); err == nil {
+			return nil
+		}
+		if len(c.partitions) >= maxPartitions {
+			return c.as.badStatement("partition number (%d) exceeds max configuration (%d), collection: %s", len(c.partitions), maxPartitions, c.name())
+		}
+		c.addPartition(h.store, name)
 		return nil
 	}), nil
 }
@@ -97,10 +122,17 @@ func (h *service) DropPartition(ctx context.Context, req *milvuspb.DropPartition
 		if err != nil {
 			return err
 		}
-		p, err := c.partition(req.GetPartitionName())
+		name := req.GetPartitionName()
+		if !validPartitionName(name) {
+			return c.as.badPartitionName(name)
+		}
+		if err := c.mayManage("drop partition"); err != nil {
+			return err
+		}
+		p, err := c.partition(name)
 		switch {
-		case req.GetPartitionName() == defaultPartition:
-			return invalidf("default partition cannot be deleted")
+		case name == defaultPartition:
+			return c.as.badStatement("default partition cannot be deleted")
 		case err != nil:
 			return nil
 		case p.loaded:
@@ -119,6 +151,9 @@ func (h *service) HasPartition(ctx context.Context, req *milvuspb.HasPartitionRe
 		if err != nil {
 			return err
 		}
+		if !validPartitionName(req.GetPartitionName()) {
+			return c.as.badPartitionName(req.GetPartitionName())
+		}
 		_, err = c.partition(req.GetPartitionName())
 		reply.Value = err == nil
 		return nil
@@ -134,7 +169,12 @@ func (h *service) ShowPartitions(ctx context.Context, req *milvuspb.ShowPartitio
 			return err
 		}
 		shown := c.partitions
-		if len(req.GetPartitionNames()) > 0 {
+		inMemory := req.GetType() == milvuspb.ShowType_InMemory
+		if inMemory {
+			shown = loadedOf(shown)
+		}
+		// Milvus 2.3 reads the names only where it is asked for what is in memory.
+		if len(req.GetPartitionNames()) > 0 && (inMemory || !c.as.before(since24)) {
 			if shown, err = c.partitionsNamed(req.GetPartitionNames()); err != nil {
 				return err
 			}
@@ -158,7 +198,7 @@ func (h *service) ShowPartitions(ctx context.Context, req *milvuspb.ShowPartitio
 func (h *service) GetPartitionStatistics(ctx context.Context, req *milvuspb.GetPartitionStatisticsRequest) (*milvuspb.GetPartitionStatisticsResponse, error) {
 	reply := &milvuspb.GetPartitionStatisticsResponse{}
 	reply.Status = h.reading(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
 		}
@@ -166,7 +206,7 @@ func (h *service) GetPartitionStatistics(ctx context.Context, req *milvuspb.GetP
 		if err != nil {
 			return err
 		}
-		reply.Stats = rowCount(len(c.matching(func(row int) bool { return c.partitionOf[row] == p })))
+		reply.Stats = rowCount(p.flushed)
 		return nil
 	})
 	return reply, nil

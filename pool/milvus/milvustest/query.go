@@ -96,16 +96,10 @@ func (h *service) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvu
 	return reply, nil
 }
 
+// query answers a query. Milvus checks the statement before it looks whether the
+// collection is loaded.
 func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResults) error {
 	plan, err := c.plan(forQuery, req.GetExpr())
-	if err != nil {
-		return err
-	}
-	readable, err := c.readable(req.GetPartitionNames())
-	if err != nil {
-		return err
-	}
-	filter, err := plan.compile()
 	if err != nil {
 		return err
 	}
@@ -114,11 +108,31 @@ func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResu
 	counting := slices.Contains(req.GetOutputFields(), countField)
 	switch {
 	case counting && len(req.GetOutputFields()) > 1:
-		return invalidf("count(*) cannot be combined with other output fields: invalid parameter")
+		return c.as.badStatement("count(*) cannot be combined with other output fields: invalid parameter")
 	case counting && limited:
-		return invalidf("count entities with pagination is not allowed: invalid parameter")
-	case !counting && !limited && filter == nil:
-		return invalidf("empty expression should be used with limit: invalid parameter")
+		return c.as.badStatement("count entities with pagination is not allowed: invalid parameter")
+	case !counting && !limited && plan.root == nil:
+		return c.as.badStatement("empty expression should be used with limit: invalid parameter")
+	}
+	var columns []column
+	if !counting {
+		if columns, err = c.outputs(append([]string{c.columns[c.primaryKey].schema().GetName()}, req.GetOutputFields()...)); err != nil {
+			return err
+		}
+	}
+	var offset, limit int
+	if limited { // Without a limit Milvus ignores the offset.
+		if offset, limit, err = window(params, "limit"); err != nil {
+			return c.as.badStatement("%v", err)
+		}
+	}
+	readable, err := c.readable(req.GetPartitionNames())
+	if err != nil {
+		return err
+	}
+	filter, err := plan.compile()
+	if err != nil {
+		return err
 	}
 
 	rows := c.matching(c.within(readable, filter))
@@ -132,16 +146,8 @@ func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResu
 		}}
 		return nil
 	}
-	columns, err := c.outputs(append([]string{c.columns[c.primaryKey].schema().GetName()}, req.GetOutputFields()...))
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(rows, func(a, b int32) int { return c.keyAt(int(a)).compare(c.keyAt(int(b))) })
-	if limited { // Without a limit Milvus ignores the offset.
-		offset, limit, err := window(params, "limit")
-		if err != nil {
-			return err
-		}
+	rows = c.visible(rows, offset+limit)
+	if limited {
 		rows = rows[min(offset, len(rows)):]
 		rows = rows[:min(limit, len(rows))]
 	}

@@ -3,47 +3,14 @@
 package milvustest
 
 import (
-	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
-
-// key is a primary key: a number or a string, as the schema says.
-type key struct {
-	number int64
-	text   string
-}
-
-func (a key) compare(b key) int {
-	return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.text, b.text))
-}
-
-func (c *collection) keyAt(row int) key {
-	switch col := c.columns[c.primaryKey].(type) {
-	case *scalars[int64]:
-		return key{number: col.data[row]}
-	case *scalars[string]:
-		return key{text: col.data[row]}
-	default:
-		panic("primary key is neither a number nor a string") // The schema was checked.
-	}
-}
-
-// ids returns the primary keys of rows, in that order.
-func (c *collection) ids(rows []int32) *schemapb.IDs {
-	switch picked := c.columns[c.primaryKey].pick(rows).GetScalars().GetData().(type) {
-	case *schemapb.ScalarField_LongData:
-		return &schemapb.IDs{IdField: &schemapb.IDs_IntId{IntId: picked.LongData}}
-	case *schemapb.ScalarField_StringData:
-		return &schemapb.IDs{IdField: &schemapb.IDs_StrId{StrId: picked.StringData}}
-	default:
-		return nil
-	}
-}
 
 // matching returns the rows that match a filter, all rows for nil.
 func (c *collection) matching(filter predicate) []int32 {
@@ -56,64 +23,81 @@ func (c *collection) matching(filter predicate) []int32 {
 	return rows
 }
 
-// write adds n rows. It returns their primary keys in the order of the request,
-// and how many rows they replaced.
-func (c *collection) write(s *store, p *partition, given []*schemapb.FieldData, n int) (ids *schemapb.IDs, replaced int, err error) {
+// write adds n rows to the partition of this name; if it is empty, to the default
+// partition, or each row to the partition of its partition key. It returns their
+// primary keys in the order of the request. replace removes the rows that had these
+// keys.
+func (c *collection) write(s *store, name string, given []*schemapb.FieldData, n int, replace bool) (*schemapb.IDs, error) {
 	batch, err := c.batch(s, given, n)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	first := c.rows()
+	p, err := c.target(name)
+	if err != nil {
+		return nil, err
+	}
+	first := int32(c.rows())
 	for i, col := range c.columns {
 		col.append(batch[i])
 	}
-	var rows, old []int32
-	for row := first; row < first+n; row++ {
-		c.partitionOf = append(c.partitionOf, p)
-		k := c.keyAt(row)
-		if before, ok := c.rowOf[k]; ok {
-			old = append(old, int32(before))
-			if before < first {
-				replaced++
-			}
+	rows := make([]int32, n)
+	var old []int32
+	for i := range rows {
+		row := first + int32(i)
+		rows[i] = row
+		to := p
+		if to == nil {
+			to = c.partitionByKey(int(row))
 		}
-		c.rowOf[k] = row
-		rows = append(rows, int32(row))
+		if replace {
+			old = append(old, c.replacedBy(row, first, to)...)
+		}
+		c.addRow(to, row)
 	}
-	ids = c.ids(rows) // Before the old rows are removed, which moves rows.
+	ids := c.ids(rows) // Before the old rows are removed, which moves rows.
 	slices.Sort(old)
-	c.remove(old)
-	return ids, replaced, nil
+	c.remove(slices.Compact(old))
+	return ids, nil
+}
+
+// replacedBy returns the rows before first that an upsert of a row into a partition
+// removes. Milvus 2.3 looks for them in that partition alone, unless the partition
+// comes from a partition key.
+func (c *collection) replacedBy(row, first int32, to *partition) []int32 {
+	c.buf = c.keys.rows(c.buf[:0], c.keyAt(int(row)))
+	return slices.DeleteFunc(c.buf, func(other int32) bool {
+		return other >= first || c.as.before(since24) && c.partitionKey < 0 && c.partitionOf[other] != to
+	})
 }
 
 // batch checks the field data of a request, brings it into the order of the
 // columns, and adds the fields that the server makes itself.
 func (c *collection) batch(s *store, given []*schemapb.FieldData, n int) ([]*schemapb.FieldData, error) {
 	if n == 0 {
-		return nil, invalidf("invalid num_rows: 0, it should be greater than 0: invalid parameter")
+		return nil, invalidf("num_rows should be greater than 0: invalid parameter[expected=invalid num_rows][actual=0]")
 	}
 	batch := make([]*schemapb.FieldData, len(c.columns))
 	for _, fd := range given {
-		name := fd.GetFieldName()
-		if fd.GetIsDynamic() {
-			name = dynamicField
-		}
-		i, ok := c.byName[name]
-		if !ok {
-			return nil, failf(CodeFieldNotFound, "field not found[field=%s]", name)
-		}
-		if batch[i] != nil {
-			return nil, invalidf("duplicated field %s in the data: invalid parameter", name)
+		i, err := c.columnOf(fd, len(given))
+		if err != nil {
+			return nil, err
 		}
 		f := c.columns[i].schema()
-		if f.GetAutoID() {
-			return nil, invalidf("the value of field %s is made by the server: autoID is on: invalid parameter", name)
+		switch {
+		case batch[i] != nil:
+			return nil, invalidf("duplicated field %s found: invalid parameter", f.GetName())
+		case f.GetAutoID():
+			return nil, invalidf("the value of field %s is made by the server: autoID is on: invalid parameter", f.GetName())
+		case fd.GetField() == nil:
+			return nil, c.noData(f, true)
+		case fd.GetType() != f.GetDataType() && !c.as.before(since24): // 2.3 looks at the data alone.
+			return nil, invalidf("field %s has type %s, the data given for it has type %s: invalid parameter", f.GetName(), f.GetDataType(), fd.GetType())
 		}
-		if fd.GetType() != f.GetDataType() {
-			return nil, invalidf("field %s has type %s, the data given for it has type %s: invalid parameter", name, f.GetDataType(), fd.GetType())
+		if err := c.checkJSON(f, fd); err != nil {
+			return nil, err
 		}
 		if err := c.columns[i].check(fd, n); err != nil {
-			return nil, err
+			return nil, c.as.badValues(f, err)
 		}
 		batch[i] = fd
 	}
@@ -128,11 +112,69 @@ func (c *collection) batch(s *store, given []*schemapb.FieldData, n int) ([]*sch
 			empty := slices.Repeat([][]byte{[]byte("{}")}, n)
 			batch[i] = col.(*scalars[[]byte]).fieldData(empty)
 		default:
-			return nil, invalidf("fieldSchema(%s) has no corresponding fieldData pass in: invalid parameter[expected=%d][actual=%d]",
-				f.GetName(), len(c.schema.GetFields()), len(given))
+			return nil, c.noData(f, false)
 		}
 	}
 	return batch, nil
+}
+
+// columnOf returns the index of the column for field data, of given in the request.
+func (c *collection) columnOf(fd *schemapb.FieldData, given int) (int, error) {
+	name := fd.GetFieldName()
+	i, ok := c.byName[name]
+	if dynamic, has := c.byName[dynamicField]; fd.GetIsDynamic() && has {
+		i, ok = dynamic, true
+	}
+	switch {
+	case ok && name == dynamicField && !fd.GetIsDynamic() && c.as.before(since24):
+		return 0, invalidf("duplicated field %s found: invalid parameter", name)
+	case ok:
+		return i, nil
+	case c.as.before(since24):
+		return 0, invalidf("the number of fields is less than needed: invalid parameter[expected=%d][actual=%d]", len(c.schema.GetFields()), given)
+	default:
+		return 0, failf(CodeFieldNotFound, "field not found[field=%s]", name)
+	}
+}
+
+// noData is the error of a field without data. Milvus 2.3 says so in different ways.
+func (c *collection) noData(f *schemapb.FieldSchema, listed bool) error {
+	if c.as.before(since24) {
+		switch f.GetDataType() {
+		case schemapb.DataType_Bool, schemapb.DataType_Int32, schemapb.DataType_Int64, schemapb.DataType_Float, schemapb.DataType_Double:
+			if listed || !f.GetIsPrimaryKey() {
+				return failf(CodeUnexpected, "field %s without data is not supported now", f.GetName())
+			}
+		}
+	}
+	return invalidf("field '%s' is illegal, array type mismatch: invalid parameter[expected=need %s array][actual=got nil]", f.GetName(), f.GetDataType())
+}
+
+// checkJSON is what Milvus 2.3 demands of JSON: it has to be an object or null.
+func (c *collection) checkJSON(f *schemapb.FieldSchema, fd *schemapb.FieldData) error {
+	if f.GetDataType() != schemapb.DataType_JSON {
+		return nil
+	}
+	for _, raw := range fd.GetScalars().GetJsonData().GetData() {
+		if len(raw) > maxJSONLength {
+			return invalidf("the length (%d) of json field (%s) exceeds max length (%d): invalid parameter", len(raw), f.GetName(), maxJSONLength)
+		}
+		if !c.as.before(since24) {
+			continue
+		}
+		var object map[string]any
+		err := json.Unmarshal(raw, &object)
+		_, nested := object[dynamicField]
+		switch {
+		case err != nil && f.GetIsDynamic():
+			return failf(CodeUnexpected, "%v", err)
+		case err != nil:
+			return failf(codeIOFailed, "IO failed: %v", err)
+		case nested && f.GetIsDynamic():
+			return failf(CodeUnexpected, "cannot set json key to: %s", dynamicField)
+		}
+	}
+	return nil
 }
 
 func (c *collection) newIDs(s *store, n int) *schemapb.FieldData {
@@ -154,26 +196,6 @@ func (c *collection) newIDs(s *store, n int) *schemapb.FieldData {
 	}
 }
 
-// remove removes rows, which must be in ascending order. Rows behind them move.
-func (c *collection) remove(rows []int32) {
-	for _, r := range slices.Backward(rows) {
-		row, last := int(r), c.rows()-1
-		if k := c.keyAt(row); c.rowOf[k] == row {
-			delete(c.rowOf, k)
-		}
-		if row != last {
-			// No row behind this one is to be removed, so rowOf has the last row
-			// for the key of the last row.
-			c.rowOf[c.keyAt(last)] = row
-		}
-		for _, col := range c.columns {
-			col.remove(row)
-		}
-		c.partitionOf[row] = c.partitionOf[last]
-		c.partitionOf = slices.Delete(c.partitionOf, last, last+1)
-	}
-}
-
 type writeRequest interface {
 	GetDbName() string
 	GetCollectionName() string
@@ -185,36 +207,34 @@ type writeRequest interface {
 // put writes the rows of an insert or an upsert.
 func (h *service) put(ctx context.Context, req writeRequest, upsert bool) *milvuspb.MutationResult {
 	reply := &milvuspb.MutationResult{}
+	n := int(req.GetNumRows())
 	reply.Status = h.writing(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
-		if err != nil {
-			return err
-		}
-		p, err := c.partition(cmp.Or(req.GetPartitionName(), defaultPartition))
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
 		}
 		if upsert && c.columns[c.primaryKey].schema().GetAutoID() {
 			return invalidf("upsert can not assign primary field data when auto id enabled: invalid parameter")
 		}
-		n := int(req.GetNumRows())
-		ids, replaced, err := c.write(h.store, p, req.GetFieldsData(), n)
-		if err != nil {
+		if reply.IDs, err = c.write(h.store, req.GetPartitionName(), req.GetFieldsData(), n, upsert); err != nil {
 			return err
 		}
-		reply.IDs = ids
-		reply.SuccIndex = make([]uint32, n)
-		for i := range reply.SuccIndex {
-			reply.SuccIndex[i] = uint32(i)
-		}
 		reply.InsertCnt = int64(n)
-		if upsert {
-			reply.UpsertCnt, reply.DeleteCnt = int64(n), int64(replaced)
+		if upsert { // Milvus counts the keys that it was given, and not the rows that it replaced.
+			reply.UpsertCnt, reply.DeleteCnt = int64(n), int64(n)
 		}
-		reply.Acknowledged = true
 		reply.Timestamp = h.store.timestamp()
 		return nil
 	})
+	indexes := make([]uint32, n)
+	for i := range indexes {
+		indexes[i] = uint32(i)
+	}
+	if reply.Timestamp != 0 {
+		reply.SuccIndex = indexes
+	} else {
+		reply.ErrIndex = indexes
+	}
 	return reply
 }
 
@@ -226,59 +246,24 @@ func (h *service) Upsert(ctx context.Context, req *milvuspb.UpsertRequest) (*mil
 	return h.put(ctx, req, true), nil
 }
 
-func (h *service) Delete(ctx context.Context, req *milvuspb.DeleteRequest) (*milvuspb.MutationResult, error) {
-	reply := &milvuspb.MutationResult{}
-	reply.Status = h.writing(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
-		if err != nil {
-			return err
-		}
-		if req.GetExpr() == "" {
-			return invalidf("delete expression is empty: invalid parameter")
-		}
-		plan, err := c.plan(forDelete, req.GetExpr())
-		if err != nil {
-			return err
-		}
-		filter, err := plan.compile()
-		if err != nil {
-			return err
-		}
-		if req.GetPartitionName() != "" {
-			p, err := c.partition(req.GetPartitionName())
-			if err != nil {
-				return err
-			}
-			filter = c.within([]*partition{p}, filter)
-		}
-		rows := c.matching(filter)
-		reply.IDs = c.ids(rows)
-		reply.DeleteCnt = int64(len(rows))
-		c.remove(rows)
-		reply.Acknowledged = true
-		reply.Timestamp = h.store.timestamp()
-		return nil
-	})
-	return reply, nil
-}
-
 func (h *service) Flush(ctx context.Context, req *milvuspb.FlushRequest) (*milvuspb.FlushResponse, error) {
 	reply := &milvuspb.FlushResponse{
-		DbName:          req.GetDbName(),
+		DbName:          h.store.databaseName(ctx, req.GetDbName()),
 		CollSegIDs:      make(map[string]*schemapb.LongArray),
 		FlushCollSegIDs: make(map[string]*schemapb.LongArray),
 		CollSealTimes:   make(map[string]int64),
 		CollFlushTs:     make(map[string]uint64),
 	}
-	reply.Status = h.reading(func() error {
-		if len(req.GetCollectionNames()) == 0 {
+	reply.Status = h.writing(func() error {
+		if len(req.GetCollectionNames()) == 0 && !h.store.as.before(since24) {
 			return invalidf("collection names should not be empty: invalid parameter")
 		}
 		for _, name := range req.GetCollectionNames() {
-			c, err := h.store.collection(ctx, req.GetDbName(), name)
+			c, err := h.store.unchecked(ctx, req.GetDbName(), name)
 			if err != nil {
 				return err
 			}
+			c.flush()
 			now := h.store.timestamp()
 			segment := &schemapb.LongArray{Data: []int64{c.id}}
 			reply.CollSegIDs[name], reply.FlushCollSegIDs[name] = segment, segment
@@ -290,6 +275,16 @@ func (h *service) Flush(ctx context.Context, req *milvuspb.FlushRequest) (*milvu
 	return reply, nil
 }
 
-func (h *service) GetFlushState(context.Context, *milvuspb.GetFlushStateRequest) (*milvuspb.GetFlushStateResponse, error) {
-	return &milvuspb.GetFlushStateResponse{Status: toStatus(nil), Flushed: true}, nil
+func (h *service) GetFlushState(ctx context.Context, req *milvuspb.GetFlushStateRequest) (*milvuspb.GetFlushStateResponse, error) {
+	reply := &milvuspb.GetFlushStateResponse{}
+	reply.Status = h.reading(func() error {
+		if name := req.GetCollectionName(); name != "" {
+			if _, err := h.store.unchecked(ctx, req.GetDbName(), name); err != nil {
+				return err
+			}
+		}
+		reply.Flushed = true
+		return nil
+	})
+	return reply, nil
 }

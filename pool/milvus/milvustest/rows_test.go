@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
@@ -72,12 +71,6 @@ func TestWritesReplaceAndDeleteRows(t *testing.T) {
 	if n := count(); n != 5 {
 		t.Errorf("there are %d rows after an upsert, want 5", n)
 	}
-	must(t, c.Flush(ctx, "people", false))
-	stats, err := c.GetCollectionStatistics(ctx, "people")
-	if err != nil || stats["row_count"] != "5" {
-		t.Errorf("GetCollectionStatistics = %v, %v, want 5 rows", stats, err)
-	}
-
 	must(t, c.DeleteByPks(ctx, "people", "", entity.NewColumnInt64("id", []int64{1, 5, 99})))
 	must(t, c.Delete(ctx, "people", "", "id == 3"))
 	rs, err := c.Query(ctx, "people", nil, "id > 0", []string{"name"})
@@ -97,34 +90,6 @@ func TestWritesReplaceAndDeleteRows(t *testing.T) {
 	must(t, err)
 	if n := count(); n != 5 {
 		t.Errorf("there are %d rows after another insert, want 5", n)
-	}
-}
-
-func TestLastOfEqualKeysInOneRequestWins(t *testing.T) {
-	srv := start(t, milvustest.Config{})
-	c := connect(t, srv)
-	ctx := testContext(t)
-	fill(t, c, "people", entity.L2)
-	columns := people()
-	columns[0] = entity.NewColumnInt64("id", []int64{7, 3, 7, 3, 7})
-	req := &milvuspb.UpsertRequest{CollectionName: "people", NumRows: 5}
-	for _, col := range columns {
-		req.FieldsData = append(req.FieldsData, col.FieldData())
-	}
-	reply, err := stub(t, srv).Upsert(ctx, req)
-	must(t, err)
-	if reply.UpsertCnt != 5 || reply.DeleteCnt != 1 || reply.Timestamp == 0 || len(reply.SuccIndex) != 5 {
-		t.Errorf("Upsert = %v, want 5 rows of which 1 replaced one", reply)
-	}
-	rs, err := c.Query(ctx, "people", nil, "id in [3, 7]", []string{"age"})
-	must(t, err)
-	if got := rs.GetColumn("age").(*entity.ColumnInt8).Data(); !slices.Equal(got, []int8{50, 40}) {
-		t.Errorf("ages of 3 and 7 = %v, want 50 and 40", got)
-	}
-	rs, err = c.Query(ctx, "people", nil, "id > 0", []string{"id"})
-	must(t, err)
-	if got := int64s(t, rs.GetColumn("id")); !slices.Equal(got, []int64{1, 2, 3, 4, 5, 7}) {
-		t.Errorf("ids = %v", got)
 	}
 }
 

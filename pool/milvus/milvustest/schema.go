@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
@@ -18,41 +19,78 @@ const (
 	firstFieldID     = 100
 	maxDim           = 32768
 	maxVarCharLength = 65535
+	maxJSONLength    = 65536
+	maxFields        = 64
+	maxShards        = 16
 	dynamicField     = "$meta"
 )
 
-var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
+var (
+	namePattern          = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
+	partitionNamePattern = regexp.MustCompile(`^[A-Za-z0-9_]{1,255}$`)
+)
 
-func validName(name string) bool { return namePattern.MatchString(name) }
+// validName reports whether something may have this name. Milvus does not mind spaces
+// around a name, and keeps them.
+func validName(name string) bool { return namePattern.MatchString(strings.TrimSpace(name)) }
+
+func validPartitionName(name string) bool {
+	return partitionNamePattern.MatchString(strings.TrimSpace(name))
+}
+
+func checkCollectionName(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return invalidf("collection name should not be empty: invalid parameter")
+	case !validName(name):
+		return invalidf("Invalid collection name: %s. the first character of a collection name must be an underscore "+
+			"or letter, the others letters, digits and underscores, 255 in all: invalid parameter", name)
+	default:
+		return nil
+	}
+}
+
+// systemFields are the names of the fields that Milvus adds by itself.
+var systemFields = []string{"RowID", "Timestamp", dynamicField}
+
+// maxVectorFields is the number of vector fields that a collection may have.
+func (r release) maxVectorFields() int {
+	if r.before(since24) {
+		return 1
+	}
+	return 4
+}
 
 // parseSchema reads the schema of a request to create a collection, checks it,
 // and numbers its fields.
-func parseSchema(name string, raw []byte) (*schemapb.CollectionSchema, error) {
-	if !validName(name) {
-		return nil, invalidf("Invalid collection name: %s. the first character of a collection name must be an underscore "+
-			"or letter, the others letters, digits and underscores, 255 in all: invalid parameter", name)
-	}
+func parseSchema(as release, name string, raw []byte) (*schemapb.CollectionSchema, error) {
 	schema := &schemapb.CollectionSchema{}
 	if err := proto.Unmarshal(raw, protoadapt.MessageV2Of(schema)); err != nil {
-		return nil, invalidf("cannot read the schema: %v", err)
+		return nil, as.badStatement("cannot read the schema: %v", err)
 	}
-	if schema.GetName() != name {
+	switch n := len(schema.GetFields()); {
+	case n > maxFields:
+		return nil, as.badStatement("maximum field's number should be limited to %d", maxFields)
+	case schema.GetName() != name:
 		return nil, invalidf("collection name matches schema name: invalid parameter[expected=%s][actual=%s]", name, schema.GetName())
+	}
+	if err := checkCollectionName(name); err != nil {
+		return nil, err
 	}
 	var primaryKeys, vectors int
 	seen := make(map[string]bool)
 	for i, f := range schema.GetFields() {
 		if seen[f.GetName()] {
-			return nil, invalidf("duplicated field name %s found", f.GetName())
+			return nil, as.badStatement("duplicated field name %s found", f.GetName())
 		}
 		seen[f.GetName()] = true
-		if err := checkField(f); err != nil {
+		if err := checkField(as, f); err != nil {
 			return nil, err
 		}
 		if f.GetIsPrimaryKey() {
 			primaryKeys++
 		}
-		if f.GetDataType() == schemapb.DataType_FloatVector {
+		if isVectorType(f.GetDataType()) {
 			vectors++
 		}
 		f.FieldID = int64(firstFieldID + i)
@@ -60,42 +98,50 @@ func parseSchema(name string, raw []byte) (*schemapb.CollectionSchema, error) {
 		sortPairs(f.TypeParams)
 		sortPairs(f.IndexParams)
 	}
-	if primaryKeys != 1 {
-		return nil, invalidf("there must be one primary key in the schema, there are %d", primaryKeys)
-	}
-	if vectors == 0 {
+	switch most := as.maxVectorFields(); {
+	case primaryKeys != 1:
+		return nil, as.badStatement("there must be one primary key in the schema, there are %d", primaryKeys)
+	case vectors == 0 && !as.before(since24):
 		return nil, invalidf("schema does not contain vector field: invalid parameter")
+	case vectors > most:
+		return nil, as.badStatement("maximum vector field's number should be limited to %d, there are %d", most, vectors)
 	}
 	return schema, nil
 }
 
-func checkField(f *schemapb.FieldSchema) error {
-	name := f.GetName()
-	if !validName(name) {
-		return failf(CodeFieldInvalidName, "field name invalid[field=%s]", name)
-	}
-	if f.GetIsDynamic() {
-		return invalidf("cannot explicitly set a field as a dynamic field: %s", name)
-	}
-	kind := f.GetDataType()
-	if f.GetIsPrimaryKey() && kind != schemapb.DataType_Int64 && kind != schemapb.DataType_VarChar {
-		return invalidf("the data type of the primary key should be Int64 or VarChar, that of %s is %s", name, kind)
-	}
-	if f.GetAutoID() && !f.GetIsPrimaryKey() {
-		return invalidf("only primary field can speficy AutoID with true, field name = %s", name)
+// isVectorType reports whether a type is one of vectors.
+func isVectorType(kind schemapb.DataType) bool { return strings.HasSuffix(kind.String(), "Vector") }
+
+func checkField(as release, f *schemapb.FieldSchema) error {
+	name, kind := f.GetName(), f.GetDataType()
+	switch {
+	case !validName(name):
+		return failf(CodeFieldInvalidName, "Invalid field name: %s: field name invalid[field=%s]", name, name)
+	case slices.Contains(systemFields, name):
+		return invalidf("schema contains system field: RowID, Timestamp, $meta: invalid parameter")
+	case f.GetIsDynamic():
+		return as.badStatement("cannot explicitly set a field as a dynamic field: %s", name)
+	case f.GetIsPrimaryKey() && kind != schemapb.DataType_Int64 && kind != schemapb.DataType_VarChar:
+		return as.badStatement("the data type of the primary key should be Int64 or VarChar, that of %s is %s", name, kind)
+	case f.GetAutoID() && !f.GetIsPrimaryKey():
+		return as.badStatement("only primary field can speficy AutoID with true, field name = %s", name)
 	}
 	switch kind {
 	case schemapb.DataType_FloatVector:
 		if dim, err := intParam(f, "dim"); err != nil || dim < 1 || dim > maxDim {
-			return invalidf("invalid dimension of field %s: it should be in range 1 ~ %d", name, maxDim)
+			return as.badStatement("invalid dimension of field %s: it should be in range 1 ~ %d", name, maxDim)
 		}
 	case schemapb.DataType_VarChar:
-		if n, err := intParam(f, "max_length"); err != nil || n < 1 || n > maxVarCharLength {
-			return invalidf("the maximum length specified for the field(%s) should be in (0, %d]", name, maxVarCharLength)
+		n, err := intParam(f, "max_length")
+		if err != nil {
+			return as.badStatement("type param(max_length) should be specified for varChar field %s: %v", name, err)
+		}
+		if n < 1 || n > maxVarCharLength {
+			return invalidf("the maximum length specified for the field(%s) should be in (0, %d]: invalid parameter", name, maxVarCharLength)
 		}
 	}
 	if newColumn(f) == nil {
-		return invalidf("field %s has type %s, which this test server does not have", name, kind)
+		return as.badStatement("field %s has type %s, which this test server does not have", name, kind)
 	}
 	return nil
 }
@@ -118,7 +164,12 @@ func pairsMap(pairs []*commonpb.KeyValuePair) map[string]string {
 }
 
 func equalSchemas(a, b *schemapb.CollectionSchema) bool {
-	return proto.Equal(protoadapt.MessageV2Of(a), protoadapt.MessageV2Of(b))
+	same := func(s *schemapb.CollectionSchema) proto.Message {
+		s = renamed(s, "")
+		s.AutoID = false // Milvus reads the setting of the field alone.
+		return protoadapt.MessageV2Of(s)
+	}
+	return proto.Equal(same(a), same(b))
 }
 
 // renamed returns a copy of schema under another name. The schema itself may be

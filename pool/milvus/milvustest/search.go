@@ -34,7 +34,7 @@ func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*mil
 		return nil, err
 	}
 	reply.Status = h.reading(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (s *search) run(ctx context.Context, c *collection) *schemapb.SearchResultD
 	results := &schemapb.SearchResultData{
 		NumQueries: int64(len(s.queries) / s.field.dim), TopK: int64(s.limit), OutputFields: outputNames(s.outputs),
 	}
-	best := newNearest(min(s.offset+s.limit, c.rows()), c)
+	best := newNearest(min(s.offset+s.limit+c.keys.extra, c.rows()), c)
 	var rows []int32
 	for q := range int(results.NumQueries) {
 		best.reset()
@@ -181,7 +181,7 @@ func (s *search) run(ctx context.Context, c *collection) *schemapb.SearchResultD
 		if ctx.Err() == nil {
 			s.scan(s.queries[q*s.field.dim:(q+1)*s.field.dim], best)
 		}
-		hits := best.sorted()
+		hits := c.nearestOfEachKey(best.sorted(), s.offset+s.limit)
 		hits = hits[min(s.offset, len(hits)):]
 		for _, h := range hits {
 			rows = append(rows, h.row)

@@ -78,11 +78,15 @@ type Server struct {
 	faults faults
 
 	accepted  atomic.Pointer[account]
+	atRestart atomic.Pointer[account] // what the next Restart makes the server accept; nil for no change
 	unhealthy atomic.Pointer[[]string]
 
 	life   sync.Mutex // serializes Stop, Restart, GoAway and Close, and guards the fields below
 	closed bool
 	run    *run // nil while stopped
+
+	done    chan struct{}  // closed by Close
+	outages sync.WaitGroup // of the faults with Down
 }
 
 // New returns a server that listens. The caller must Close it. Tests use [Start].
@@ -97,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, as: as, born: time.Now(), addr: lis.Addr().String(), store: newStore(as)}
+	s := &Server{cfg: cfg, as: as, born: time.Now(), addr: lis.Addr().String(), store: newStore(as), done: make(chan struct{})}
 	s.SetCredentials(cfg.Username, cfg.Password, cfg.APIKey)
 	s.run = s.serve(lis)
 	return s, nil
@@ -111,9 +115,13 @@ func (s *Server) Addr() string { return s.addr }
 // any more. Further calls do nothing.
 func (s *Server) Close() error {
 	s.life.Lock()
-	defer s.life.Unlock()
-	s.closed = true
+	if !s.closed {
+		s.closed = true
+		close(s.done)
+	}
 	s.stop()
+	s.life.Unlock()
+	s.outages.Wait()
 	return nil
 }
 
@@ -131,10 +139,17 @@ func (s *Server) Stop() {
 func (s *Server) Restart() error {
 	s.life.Lock()
 	defer s.life.Unlock()
+	return s.restart()
+}
+
+func (s *Server) restart() error {
 	if s.closed {
 		return ErrClosed
 	}
 	s.stop()
+	if next := s.atRestart.Swap(nil); next != nil {
+		s.accepted.Store(next)
+	}
 	lis, err := net.Listen("tcp", s.addr)
 	for range relistenAttempts {
 		if !errors.Is(err, syscall.EADDRINUSE) {
@@ -160,6 +175,10 @@ func (s *Server) Conns() int {
 	return open
 }
 
+// Connections returns the TCP connections that are open now, the oldest first, with the
+// calls of each.
+func (s *Server) Connections() []Connection { return s.conns.list() }
+
 // Accepted returns the number of TCP connections accepted since the start,
 // restarts included.
 func (s *Server) Accepted() int {
@@ -173,6 +192,10 @@ func (s *Server) Accepted() int {
 func (s *Server) GoAway() {
 	s.life.Lock()
 	defer s.life.Unlock()
+	s.goAway()
+}
+
+func (s *Server) goAway() {
 	if s.run == nil {
 		return
 	}
@@ -180,6 +203,34 @@ func (s *Server) GoAway() {
 	s.run.add(s.newGRPC())
 	old.lis.Close()
 	s.run.tasks.Go(old.grpc.GracefulStop)
+}
+
+// tryGoAway is GoAway for a handler, which must not wait for a Stop: that waits for the
+// handlers.
+func (s *Server) tryGoAway() {
+	if s.life.TryLock() {
+		defer s.life.Unlock()
+		s.goAway()
+	}
+}
+
+// goDown stops the server, and restarts it after d unless it is closed. It does not
+// wait, because a handler calls it.
+func (s *Server) goDown(d time.Duration) {
+	s.outages.Go(func() {
+		s.Stop()
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			s.life.Lock()
+			defer s.life.Unlock()
+			if s.run == nil { // Nobody has restarted it meanwhile.
+				_ = s.restart() // It fails after Close, and if another process took the port.
+			}
+		case <-s.done:
+		}
+	})
 }
 
 // SetUnhealthy makes CheckHealth answer that the server is not healthy, for

@@ -61,8 +61,8 @@ func TestStopFailsCallsAndRestartKeepsTheData(t *testing.T) {
 		t.Errorf("Addr = %s after Restart, want %s", srv.Addr(), addr)
 	}
 	awaitReady(t, c)
-	if got := rowCount(t, c); got != "5" {
-		t.Errorf("row_count = %s after Restart, want 5", got)
+	if got := rowCount(t, c); got != 5 {
+		t.Errorf("there are %d rows after Restart, want 5", got)
 	}
 	// The fault is still there.
 	held := call(t, srv, c, ctx)

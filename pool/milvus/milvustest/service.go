@@ -83,10 +83,12 @@ func (h *service) DropDatabase(_ context.Context, req *milvuspb.DropDatabaseRequ
 		name := req.GetDbName()
 		db, ok := h.store.databases[name]
 		switch {
+		case !validName(name):
+			return failf(CodeDatabaseInvalidName, "invalid database name[database=%s]", name)
 		case name == defaultDatabase:
 			return failf(CodeUnexpected, "can not drop default database")
 		case !ok:
-			return failf(CodeDatabaseNotFound, "database not found[database=%s]", name)
+			return nil // As Milvus, which drops what is not there.
 		case len(db.collections) > 0:
 			return failf(CodeUnexpected, "database:%s not empty, must drop all collections before drop database", name)
 		}

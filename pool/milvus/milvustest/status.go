@@ -5,8 +5,10 @@ package milvustest
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
 // Code is an error code of Milvus, the field Code of a status.
@@ -35,6 +37,9 @@ const (
 	// CodeUnexpected is the code of an error without a code of its own.
 	CodeUnexpected Code = 65535
 )
+
+// codeIOFailed is what Milvus 2.3 answers for JSON that it cannot read.
+const codeIOFailed Code = 1001
 
 // traits says how Milvus writes a code in a status. A code that is not in the
 // table is not retriable and has the legacy code UnexpectedError.
@@ -107,6 +112,61 @@ func failf(code Code, format string, args ...any) error {
 }
 
 func invalidf(format string, args ...any) error { return failf(CodeParameterInvalid, format, args...) }
+
+// Milvus 2.3 answers most mistakes of a statement with CodeUnexpected, the code of
+// its own breakdowns. Later releases have a code for each kind of mistake. The methods
+// below are one for each kind of mistake.
+
+// badStatement is the error of a statement with a wrong parameter: a filter, a metric,
+// a dimension, a limit, or the values of a row.
+func (r release) badStatement(format string, args ...any) error {
+	return r.failf(CodeParameterInvalid, format, args...)
+}
+
+// unknownField is the error of a statement that names a field that is not there.
+func (r release) unknownField(name string) error {
+	return r.failf(CodeFieldNotFound, "fieldName(%s) not found", name)
+}
+
+// unknownPartition is the error of a read of a partition that is not there.
+func (r release) unknownPartition(name string) error {
+	if r.before(since24) {
+		return failf(CodeUnexpected, "partition name %s not found", name)
+	}
+	return failf(CodePartitionNotFound, "partition not found[partition=%s]", name)
+}
+
+// unloadedPartition is the error of a read of a partition that is not loaded.
+func (r release) unloadedPartition(name string) error {
+	return r.failf(CodePartitionNotLoaded, "partition not loaded[partition=%s]", name)
+}
+
+// badValues is the error of rows whose values of a field do not fit. Milvus 2.3 has
+// CodeUnexpected for vectors alone, unless their number is wrong.
+func (r release) badValues(f *schemapb.FieldSchema, err error) error {
+	coded, ok := errors.AsType[*codedError](err)
+	if !ok || !r.before(since24) || !strings.HasSuffix(f.GetDataType().String(), "Vector") || strings.Contains(coded.reason, "is not equal to") {
+		return err
+	}
+	return failf(CodeUnexpected, "%s", coded.reason)
+}
+
+// badPartitionName is the error of a statement that names a partition by a name that
+// no partition can have.
+func (r release) badPartitionName(name string) error {
+	if name == "" {
+		return r.badStatement("Invalid partition name: %s. Partition name should not be empty.", name)
+	}
+	return r.badStatement("Invalid partition name: %s. Partition name can only contain numbers, letters and underscores.", name)
+}
+
+// failf is the error of a mistake that has this code since 2.4.
+func (r release) failf(code Code, format string, args ...any) error {
+	if r.before(since24) {
+		code = CodeUnexpected
+	}
+	return failf(code, format, args...)
+}
 
 // toStatus returns the status for err. It is never nil: clients report a reply
 // without a status as broken.

@@ -76,7 +76,7 @@ func physicalMillis(timestamp uint64) uint64 { return timestamp >> 18 }
 // database returns the database of a call: the name is in the request, or else
 // in the metadata, or else the default.
 func (s *store) database(ctx context.Context, requested string) (*database, error) {
-	name := cmp.Or(requested, fromMetadata(ctx, "dbname"), defaultDatabase)
+	name := s.databaseName(ctx, requested)
 	db, ok := s.databases[name]
 	if !ok {
 		return nil, failf(CodeDatabaseNotFound, "database not found[database=%s]", name)
@@ -84,13 +84,30 @@ func (s *store) database(ctx context.Context, requested string) (*database, erro
 	return db, nil
 }
 
+func (s *store) databaseName(ctx context.Context, requested string) string {
+	return cmp.Or(requested, fromMetadata(ctx, "dbname"), defaultDatabase)
+}
+
+// collection finds the collection that a request names.
 func (s *store) collection(ctx context.Context, requestedDB, name string) (*collection, error) {
+	if err := checkCollectionName(name); err != nil {
+		return nil, err
+	}
+	return s.unchecked(ctx, requestedDB, name)
+}
+
+// unchecked is collection for the requests in which Milvus does not check the name:
+// inserts, searches, flushes, statistics, indexes.
+func (s *store) unchecked(ctx context.Context, requestedDB, name string) (*collection, error) {
 	db, err := s.database(ctx, requestedDB)
 	if err != nil {
+		if s.as.before(since24) {
+			return nil, failf(CodeCollectionNotFound, "collection not found[database=%s][collection=%s]", s.databaseName(ctx, requestedDB), name)
+		}
 		return nil, err
 	}
 	if name == "" {
-		return nil, invalidf("collection name should not be empty: invalid parameter")
+		return nil, failf(CodeCollectionNotFound, "collection not found[collection=0]")
 	}
 	c, ok := db.collections[name]
 	if !ok {
