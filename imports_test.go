@@ -37,6 +37,7 @@ const (
 	rapid      = "pgregory.net/rapid"
 	coretests  = "core/coretest"
 	milvustest = "pool/milvus/milvustest"
+	milvuserr  = "pool/milvus/milvuserr"
 	brief      = "internal/brief"
 	otelxtest  = "otelx/otelxtest"
 	registry   = "docs/registry"
@@ -91,11 +92,17 @@ var rules = []rule{
 	{
 		folder: "pool/milvus",
 		may: []string{
-			"core", "pool", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, sdkClient, sdkEntity, sdkRetry,
+			"core", "pool", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, milvuserr, sdkClient, sdkEntity, sdkRetry,
 			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
 			"go.opentelemetry.io/otel/attribute",
 		},
 		tests: []string{coretests, milvustest, goleak, rapid, "go.opentelemetry.io/otel/trace"},
+	},
+	{
+		// Every adapter shares it, so that it links no SDK.
+		folder: milvuserr,
+		may:    []string{"core", "pool", errtype, "github.com/milvus-io/milvus-proto/go-api/v2/commonpb", "google.golang.org/grpc/codes", "google.golang.org/grpc/status"},
+		tests:  []string{"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"},
 	},
 	{
 		folder: milvustest,

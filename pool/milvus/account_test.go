@@ -5,11 +5,8 @@ package milvus_test
 import (
 	"context"
 	"errors"
-	"reflect"
-	"strings"
 	"testing"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc/codes"
 
 	"github.com/penstock-go/penstock/core"
@@ -156,31 +153,5 @@ func TestAnUnsafeOperationIsNotRepeatedAfterItsInsert(t *testing.T) {
 	}
 	if got := srv.Calls("Flush"); got != 1+3 {
 		t.Errorf("Flush was called %d times, want 4", got)
-	}
-}
-
-func TestEveryRPCIsKnownAsReadOnlyOrIsNot(t *testing.T) {
-	reads := []string{"Get", "Describe", "List", "Show", "Has", "Select", "Check"}
-	service := reflect.TypeFor[milvuspb.MilvusServiceClient]()
-	for i := range service.NumMethod() {
-		name := service.Method(i).Name
-		for _, prefix := range reads {
-			if strings.HasPrefix(name, prefix) && !milvus.ReadOnly[name] {
-				t.Errorf("%s is not known as read-only", name)
-			}
-		}
-	}
-	for name := range milvus.ReadOnly {
-		if _, ok := service.MethodByName(name); !ok && name != "Dial" {
-			t.Errorf("there is no RPC %s", name)
-		}
-	}
-	for _, name := range []string{
-		"Insert", "Upsert", "Delete", "CreateCollection", "DropCollection", "CreateIndex", "DropIndex", "Flush",
-		"LoadCollection", "ReleaseCollection", "CreateDatabase", "DropDatabase", "Import", "RestoreRBAC", "ManualCompaction",
-	} {
-		if milvus.ReadOnly[name] {
-			t.Errorf("%s is taken for read-only", name)
-		}
 	}
 }

@@ -8,11 +8,6 @@ import (
 	"google.golang.org/grpc"
 )
 
-var (
-	ReadOnly = readOnly
-	CodeOf   = codeOf
-)
-
 // Wrote tells the connections of f of a write to a collection.
 func (f *Factory) Wrote(collection string, ts uint64) { f.family.wrote(collection, ts) }
 

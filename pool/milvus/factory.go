@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 var (
@@ -158,7 +159,7 @@ func (f *Factory) dialError(ctx, dialing context.Context, err error) error {
 		e.Address = f.address
 		return e
 	}
-	return newDialError(f.address, err, ctx.Err(), context.Cause(dialing))
+	return milvuserr.FromDial(f.address, err, ctx.Err(), context.Cause(dialing))
 }
 
 // Close closes c. Calls that are under way on c fail.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 // hook is the outermost interceptor of one connection. It sees the reply of the
@@ -48,7 +49,7 @@ func (h *hook) intercept(
 		return nil
 	}
 	method := fullMethod[strings.LastIndexByte(fullMethod, '/')+1:]
-	if method == methodConnect {
+	if method == milvuserr.MethodConnect {
 		h.cc = cc
 	}
 	if err := h.checkSchema(ctx, req); err != nil {
@@ -67,10 +68,10 @@ func (h *hook) intercept(
 		if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < ahead {
 			<-ctx.Done() // so that ctx.Err says whose deadline it was
 		}
-		e := newError(method, err, statusOf(reply), ctx.Err())
+		e := milvuserr.FromReply(method, err, statusOf(reply), ctx.Err())
 		if e != nil {
 			e.NotSent = err != nil && r.to.Addr == nil
-			e.rotated = h.rotates && h.conn != nil && e.unauthenticated()
+			e.Rotates = h.rotates && h.conn != nil
 		}
 		return e
 	}
@@ -82,7 +83,7 @@ func (h *hook) intercept(
 	}
 	r.end(ctx, reply, e == nil)
 
-	if !readOnly[method] && (e == nil || e.mayHaveApplied()) {
+	if !milvuserr.ReadOnly(method) && (e == nil || e.MayHaveApplied()) {
 		core.MarkApplied(ctx)
 		h.family.heard(req, reply)
 	}
@@ -92,7 +93,7 @@ func (h *hook) intercept(
 		}
 		return nil
 	}
-	if r, ok := req.(interface{ GetCollectionName() string }); ok && e.Code == codeCollectionNotFound {
+	if r, ok := req.(interface{ GetCollectionName() string }); ok && e.Code == milvuserr.CodeCollectionNotFound {
 		h.family.gone(r.GetCollectionName())
 	}
 	if method == methodGetFlushState {
@@ -113,36 +114,8 @@ func statusOf(reply any) *commonpb.Status {
 }
 
 const (
-	methodDial          = "Dial" // not an RPC: the dial failed before any
-	methodConnect       = "Connect"
 	methodGetFlushState = "GetFlushState"
 	methodDescribe      = "DescribeCollection"
 	methodInsert        = "Insert"
 	methodUpsert        = "Upsert"
 )
-
-// readOnly has the RPCs that change nothing at the server. Any other RPC may have
-// been applied if its end is unknown. Flush, LoadCollection and ReleaseCollection
-// are not read-only: they change no data, but they change the state of the server.
-// An application that may repeat them declares the operation idempotent.
-var readOnly = func() map[string]bool {
-	set := make(map[string]bool)
-	for _, name := range []string{
-		methodDial, methodConnect, "AllocTimestamp", "Dummy", "RegisterLink",
-		"GetVersion", "CheckHealth", "GetComponentStates", "GetMetrics",
-		"Search", "HybridSearch", "Query", "CalcDistance",
-		"HasCollection", methodDescribe, "ShowCollections", "GetCollectionStatistics",
-		"HasPartition", "ShowPartitions", "GetPartitionStatistics",
-		"GetLoadState", "GetLoadingProgress", "GetReplicas",
-		"DescribeAlias", "ListAliases", "ListDatabases", "DescribeDatabase",
-		"DescribeIndex", "GetIndexState", "GetIndexStatistics", "GetIndexBuildProgress",
-		"ListIndexedSegment", "DescribeSegmentIndexData",
-		methodGetFlushState, "GetFlushAllState", "GetPersistentSegmentInfo", "GetQuerySegmentInfo",
-		"GetCompactionState", "GetCompactionStateWithPlans", "GetImportState", "ListImportTasks",
-		"ListCredUsers", "SelectRole", "SelectUser", "SelectGrant", "BackupRBAC",
-		"ListResourceGroups", "DescribeResourceGroup",
-	} {
-		set[name] = true
-	}
-	return set
-}()

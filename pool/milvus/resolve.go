@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/resolver"
 	_ "google.golang.org/grpc/resolver/dns" // registers what resolver.Get("dns") returns
+
+	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 // dnsScheme is the start of an address whose host gRPC resolves.
@@ -48,18 +50,12 @@ type resolvingConn struct {
 // UpdateState is called without an address if DNS knows no such host.
 func (c *resolvingConn) UpdateState(s resolver.State) error {
 	if len(s.Addresses) == 0 && len(s.Endpoints) == 0 {
-		c.r.giveUp(&finalError{fmt.Errorf("DNS has no address for %s", c.target)})
+		c.r.giveUp(milvuserr.Final(fmt.Errorf("DNS has no address for %s", c.target)))
 	}
 	return c.ClientConn.UpdateState(s)
 }
 
 func (c *resolvingConn) ReportError(err error) {
-	c.r.giveUp(&finalError{err})
+	c.r.giveUp(milvuserr.Final(err))
 	c.ClientConn.ReportError(err)
 }
-
-// finalError is the cause of the end of a dial that would not come to a better end.
-type finalError struct{ err error }
-
-func (e *finalError) Error() string { return e.err.Error() }
-func (e *finalError) Unwrap() error { return e.err }

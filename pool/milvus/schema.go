@@ -9,6 +9,8 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+
+	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 // mostDescribes is how often one DescribeCollection is asked at most, because a
@@ -141,7 +143,7 @@ func (c *Conn) outdated(ctx context.Context, collection string, u *use, describe
 		return true
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
-		if !e.ofSchema() {
+		if !ofSchema(e) {
 			return false
 		}
 	} else if u.answered == u.write {
@@ -165,13 +167,13 @@ func (c *Conn) outdated(ctx context.Context, collection string, u *use, describe
 
 // ofSchema reports whether the server refused a write perhaps because it does not
 // match the schema of the collection.
-func (e *Error) ofSchema() bool {
+func ofSchema(e *Error) bool {
 	if e.Method != methodInsert && e.Method != methodUpsert {
 		return false
 	}
 	switch e.Code {
-	case codeSchemaMismatch, codeParameterInvalid, codeFieldNotFound, codeUnexpected:
-		return e.meaning() == statement
+	case milvuserr.CodeSchemaMismatch, milvuserr.CodeParameterInvalid, milvuserr.CodeFieldNotFound, milvuserr.CodeUnexpected:
+		return e.Mistake()
 	}
 	return false
 }

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/penstock-go/penstock/internal/fault"
+	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 // Secret is a text that nothing prints: not a verb of fmt, not a logger, an encoder or
@@ -144,18 +145,7 @@ func (c Config) credentials(ctx context.Context) (Credentials, error) {
 		err = present.faults().Err("what Config.Credentials returned")
 	}
 	if err != nil {
-		return Credentials{}, &credentialsError{err}
+		return Credentials{}, milvuserr.NoCredentials(err)
 	}
 	return present, nil
-}
-
-// credentialsError says that there were no credentials for a dial.
-type credentialsError struct{ err error }
-
-func (e *credentialsError) Error() string { return "no credentials: " + e.err.Error() }
-func (e *credentialsError) Unwrap() error { return e.err }
-
-func isCredentials(err error) bool {
-	_, ok := errors.AsType[*credentialsError](err)
-	return ok
 }

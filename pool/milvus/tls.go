@@ -16,14 +16,8 @@ import (
 
 	"google.golang.org/grpc/credentials"
 
-	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
-
-// ErrTLS is matched by the error of a dial for which both sides do not agree on TLS:
-// another dial would fail too. Examples are a certificate that one side does not
-// accept, a server without TLS, and a server with TLS that was dialed without. It is a
-// core.ErrConnection.
-var ErrTLS = core.Sentinel("TLS handshake failed", "", core.ErrConnection)
 
 var (
 	errNeedsTLS = fmt.Errorf("%w: the server speaks TLS, and Config.TLS is nil (in a file: tls.enabled is not true)", ErrTLS)
@@ -100,9 +94,9 @@ func (h *handshakes) mayProbe() bool {
 func (h *handshakes) probe(ctx context.Context, authority string, raw net.Conn) error {
 	switch {
 	case h.tls && speaksHTTP(ctx, raw):
-		h.giveUp(&finalError{errNoTLS})
+		h.giveUp(milvuserr.Final(errNoTLS))
 	case !h.tls && speaksTLS(ctx, authority, raw):
-		h.giveUp(&finalError{errNeedsTLS})
+		h.giveUp(milvuserr.Final(errNeedsTLS))
 	}
 	return errors.New("the server closed the connection, with TLS and without")
 }
@@ -143,10 +137,10 @@ func (h *handshakes) judge(err error) {
 		return
 	}
 	if _, plain := errors.AsType[tls.RecordHeaderError](err); plain {
-		h.giveUp(&finalError{fmt.Errorf("%w: %w", errNoTLS, err)})
+		h.giveUp(milvuserr.Final(fmt.Errorf("%w: %w", errNoTLS, err)))
 		return
 	}
-	h.giveUp(&finalError{fmt.Errorf("%w: %w", ErrTLS, err)})
+	h.giveUp(milvuserr.Final(fmt.Errorf("%w: %w", ErrTLS, err)))
 }
 
 // finalHandshakeError reports whether one side refused the handshake. Otherwise the

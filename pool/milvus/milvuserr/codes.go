@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus
+package milvuserr
 
 import "github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
@@ -17,19 +17,24 @@ const (
 	failed                   // the server tried and failed
 )
 
+// Codes that an adapter looks for by itself.
+const (
+	CodeCollectionNotFound = 100
+	// CodeSchemaMismatch is for a write that does not fit the schema.
+	CodeSchemaMismatch   = 109
+	CodeParameterInvalid = 1100
+	CodeFieldNotFound    = 1700
+	// CodeUnexpected says nothing: the reason tells a mistake from a failure.
+	CodeUnexpected = 65535
+)
+
 // Codes that the package uses outside of the table of meanings.
 const (
 	codeUnavailable = 2
 	codeRateLimit   = 8
 
-	codeCollectionNotFound = 100
-	codeSchemaMismatch     = 109
-	codeParameterInvalid   = 1100
-	codeFieldNotFound      = 1700
-
 	codeNotAuthenticated = 1400
 	codeNeedAuthenticate = 1800
-	codeUnexpected       = 65535
 )
 
 // meanings has the codes of Milvus up to 2.6. Left out are 2000 (segcore) and 65535
@@ -49,7 +54,7 @@ var meanings = map[int32]meaning{
 	11:              overQuota, // time tick delayed
 	12:              overQuota, // resources insufficient
 
-	codeCollectionNotFound: statement,
+	CodeCollectionNotFound: statement,
 
 	101: notReady,  // collection: not loaded
 	102: statement, // too many
@@ -63,8 +68,8 @@ var meanings = map[int32]meaning{
 	202: notReady,  // not fully loaded
 	250: statement, // capacity of the cluster exceeded
 
-	codeSchemaMismatch:   statement,
-	codeParameterInvalid: statement,
+	CodeSchemaMismatch:   statement,
+	CodeParameterInvalid: statement,
 
 	300: statement, // resource group: not found
 	301: statement, // exists with another configuration
@@ -114,7 +119,7 @@ var meanings = map[int32]meaning{
 	1601:                 statement, // is a collection's name
 	1602:                 statement, // exists
 	1603:                 statement, // is of no collection
-	codeFieldNotFound:    statement,
+	CodeFieldNotFound:    statement,
 	1701:                 statement, // bad name of a field
 
 	codeNeedAuthenticate: statement,
@@ -174,6 +179,6 @@ func codeOf(legacy commonpb.ErrorCode) int32 {
 	case commonpb.ErrorCode_PermissionDenied:
 		return 1401
 	default:
-		return codeUnexpected
+		return CodeUnexpected
 	}
 }

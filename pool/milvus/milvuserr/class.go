@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus
+package milvuserr
 
 import (
 	"errors"
@@ -48,7 +48,7 @@ func (e *Error) class() core.Class {
 	switch {
 	case e.certificate():
 		c = unrelated
-	case e.rotated:
+	case e.Rotates && e.unauthenticated():
 		// The server refused the request, and the next dial asks for the present
 		// credentials. If those are bad too, the dial says so.
 		c = core.Class{Verdict: core.Neutral, Retry: core.RetryAlways, Conn: core.Broken}
@@ -57,7 +57,7 @@ func (e *Error) class() core.Class {
 	default:
 		c = e.classByStatus()
 	}
-	if e.Method == methodConnect || e.Method == methodDial {
+	if e.Method == MethodConnect || e.Method == methodDial {
 		// The server refused the configuration here, not a statement.
 		if c.Verdict == core.Success {
 			c.Verdict = core.Neutral
@@ -66,7 +66,7 @@ func (e *Error) class() core.Class {
 			c.Retry = core.RetryAlways
 		}
 	}
-	if c.Retry == core.RetryIfIdempotent && !e.mayHaveApplied() {
+	if c.Retry == core.RetryIfIdempotent && !e.MayHaveApplied() {
 		c.Retry = core.RetryAlways
 	}
 	c.ErrorType = e.ErrorType()
@@ -153,11 +153,15 @@ func (e *Error) meaning() meaning {
 	return unknown
 }
 
-// mayHaveApplied reports whether the request may have changed the server. A
+// Mistake reports whether the server says that the request is wrong, or that the request
+// names something that does not exist. Another attempt gets the same answer.
+func (e *Error) Mistake() bool { return e.meaning() == statement }
+
+// MayHaveApplied reports whether the request may have changed the server. A
 // request that changes nothing may not, and neither may a request that was not
 // sent, or that the server refused.
-func (e *Error) mayHaveApplied() bool {
-	if e.NotSent || readOnly[e.Method] || e.GRPC == codes.Unauthenticated {
+func (e *Error) MayHaveApplied() bool {
+	if e.NotSent || ReadOnly(e.Method) || e.GRPC == codes.Unauthenticated {
 		return false
 	}
 	switch e.meaning() {

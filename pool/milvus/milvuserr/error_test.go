@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus_test
+package milvuserr_test
 
 import (
 	"errors"
@@ -13,22 +13,22 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/pool"
-	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 func TestErrorTypes(t *testing.T) {
 	for _, c := range []struct {
-		err                *milvus.Error
+		err                *milvuserr.Error
 		errorType, telling string
 	}{
-		{&milvus.Error{Code: 100}, "100", "100"},
-		{&milvus.Error{Code: 8}, "rate_limited", "8"},
-		{&milvus.Error{Code: 1400}, "unauthenticated", "1400"},
-		{&milvus.Error{GRPC: codes.Unauthenticated}, "unauthenticated", "UNAUTHENTICATED"},
-		{&milvus.Error{GRPC: codes.ResourceExhausted}, "rate_limited", "RESOURCE_EXHAUSTED"},
-		{&milvus.Error{GRPC: codes.Unavailable}, "UNAVAILABLE", "UNAVAILABLE"},
-		{&milvus.Error{GRPC: codes.Canceled}, "CANCELLED", "CANCELLED"},
-		{&milvus.Error{GRPC: codes.Code(99)}, "UNKNOWN", "UNKNOWN"},
+		{&milvuserr.Error{Code: 100}, "100", "100"},
+		{&milvuserr.Error{Code: 8}, "rate_limited", "8"},
+		{&milvuserr.Error{Code: 1400}, "unauthenticated", "1400"},
+		{&milvuserr.Error{GRPC: codes.Unauthenticated}, "unauthenticated", "UNAUTHENTICATED"},
+		{&milvuserr.Error{GRPC: codes.ResourceExhausted}, "rate_limited", "RESOURCE_EXHAUSTED"},
+		{&milvuserr.Error{GRPC: codes.Unavailable}, "UNAVAILABLE", "UNAVAILABLE"},
+		{&milvuserr.Error{GRPC: codes.Canceled}, "CANCELLED", "CANCELLED"},
+		{&milvuserr.Error{GRPC: codes.Code(99)}, "UNKNOWN", "UNKNOWN"},
 	} {
 		if got := core.ErrorType(fmt.Errorf("wrapped: %w", c.err)); got != c.errorType {
 			t.Errorf("ErrorType of %v = %q, want %q", c.err, got, c.errorType)
@@ -42,20 +42,20 @@ func TestErrorTypes(t *testing.T) {
 func TestWhatErrorsMatch(t *testing.T) {
 	targets := map[string]error{
 		"connection": core.ErrConnection, "unavailable": core.ErrUnavailable,
-		"unauthenticated": milvus.ErrUnauthenticated, "bad conn": pool.ErrBadConn,
-		"certificate": milvus.ErrTLS, "rejected": core.ErrRejected,
+		"unauthenticated": milvuserr.ErrUnauthenticated, "bad conn": pool.ErrBadConn,
+		"certificate": milvuserr.ErrTLS, "rejected": core.ErrRejected,
 	}
 	for _, c := range []struct {
-		err  *milvus.Error
+		err  *milvuserr.Error
 		want []string
 	}{
-		{&milvus.Error{GRPC: codes.Unavailable}, []string{"connection", "unavailable"}},
-		{&milvus.Error{Code: 2}, []string{"connection", "unavailable"}},
-		{&milvus.Error{GRPC: codes.Unauthenticated}, []string{"connection", "unauthenticated"}},
-		{&milvus.Error{Code: 1400}, []string{"connection", "unauthenticated"}},
-		{&milvus.Error{GRPC: codes.Canceled, Reason: "grpc: the client connection is closing"}, []string{"bad conn"}},
-		{&milvus.Error{Code: 100}, nil},
-		{&milvus.Error{GRPC: codes.Internal}, nil},
+		{&milvuserr.Error{GRPC: codes.Unavailable}, []string{"connection", "unavailable"}},
+		{&milvuserr.Error{Code: 2}, []string{"connection", "unavailable"}},
+		{&milvuserr.Error{GRPC: codes.Unauthenticated}, []string{"connection", "unauthenticated"}},
+		{&milvuserr.Error{Code: 1400}, []string{"connection", "unauthenticated"}},
+		{&milvuserr.Error{GRPC: codes.Canceled, Reason: "grpc: the client connection is closing"}, []string{"bad conn"}},
+		{&milvuserr.Error{Code: 100}, nil},
+		{&milvuserr.Error{GRPC: codes.Internal}, nil},
 	} {
 		want := make(map[string]bool)
 		for _, name := range c.want {
@@ -67,7 +67,7 @@ func TestWhatErrorsMatch(t *testing.T) {
 			}
 		}
 	}
-	if !errors.Is(milvus.ErrUnauthenticated, core.ErrConnection) {
+	if !errors.Is(milvuserr.ErrUnauthenticated, core.ErrConnection) {
 		t.Error("ErrUnauthenticated is no core.ErrConnection")
 	}
 }
@@ -93,7 +93,7 @@ func TestLegacyCodesHaveTheirPresentDayEquivalents(t *testing.T) {
 		65535: {commonpb.ErrorCode_UnexpectedError, commonpb.ErrorCode_MetaFailed},
 	} {
 		for _, code := range legacy {
-			if got := milvus.CodeOf(code); got != want {
+			if got := milvuserr.CodeOf(code); got != want {
 				t.Errorf("%v stands for %d, want %d", code, got, want)
 			}
 		}
@@ -101,7 +101,7 @@ func TestLegacyCodesHaveTheirPresentDayEquivalents(t *testing.T) {
 }
 
 func TestErrorTexts(t *testing.T) {
-	for want, err := range map[string]*milvus.Error{
+	for want, err := range map[string]*milvuserr.Error{
 		"milvus: Search: collection not found (100)":      {Method: "Search", Code: 100, Reason: "collection not found"},
 		"milvus: Search: (8)":                             {Method: "Search", Code: 8},
 		"milvus at h:1: Dial: no such host (UNAVAILABLE)": {Method: "Dial", Address: "h:1", GRPC: codes.Unavailable, Reason: "no such host"},
@@ -113,10 +113,10 @@ func TestErrorTexts(t *testing.T) {
 }
 
 func TestOnlyAGRPCStatusIsToldAsOne(t *testing.T) {
-	if _, ok := status.FromError(&milvus.Error{Code: 100}); ok {
+	if _, ok := status.FromError(&milvuserr.Error{Code: 100}); ok {
 		t.Error("an error with a code of Milvus has a gRPC status")
 	}
-	st, ok := status.FromError(&milvus.Error{GRPC: codes.Aborted, Reason: "why"})
+	st, ok := status.FromError(&milvuserr.Error{GRPC: codes.Aborted, Reason: "why"})
 	if !ok || st.Code() != codes.Aborted || st.Message() != "why" {
 		t.Errorf("status = %v, %v, want Aborted: why", st, ok)
 	}
