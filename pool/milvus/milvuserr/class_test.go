@@ -52,11 +52,16 @@ func TestClassOfMilvusCodes(t *testing.T) {
 		1400:  with(answered, func(c *core.Class) { c.ErrorType = core.TypeUnauthenticated }),
 		2000:  down,
 		65535: with(down, func(c *core.Class) { c.ErrorType = "65535" }),
+		1000:  down,
+		1001:  down,
 		4711:  down,
 	} {
 		wantClass(t, &milvuserr.Error{Method: "Insert", Code: code}, want)
 	}
 	wantClass(t, &milvuserr.Error{Method: "Insert", Code: 4711, Retriable: true}, down)
+	wantClass(t, &milvuserr.Error{Method: "Search", Code: 1001, Reason: "IO failed: connection reset by peer"},
+		with(down, func(c *core.Class) { c.Retry = core.RetryAlways }))
+	wantClass(t, &milvuserr.Error{Method: "Insert", Code: 1001, Reason: "IO failed: unexpected end of JSON input"}, answered)
 }
 
 func TestClassOfStatusCodes(t *testing.T) {

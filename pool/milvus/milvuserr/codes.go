@@ -143,6 +143,10 @@ var meanings = map[int32]meaning{
 	10001:                failed,    // the server's own deadline
 }
 
+// mixed has the codes of failures that Milvus 2.3 gives to some mistakes too: 1001 to a
+// JSON value that cannot be read, and 2 to an RPC that is not there any more.
+var mixed = map[int32]bool{codeUnavailable: true, 1001: true}
+
 // codeOf returns the present code that means the same as a legacy code.
 func codeOf(legacy commonpb.ErrorCode) int32 {
 	switch legacy {

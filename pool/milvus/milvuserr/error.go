@@ -198,7 +198,9 @@ func (e *Error) unauthenticated() bool {
 	return e.GRPC == codes.Unauthenticated || e.Code == codeNotAuthenticated || e.Code == codeNeedAuthenticate
 }
 
-func (e *Error) unavailable() bool { return e.GRPC == codes.Unavailable || e.Code == codeUnavailable }
+func (e *Error) unavailable() bool {
+	return e.GRPC == codes.Unavailable || e.Code == codeUnavailable && e.meaning() != statement
+}
 
 func (e *Error) certificate() bool {
 	return e.Method == methodDial && errors.Is(e.err, ErrTLS)

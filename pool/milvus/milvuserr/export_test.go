@@ -5,4 +5,5 @@ package milvuserr
 var (
 	ReadOnlyMethods = readOnly
 	CodeOf          = codeOf
+	Meanings        = meanings
 )
