@@ -57,6 +57,7 @@ var unused = map[string]string{
 	"pool.NoJitter":                      "It is a value of Config.LifetimeJitter.",
 	"pool/milvus.Err*":                   "A caller tests for them.",
 	"pool/milvus.DefaultPort":            "An application that makes its observer by hand passes it on.",
+	"pool/milvus.WithDatabase":           "An application with a database for each tenant names it for each call.",
 	"pool/milvus.Prober":                 "It is the parameter of ReadyCheck.",
 	"pool/milvus.Ready*":                 "An application serves the check beside its own.",
 	"pool/milvus.System":                 "An application that makes its observer by hand passes it on.",

@@ -47,5 +47,5 @@
 //
 // # What it does not do
 //
-// A connection never changes its database. Several databases need several pools.
+// A connection never changes its database: [WithDatabase] names the database of a call.
 package milvus

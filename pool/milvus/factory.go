@@ -40,6 +40,9 @@ type Factory struct {
 	traces  bool                             // whether requests carry the trace context
 	query   bool                             // whether spans have the filter
 	family  *family
+	// database is the database of the configuration. The interceptor puts it into each
+	// request, and not the SDK, because a request may have another one.
+	database string
 
 	transports transports
 }
@@ -85,6 +88,8 @@ func newFactory(cfg Config) *Factory {
 		traces:  !cfg.PropagationDisabled,
 		query:   cfg.QueryText,
 		family:  newFamily(),
+
+		database: cfg.Database,
 	}
 	if cfg.TLS != nil {
 		f.tls = credentials.NewTLS(cfg.TLS) // clones it
@@ -97,7 +102,6 @@ func newFactory(cfg Config) *Factory {
 		}
 		return client.NewClient(ctx, client.Config{
 			Address:  cfg.hostPort(),
-			DBName:   cfg.Database,
 			Username: present.Username,
 			Password: present.Password.text(),
 			APIKey:   present.APIKey.text(),
@@ -114,7 +118,7 @@ func newFactory(cfg Config) *Factory {
 // takes no longer than ctx lasts. Its errors are [*Error], with the address and the
 // cause.
 func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
-	h := &hook{family: f.family, rotates: f.rotates, traces: f.traces, queryText: f.query}
+	h := &hook{family: f.family, rotates: f.rotates, traces: f.traces, queryText: f.query, database: f.database}
 	dialing, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 

@@ -3,6 +3,7 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
 // family keeps the caches of a factory's connections in step. Each SDK client caches
@@ -41,6 +43,7 @@ type slot struct {
 
 	name   uint64 // hash of the collection that was described last, zero if none
 	schema uint64 // hash of its id and its schema
+	fields *schemapb.CollectionSchema
 }
 
 func newFamily() *family {
@@ -72,26 +75,26 @@ func (f *family) leave(c *Conn) {
 }
 
 // heard is called with each request that was applied, or may have been, before the
-// caller of the request gets the reply.
-func (f *family) heard(req, reply any) {
+// caller of the request gets the reply. database is the one of the request.
+func (f *family) heard(database string, req, reply any) {
 	switch r := req.(type) {
 	case *milvuspb.CreateCollectionRequest:
-		f.forget(r.GetCollectionName())
+		f.forget(keyOf(database, r.GetCollectionName()))
 	case *milvuspb.DropCollectionRequest:
-		f.forget(r.GetCollectionName())
+		f.forget(keyOf(database, r.GetCollectionName()))
 	case *milvuspb.AlterCollectionRequest:
-		f.forget(r.GetCollectionName())
+		f.forget(keyOf(database, r.GetCollectionName()))
 	case *milvuspb.RenameCollectionRequest:
-		f.forget(r.GetOldName(), r.GetNewName())
+		f.forget(keyOf(database, r.GetOldName()), keyOf(cmp.Or(r.GetNewDBName(), database), r.GetNewName()))
 	case *milvuspb.CreateAliasRequest:
-		f.forget(r.GetAlias())
+		f.forget(keyOf(database, r.GetAlias()))
 	case *milvuspb.AlterAliasRequest:
-		f.forget(r.GetAlias())
+		f.forget(keyOf(database, r.GetAlias()))
 	case *milvuspb.DropAliasRequest:
-		f.forget(r.GetAlias())
+		f.forget(keyOf(database, r.GetAlias()))
 	case interface{ GetCollectionName() string }:
 		if result, ok := reply.(*milvuspb.MutationResult); ok && result.GetTimestamp() > 0 {
-			f.wrote(r.GetCollectionName(), result.GetTimestamp())
+			f.wrote(keyOf(database, r.GetCollectionName()), result.GetTimestamp())
 			result.Timestamp = sessionMark // so that the SDK never has a timestamp of its own
 		}
 	}
@@ -114,7 +117,7 @@ func (f *family) forgetLocked(collection string) {
 	// was cleared is found out by the generation.
 	s.generation.Add(1)
 	if s.name == name {
-		s.name, s.schema = 0, 0
+		s.name, s.schema, s.fields = 0, 0, nil
 	}
 	for c := range f.conns {
 		c.forget(collection)
@@ -140,8 +143,19 @@ func (f *family) learn(collection string, reply *milvuspb.DescribeCollectionResp
 	if known && news {
 		f.forgetLocked(collection)
 	}
-	s.name, s.schema = name, schema
+	s.name, s.schema, s.fields = name, schema, reply.GetSchema()
 	return s.generation.Load(), news, true
+}
+
+// known returns the schema of a collection, nil if the family does not know it.
+func (f *family) known(key string) *schemapb.CollectionSchema {
+	name, i := f.slotOf(key)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.slots[i].name != name {
+		return nil
+	}
+	return f.slots[i].fields
 }
 
 // gone is called when the server says that a collection does not exist.

@@ -30,6 +30,8 @@ type hook struct {
 	rotates bool
 	// traces says that requests carry the trace context.
 	traces bool
+	// database is the database of the configuration, "" for the server's default.
+	database string
 	// queryText says that spans have the filter of a request.
 	queryText bool
 	// described has, for each slot of the family, the generation of the schema that
@@ -52,15 +54,25 @@ func (h *hook) intercept(
 	if method == milvuserr.MethodConnect {
 		h.cc = cc
 	}
-	if err := h.checkSchema(ctx, req); err != nil {
+	database := h.databaseOf(ctx)
+	unkey(req, database)
+	if err := h.checkSchema(ctx, database, req); err != nil {
 		return err
+	}
+	if hybrid, ok := req.(*milvuspb.HybridSearchRequest); ok {
+		setLevel(ctx, hybrid)
 	}
 	r := new(request)
 	r.own.ask(req, h.queryText)
-	h.setSession(req)
+	r.own.database = database
+	h.setSession(database, req)
 	outgoing := ctx
 	if h.traces {
 		outgoing = withTraceContext(ctx)
+	}
+	outgoing, err := h.route(outgoing, database)
+	if err != nil {
+		return err
 	}
 	send := func() *Error {
 		r.to = peer.Peer{}
@@ -77,7 +89,7 @@ func (h *hook) intercept(
 	}
 	var e *Error
 	if describe, ok := req.(*milvuspb.DescribeCollectionRequest); ok {
-		e = h.describe(ctx, describe.GetCollectionName(), reply.(*milvuspb.DescribeCollectionResponse), send)
+		e = h.describe(ctx, keyOf(database, describe.GetCollectionName()), reply.(*milvuspb.DescribeCollectionResponse), send)
 	} else {
 		e = send()
 	}
@@ -85,16 +97,16 @@ func (h *hook) intercept(
 
 	if !milvuserr.ReadOnly(method) && (e == nil || e.MayHaveApplied()) {
 		core.MarkApplied(ctx)
-		h.family.heard(req, reply)
+		h.family.heard(database, req, reply)
 	}
 	if e == nil {
 		if use := useOf(ctx); use != nil && method != methodDescribe {
 			use.answered = true
 		}
-		return nil
+		return h.completeEmpty(ctx, cc, database, req, reply)
 	}
 	if r, ok := req.(interface{ GetCollectionName() string }); ok && e.Code == milvuserr.CodeCollectionNotFound {
-		h.family.gone(r.GetCollectionName())
+		h.family.gone(keyOf(database, r.GetCollectionName()))
 	}
 	if method == methodGetFlushState {
 		endPolling(ctx, e)

@@ -49,12 +49,14 @@ func (c *Conn) CreateCollection(ctx context.Context, schema *entity.Schema, shar
 
 // CreateIndex calls the SDK's CreateIndex, with the change of [Conn.CreateCollection].
 func (c *Conn) CreateIndex(ctx context.Context, collection, field string, index entity.Index, async bool, opts ...client.IndexOption) error {
+	key := c.key(ctx, collection)
 	return checked(ctx, func(ctx context.Context) error {
-		return c.sdk.CreateIndex(ctx, collection, field, index, async, opts...)
+		return c.sdk.CreateIndex(ctx, key, field, index, async, opts...)
 	})
 }
 
 // DeleteByPks calls the SDK's DeleteByPks, with the change of [Conn.CreateCollection].
 func (c *Conn) DeleteByPks(ctx context.Context, collection, partition string, ids entity.Column) error {
-	return checked(ctx, func(ctx context.Context) error { return c.sdk.DeleteByPks(ctx, collection, partition, ids) })
+	key := c.key(ctx, collection)
+	return checked(ctx, func(ctx context.Context) error { return c.sdk.DeleteByPks(ctx, key, partition, quoted(ids)) })
 }

@@ -22,6 +22,7 @@ const (
 	attrVectors     attribute.Key = "milvus.search.vectors"
 	attrPartitions  attribute.Key = "milvus.partitions"
 	attrRows        attribute.Key = "milvus.rows_written"
+	attrNamespace   attribute.Key = "db.namespace"
 	attrQuery       attribute.Key = "db.query.text"
 	attrPeer        attribute.Key = "network.peer.address"
 	attrPeerPort    attribute.Key = "network.peer.port"
@@ -39,6 +40,7 @@ type request struct {
 // never a vector. A field is zero if no request had it.
 type said struct {
 	peer        net.Addr // node that was asked last
+	database    string   // of the last request, "" for the database of the configuration
 	consistency string
 	topK        int64
 	vectors     int64
@@ -205,6 +207,9 @@ func (s *said) SpanAttributes() []attribute.KeyValue {
 		if n.value > 0 {
 			kvs = append(kvs, n.key.Int64(n.value))
 		}
+	}
+	if s.database != "" {
+		kvs = append(kvs, attrNamespace.String(s.database))
 	}
 	if s.filter != "" {
 		kvs = append(kvs, attrQuery.String(s.filter))

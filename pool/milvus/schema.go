@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
@@ -19,14 +20,14 @@ const mostDescribes = 3
 
 // describe sends a DescribeCollection, and sends it again if the schema was forgotten
 // meanwhile: the SDK would cache the old one.
-func (h *hook) describe(ctx context.Context, collection string, reply *milvuspb.DescribeCollectionResponse, send func() *Error) *Error {
-	_, i := h.family.slotOf(collection)
+func (h *hook) describe(ctx context.Context, key string, reply *milvuspb.DescribeCollectionResponse, send func() *Error) *Error {
+	_, i := h.family.slotOf(key)
 	for asked := 1; ; asked++ {
 		generation := h.family.slots[i].generation.Load()
 		if e := send(); e != nil {
 			return e
 		}
-		generation, news, ok := h.family.learn(collection, reply, generation)
+		generation, news, ok := h.family.learn(key, reply, generation)
 		if !ok && asked < mostDescribes {
 			reply.Reset()
 			continue
@@ -36,7 +37,7 @@ func (h *hook) describe(ctx context.Context, collection string, reply *milvuspb.
 			use.asked, use.news = true, news
 		}
 		if h.conn != nil {
-			h.conn.markSession(collection)
+			h.conn.markSession(key)
 		}
 		return nil
 	}
@@ -49,7 +50,7 @@ var errOutdated = errors.New("milvus: the schema was forgotten while the request
 // request with a schema that has been forgotten, the connection forgets the schema
 // once more: the SDK may have stored it after it was forgotten. A request that
 // freshly makes is not sent, because freshly makes it again.
-func (h *hook) checkSchema(ctx context.Context, req any) error {
+func (h *hook) checkSchema(ctx context.Context, database string, req any) error {
 	var collection string
 	switch r := req.(type) {
 	case *milvuspb.InsertRequest:
@@ -65,11 +66,12 @@ func (h *hook) checkSchema(ctx context.Context, req any) error {
 	default:
 		return nil
 	}
-	_, i := h.family.slotOf(collection)
+	key := keyOf(database, collection)
+	_, i := h.family.slotOf(key)
 	if h.described[i].Load() == h.family.slots[i].generation.Load() || h.conn == nil {
 		return nil
 	}
-	h.conn.forget(collection)
+	h.conn.forget(key)
 	if u := useOf(ctx); u == nil || u.again {
 		return nil
 	}
@@ -77,29 +79,34 @@ func (h *hook) checkSchema(ctx context.Context, req any) error {
 }
 
 // setSession sets the timestamp of a read with session consistency.
-func (h *hook) setSession(req any) {
+func (h *hook) setSession(database string, req any) {
 	switch r := req.(type) {
 	case *milvuspb.SearchRequest:
 		if r.GetGuaranteeTimestamp() == sessionMark {
-			r.GuaranteeTimestamp = h.family.session(r.GetCollectionName())
+			r.GuaranteeTimestamp = h.family.session(keyOf(database, r.GetCollectionName()))
 		}
 	case *milvuspb.QueryRequest:
 		if r.GetGuaranteeTimestamp() == sessionMark {
-			r.GuaranteeTimestamp = h.family.session(r.GetCollectionName())
+			r.GuaranteeTimestamp = h.family.session(keyOf(database, r.GetCollectionName()))
+		}
+	case *milvuspb.HybridSearchRequest:
+		// The SDK leaves it out, and the server would not wait for any write.
+		if r.GetConsistencyLevel() == commonpb.ConsistencyLevel_Session && r.GetGuaranteeTimestamp() == 0 {
+			r.GuaranteeTimestamp = h.family.session(keyOf(database, r.GetCollectionName()))
 		}
 	}
 }
 
-// forget makes the SDK forget the schema of a collection.
-func (c *Conn) forget(collection string) {
+// forget makes the SDK forget the schema of the collection with that key.
+func (c *Conn) forget(key string) {
 	// It has no error: the interceptor answers it with success.
-	_ = c.sdk.DropCollection(local(0), collection)
+	_ = c.sdk.DropCollection(local(0), key)
 }
 
 // markSession makes the SDK put sessionMark into each read of a collection with
 // session consistency.
-func (c *Conn) markSession(collection string) {
-	_ = c.sdk.Delete(local(sessionMark), collection, "", "")
+func (c *Conn) markSession(key string) {
+	_ = c.sdk.Delete(local(sessionMark), key, "", "")
 }
 
 // use is one call of an SDK method that uses the cached schema of a collection.
@@ -120,13 +127,13 @@ func useOf(ctx context.Context) *use {
 }
 
 // freshly calls the SDK, and once more if the first call used the schema of a
-// collection that was not there any more.
-func freshly[R any](ctx context.Context, c *Conn, collection string, u *use, call func(context.Context) (R, error)) (R, error) {
-	_, i := c.hook.family.slotOf(collection)
+// collection that was not there any more. key is the key of the collection.
+func freshly[R any](ctx context.Context, c *Conn, key string, u *use, call func(context.Context) (R, error)) (R, error) {
+	_, i := c.hook.family.slotOf(key)
 	generation := c.hook.family.slots[i].generation.Load()
 	described := c.hook.described[i].Load()
 	result, err := call(context.WithValue(ctx, useKey{}, u))
-	if err != nil && c.outdated(ctx, collection, u, described, generation, err) {
+	if err != nil && c.outdated(ctx, key, u, described, generation, err) {
 		u = &use{write: u.write, again: true}
 		result, err = call(context.WithValue(ctx, useKey{}, u))
 	}
@@ -138,7 +145,7 @@ func freshly[R any](ctx context.Context, c *Conn, collection string, u *use, cal
 // generation that of the family. outdated asks for the schema if only the server can
 // tell: another process may have dropped and created the collection. Afterwards no
 // connection has the old one.
-func (c *Conn) outdated(ctx context.Context, collection string, u *use, described, generation uint64, err error) bool {
+func (c *Conn) outdated(ctx context.Context, key string, u *use, described, generation uint64, err error) bool {
 	if errors.Is(err, errOutdated) {
 		return true
 	}
@@ -152,17 +159,17 @@ func (c *Conn) outdated(ctx context.Context, collection string, u *use, describe
 		return false
 	}
 	f := c.hook.family
-	if f.generation(collection) != generation {
+	if f.generation(key) != generation {
 		return true // another call has found out
 	}
 	if described != generation && !u.asked {
 		// Another call had found out, and this connection had not forgotten yet.
-		c.forget(collection)
+		c.forget(key)
 		return true
 	}
 	again := new(use)
-	_, _ = c.sdk.DescribeCollection(context.WithValue(ctx, useKey{}, again), collection)
-	return again.news || f.generation(collection) != generation
+	_, _ = c.sdk.DescribeCollection(context.WithValue(ctx, useKey{}, again), key)
+	return again.news || f.generation(key) != generation
 }
 
 // ofSchema reports whether the server refused a write perhaps because it does not
@@ -181,15 +188,17 @@ func ofSchema(e *Error) bool {
 // Insert calls the SDK's Insert. If it fails because another process has changed the
 // schema of the collection, Insert calls it once more with the present schema.
 func (c *Conn) Insert(ctx context.Context, collection, partition string, columns ...entity.Column) (entity.Column, error) {
-	return freshly(ctx, c, collection, &use{write: true}, func(ctx context.Context) (entity.Column, error) {
-		return c.sdk.Insert(ctx, collection, partition, columns...)
+	key := c.key(ctx, collection)
+	return freshly(ctx, c, key, &use{write: true}, func(ctx context.Context) (entity.Column, error) {
+		return c.sdk.Insert(ctx, key, partition, columns...)
 	})
 }
 
 // Upsert calls the SDK's Upsert, with the change of [Conn.Insert].
 func (c *Conn) Upsert(ctx context.Context, collection, partition string, columns ...entity.Column) (entity.Column, error) {
-	return freshly(ctx, c, collection, &use{write: true}, func(ctx context.Context) (entity.Column, error) {
-		return c.sdk.Upsert(ctx, collection, partition, columns...)
+	key := c.key(ctx, collection)
+	return freshly(ctx, c, key, &use{write: true}, func(ctx context.Context) (entity.Column, error) {
+		return c.sdk.Upsert(ctx, key, partition, columns...)
 	})
 }
 
@@ -197,8 +206,9 @@ func (c *Conn) Upsert(ctx context.Context, collection, partition string, columns
 func (c *Conn) Query(
 	ctx context.Context, collection string, partitions []string, expr string, outputFields []string, opts ...client.SearchQueryOptionFunc,
 ) (client.ResultSet, error) {
-	return freshly(ctx, c, collection, new(use), func(ctx context.Context) (client.ResultSet, error) {
-		return c.sdk.Query(ctx, collection, partitions, expr, outputFields, opts...)
+	key := c.key(ctx, collection)
+	return freshly(ctx, c, key, new(use), func(ctx context.Context) (client.ResultSet, error) {
+		return c.sdk.Query(ctx, key, partitions, expr, outputFields, opts...)
 	})
 }
 
@@ -206,14 +216,16 @@ func (c *Conn) Query(
 func (c *Conn) QueryByPks(
 	ctx context.Context, collection string, partitions []string, ids entity.Column, outputFields []string, opts ...client.SearchQueryOptionFunc,
 ) (client.ResultSet, error) {
-	return freshly(ctx, c, collection, new(use), func(ctx context.Context) (client.ResultSet, error) {
-		return c.sdk.QueryByPks(ctx, collection, partitions, ids, outputFields, opts...)
+	key := c.key(ctx, collection)
+	return freshly(ctx, c, key, new(use), func(ctx context.Context) (client.ResultSet, error) {
+		return c.sdk.QueryByPks(ctx, key, partitions, quoted(ids), outputFields, opts...)
 	})
 }
 
 // Get calls the SDK's Get, with the change of [Conn.Insert].
 func (c *Conn) Get(ctx context.Context, collection string, ids entity.Column, opts ...client.GetOption) (client.ResultSet, error) {
-	return freshly(ctx, c, collection, new(use), func(ctx context.Context) (client.ResultSet, error) {
-		return c.sdk.Get(ctx, collection, ids, opts...)
+	key := c.key(ctx, collection)
+	return freshly(ctx, c, key, new(use), func(ctx context.Context) (client.ResultSet, error) {
+		return c.sdk.Get(ctx, key, quoted(ids), opts...)
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 )
@@ -19,8 +21,9 @@ func (c *Conn) Search(
 	vectors []entity.Vector, vectorField string, metricType entity.MetricType, topK int,
 	param entity.SearchParam, opts ...client.SearchQueryOptionFunc,
 ) ([]client.SearchResult, error) {
-	return found(ctx, c, collection, func(ctx context.Context) ([]client.SearchResult, error) {
-		results, err := c.sdk.Search(ctx, collection, partitions, expr, outputFields, vectors, vectorField, metricType, topK, param, opts...)
+	key := c.key(ctx, collection)
+	return found(ctx, c, key, func(ctx context.Context) ([]client.SearchResult, error) {
+		results, err := c.sdk.Search(ctx, key, partitions, expr, outputFields, vectors, vectorField, metricType, topK, param, opts...)
 		if err != nil {
 			return nil, err
 		}
@@ -31,14 +34,32 @@ func (c *Conn) Search(
 	})
 }
 
-// HybridSearch calls the SDK's HybridSearch, with the change of [Conn.Insert].
+// HybridSearch calls the SDK's HybridSearch, with the change of [Conn.Insert]. It also
+// heeds the consistency level and the timestamp of opts, which the SDK leaves out, and
+// a read with session consistency sees the writes of all connections of the pool.
 func (c *Conn) HybridSearch(
 	ctx context.Context, collection string, partitions []string, limit int, outputFields []string,
 	reranker client.Reranker, requests []*client.ANNSearchRequest, opts ...client.SearchQueryOptionFunc,
 ) ([]client.SearchResult, error) {
-	return found(ctx, c, collection, func(ctx context.Context) ([]client.SearchResult, error) {
-		return c.sdk.HybridSearch(ctx, collection, partitions, limit, outputFields, reranker, requests, opts...)
+	key := c.key(ctx, collection)
+	ctx = context.WithValue(ctx, hybridKey{}, opts)
+	return found(ctx, c, key, func(ctx context.Context) ([]client.SearchResult, error) {
+		return c.sdk.HybridSearch(ctx, key, partitions, limit, outputFields, reranker, requests, opts...)
 	})
+}
+
+// hybridKey is the key of the context value that holds the options of a HybridSearch.
+type hybridKey struct{}
+
+// setLevel puts the consistency level of the options into a request.
+func setLevel(ctx context.Context, req *milvuspb.HybridSearchRequest) {
+	opts, _ := ctx.Value(hybridKey{}).([]client.SearchQueryOptionFunc)
+	o := client.SearchQueryOption{ConsistencyLevel: entity.ConsistencyLevel(req.GetConsistencyLevel())}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	req.ConsistencyLevel = commonpb.ConsistencyLevel(o.ConsistencyLevel)
+	req.GuaranteeTimestamp = o.GuaranteeTimestamp
 }
 
 // errResults stands for the error in one of the results of a search.
@@ -47,13 +68,12 @@ var errResults = errors.New("milvus: the SDK could not read all results")
 // found calls a searching method of the SDK freshly. The SDK has the error of a result
 // that it could not read in the result.
 func found(
-	ctx context.Context, c *Conn, collection string, call func(context.Context) ([]client.SearchResult, error),
+	ctx context.Context, c *Conn, key string, call func(context.Context) ([]client.SearchResult, error),
 ) ([]client.SearchResult, error) {
-	results, err := freshly(ctx, c, collection, new(use), func(ctx context.Context) ([]client.SearchResult, error) {
+	results, err := freshly(ctx, c, key, new(use), func(ctx context.Context) ([]client.SearchResult, error) {
 		results, err := call(ctx)
 		for _, r := range results {
-			// Of no rows, Milvus 2.3 sends no fields, which is an error to the SDK.
-			if err == nil && r.Err != nil && r.ResultCount > 0 {
+			if err == nil && r.Err != nil {
 				err = errResults
 			}
 		}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvus
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/grpc/metadata"
+)
+
+// databaseHeader is the header by which Milvus chooses the database of a request.
+const databaseHeader = "dbname"
+
+// databaseKey is the key of the context value that names a database.
+type databaseKey struct{}
+
+// WithDatabase returns a context whose requests go to another database than the one of
+// [Config]. One pool serves any number of databases so: each request names its own. An
+// empty name stands for the database of Config.
+//
+// The database must exist, and the credentials of the connection must be allowed to use
+// it: the dial checks the database of Config alone. CreateDatabase, DropDatabase and the
+// like name their database themselves. An iterator reads from the database that the
+// context of each of its calls names.
+func WithDatabase(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, databaseKey{}, name)
+}
+
+// databaseOf returns the database that ctx names, "" for the database of the factory.
+func (h *hook) databaseOf(ctx context.Context) string {
+	name, _ := ctx.Value(databaseKey{}).(string)
+	if name == cmp.Or(h.database, defaultDatabase) {
+		return ""
+	}
+	return name
+}
+
+// route returns the context for a request, with the header of its database.
+func (h *hook) route(ctx context.Context, database string) (context.Context, error) {
+	if !sendable(database) {
+		return nil, &invalidError{fmt.Errorf("milvus: database %q has characters other than printable ASCII: correct the name", database)}
+	}
+	if name := cmp.Or(database, h.database); name != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, databaseHeader, name)
+	}
+	return ctx, nil
+}
+
+// separator stands between a collection and its database in a key. No name of a
+// collection has it.
+const separator = "\x00"
+
+// keyOf returns the name under which the caches have a collection of a database: the
+// SDK's, which knows no databases, and the family's. Of the factory's own database the
+// key is the name of the collection.
+func keyOf(database, collection string) string {
+	if database == "" {
+		return collection
+	}
+	return collection + separator + database
+}
+
+// key returns the name by which to call the SDK for a collection in the database of ctx.
+func (c *Conn) key(ctx context.Context, collection string) string {
+	return keyOf(c.hook.databaseOf(ctx), collection)
+}
+
+// unkey puts the names of collections into a request that the SDK made with keys.
+func unkey(req any, database string) {
+	if database == "" {
+		return
+	}
+	if hybrid, ok := req.(*milvuspb.HybridSearchRequest); ok {
+		for _, part := range hybrid.GetRequests() {
+			unkey(part, database)
+		}
+	}
+	v := reflect.ValueOf(req).Elem().FieldByName("CollectionName")
+	if v.Kind() == reflect.String {
+		v.SetString(strings.TrimSuffix(v.String(), separator+database))
+	}
+}
