@@ -30,7 +30,7 @@ func main() {
 	).Run()
 }
 
-var listCollections = core.Op{Name: "ListCollections", Safety: core.ReadOnly}
+var listCollections = milvus.ListCollections()
 
 func list(lifecycle fx.Lifecycle, stop fx.Shutdowner, client *penstock.Client[*milvus.Conn]) {
 	lifecycle.Append(fx.StartHook(func(ctx context.Context) error {

@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-var listCollections = core.Op{Name: "ListCollections", Safety: core.ReadOnly}
+var listCollections = milvus.ListCollections()
 
 func run(ctx context.Context) (err error) {
 	telemetry, err := sdk.Setup(ctx, sdk.Config{ServiceName: "nofx"})

@@ -25,14 +25,20 @@ const (
 // The operations are declared once. Their names appear in spans and metrics.
 var (
 	opHas      = core.Op{Name: "HasCollection", Target: collection, Safety: core.ReadOnly, Timeout: 10 * time.Second}
-	opDescribe = core.Op{Name: "DescribeCollection", Target: collection, Safety: core.ReadOnly, Timeout: 10 * time.Second}
-	opCreate   = core.Op{Name: "CreateCollection", Target: collection, Timeout: 10 * time.Second}
-	opInsert   = core.Op{Name: "Insert", Target: collection, Timeout: 10 * time.Second}
-	opIndex    = core.Op{Name: "CreateIndex", Target: collection, Timeout: 20 * time.Second}
-	opLoad     = core.Op{Name: "LoadCollection", Target: collection, Safety: core.Idempotent, Timeout: 20 * time.Second}
-	opSearch   = core.Op{Name: "Search", Target: collection, Safety: core.ReadOnly}
-	opDrop     = core.Op{Name: "DropCollection", Target: collection, Safety: core.Idempotent, Timeout: 10 * time.Second}
+	opDescribe = within(10*time.Second, milvus.DescribeCollection(collection))
+	opCreate   = within(10*time.Second, milvus.CreateCollection(collection))
+	opInsert   = within(10*time.Second, milvus.Insert(collection))
+	opIndex    = within(20*time.Second, milvus.CreateIndex(collection))
+	opLoad     = within(20*time.Second, milvus.Load(collection))
+	opSearch   = milvus.Search(collection)
+	opDrop     = within(10*time.Second, milvus.DropCollection(collection))
 )
+
+// within returns op with a limit for each attempt.
+func within(limit time.Duration, op core.Op) core.Op {
+	op.Timeout = limit
+	return op
+}
 
 // errForeign says that another program made the collection.
 var errForeign = errors.New("the server has a collection " + collection + " that this example did not make; it is left alone")

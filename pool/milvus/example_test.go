@@ -64,7 +64,7 @@ func ExampleError() {
 	fmt.Println(err)
 	// Output:
 	// 100 DescribeCollection success
-	// milvus: DescribeCollection: collection not found[database=default][collection=docs] (100)
+	// milvus: DescribeCollection: collection not found[database=default][collection=docs] (100): check the name, and that the database of the call is the collection's: Config.Database or WithDatabase
 }
 
 // fromFile returns the credentials that are valid at the time of a dial.

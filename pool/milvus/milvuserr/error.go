@@ -118,6 +118,8 @@ func FromDial(address string, err, ended, cause error) *Error {
 	return e
 }
 
+// Error says which RPC failed, with the reason and the code of the server, and what to
+// do about it, if something is known that helps.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("milvus")
@@ -135,6 +137,10 @@ func (e *Error) Error() string {
 	b.WriteByte('(')
 	b.WriteString(e.ResponseStatusCode())
 	b.WriteByte(')')
+	if advice := e.Advice(); advice != "" {
+		b.WriteString(": ")
+		b.WriteString(advice)
+	}
 	return b.String()
 }
 

@@ -102,8 +102,8 @@ func TestLegacyCodesHaveTheirPresentDayEquivalents(t *testing.T) {
 
 func TestErrorTexts(t *testing.T) {
 	for want, err := range map[string]*milvuserr.Error{
-		"milvus: Search: collection not found (100)":      {Method: "Search", Code: 100, Reason: "collection not found"},
-		"milvus: Search: (8)":                             {Method: "Search", Code: 8},
+		"milvus: Search: metric not found (1200)":         {Method: "Search", Code: 1200, Reason: "metric not found"},
+		"milvus: Search: (5)":                             {Method: "Search", Code: 5},
 		"milvus at h:1: Dial: no such host (UNAVAILABLE)": {Method: "Dial", Address: "h:1", GRPC: codes.Unavailable, Reason: "no such host"},
 	} {
 		if got := err.Error(); got != want {

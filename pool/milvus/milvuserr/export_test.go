@@ -7,3 +7,12 @@ var (
 	CodeOf          = codeOf
 	Meanings        = meanings
 )
+
+// Advices returns the advice of each row, by the name of the row.
+func Advices() map[string]string {
+	all := map[string]string{}
+	for _, a := range advices {
+		all[a.name] = a.text
+	}
+	return all
+}
