@@ -184,6 +184,7 @@ var rules = []rule{
 	{folder: "internal/diagnose/diagnosis"},
 	{folder: "internal/diagnose/lab", may: []string{everything}},
 	{folder: "internal/diagnose", may: []string{everything}},
+	{folder: "internal/differential/...", may: []string{everything}},
 	{folder: "internal/integration/...", may: []string{everything}},
 	{folder: "examples/...", may: []string{everything}},
 }
@@ -202,8 +203,8 @@ func refusal(folder, imp string, test bool) string {
 	if first, _, _ := strings.Cut(imp, "/"); !strings.Contains(first, ".") {
 		return "" // the standard library
 	}
-	// The lab calls the SDK with options, as a user does.
-	if imp == sdkClient && folder != "pool/milvus" && folder != "internal/diagnose/lab" && !test {
+	// The lab and the differential tests call the SDK with options, as a user does.
+	if imp == sdkClient && folder != "pool/milvus" && folder != "internal/diagnose/lab" && folder != "internal/differential" && !test {
 		return "only pool/milvus may import the SDK's client"
 	}
 	local := strings.TrimPrefix(imp, module+"/")

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package differential_test
+
+import (
+	"testing"
+
+	"github.com/penstock-go/penstock/internal/differential"
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
+)
+
+// The least agreement with the recorded answers, in percent. Raise them when milvustest
+// agrees more.
+const (
+	leastCatalogue = 38.5
+	leastSequences = 85
+)
+
+// recorded compares milvustest with the recorded answers of a real Milvus 2.3.5.
+func recorded(t *testing.T, groups []differential.Group, file string, parting bool) *differential.Report {
+	t.Helper()
+	real, err := differential.Recorded(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := milvustest.Start(t, milvustest.Config{Version: "v2.3.5"})
+	test := differential.Recording{}
+	err = differential.Run(t.Context(), differential.Target{Address: srv.Addr(), Lasting: true}, groups, 8, func(g int, records []differential.Record) {
+		test[groups[g].Name] = records
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return differential.Compare(groups, real, test, parting)
+}
+
+func TestMilvustestAnswersTheCatalogueAsMilvusDid(t *testing.T) {
+	report := recorded(t, differential.Catalogue(), differential.CatalogueFile, false)
+	if n := report.All.Sum(); n < 700 {
+		t.Errorf("the catalogue has %d requests, want at least 700", n)
+	}
+	for _, text := range report.Unanswered {
+		t.Errorf("the recording has no answer to %s", text)
+	}
+	t.Logf("%.2f %% of %d requests agree: %s", report.Percent(), report.All.Sum(), report.All)
+	if report.Percent() < leastCatalogue {
+		t.Errorf("%.2f %% of the requests agree, want at least %v %%", report.Percent(), leastCatalogue)
+		report.Write(t.Output(), "Catalogue")
+	}
+}
