@@ -14,7 +14,7 @@ CGO = CGO_ENABLED=$(if $(RACE),1,0)
 SEEN = $(abspath .contract-seen)
 
 .DEFAULT_GOAL := help
-.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain bench-milvus diagnose dashboards dashboards-check
+.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain bench-milvus diagnose differential dashboards dashboards-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,3 +103,6 @@ bench-milvus: ## measure a client beside the bare SDK on a real Milvus, into doc
 
 diagnose: ## try whether the telemetry names 24 faults, with a real Jaeger and Prometheus (QUICK=1: one run of each)
 	$(GO) run ./internal/diagnose $(if $(filter-out 0,$(QUICK)),-quick) $(if $(FIRST),-first $(FIRST))
+
+differential: ## compare milvustest with a real Milvus 2.3.5: 2,000 sequences and the catalogue, about an hour (QUICK=1: 60 sequences, about 5 minutes)
+	$(GO) run ./internal/differential/cmd $(if $(filter-out 0,$(QUICK)),-sequences 60) $(if $(FIRST),-first $(FIRST))

@@ -3,6 +3,7 @@
 package differential
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,7 +73,8 @@ var passing = map[string]bool{
 	"createdUtcTimestamps": true, "collectionID": true, "collectionIds": true, "partitionIDs": true, "physicalChannelNames": true,
 	"virtualChannelNames": true, "startPositions": true, "indexID": true, "msgID": true, "identifier": true, "serverInfo": true, "segmentIDs": true,
 	"flushTs": true, "collSegIDs": true, "flushCollSegIDs": true, "collSealTimes": true, "collFlushTs": true, "channelCps": true, "allSearchCount": true,
-	"compactionID": true, "resourceGroups": true, "infos": true, "replicas": true, "response": true, "createdTimestampMs": true, "dbId": true,
+	"compactionID": true, "resourceGroups": true, "infos": true, "replicas": true, "response": true, "createdTimestampMs": true, "dbId": true, "dbName": true, "flushAllTs": true,
+	"executingPlanNo": true, "timeoutPlanNo": true, "completedPlanNo": true, "failedPlanNo": true,
 }
 
 // facts returns the fields of a reply that do not pass, sorted.
@@ -88,6 +90,9 @@ func facts(reply proto.Message) []string {
 	var rows []string
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if !passing[key] {
+			if names, ok := all[key].([]any); ok && key == "outputFields" {
+				slices.SortFunc(names, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+			}
 			value, err := json.Marshal(prune(all[key]))
 			if err != nil {
 				panic(err) // it was JSON
@@ -113,10 +118,28 @@ func prune(v any) any {
 		for i := range v {
 			v[i] = prune(v[i])
 		}
+		sortObjects(v)
 	case float64:
 		return json.Number(strconv.FormatFloat(v, 'g', 5, 64)) // scores differ in their last digits
 	}
 	return v
+}
+
+// sortObjects sorts a list of objects. The real server has some lists in the order of a map.
+func sortObjects(list []any) {
+	for _, v := range list {
+		if _, ok := v.(map[string]any); !ok {
+			return
+		}
+	}
+	slices.SortStableFunc(list, func(a, b any) int {
+		x, errA := json.Marshal(a)
+		y, errB := json.Marshal(b)
+		if errA != nil || errB != nil {
+			panic("differential: no JSON") // it was
+		}
+		return bytes.Compare(x, y)
+	})
 }
 
 // createBare takes shards, level and partitions from the parameters; others are properties.

@@ -88,7 +88,7 @@ func duplicates() []Request {
 		{Kind: kind, Do: "delete!", On: "c", Filter: "id in [3]"}, query("id == 3"), count, near("[[8,8]]"),
 		insert("insert", written(3, "k:333", "v:[8,8]")), query("id == 3"), count,
 		insert("insert", written(2, "k:22", "v:[5,6]")), {Kind: kind, Do: "delete!", On: "c", Filter: "k == 22"}, query("id == 2"), count, near("[[5,5]]"),
-		{Kind: kind, Do: "flush", On: "c"}, count, query("id > 0"), insert("insert", written(4, "k:444", "v:[9,9]")), query("id == 4"), query("k == 444"), count, near("[[9,9]]"), near("[[0,6]]"), {Kind: kind, Do: "stats", On: "c"},
+		{Kind: kind, Do: "flush", On: "c"}, count, query("id > 0"), insert("insert", written(4, "k:444", "v:[9,9]")), query("k == 444"), count, near("[[9,9]]"), near("[[0,6]]"), {Kind: kind, Do: "stats", On: "c"},
 	}
 }
 
@@ -101,7 +101,7 @@ func moves() []Request {
 	count := Request{Kind: kind, Do: "query", On: "c", Out: []string{"count(*)"}}
 	return []Request{
 		{Kind: kind, Do: "insert", On: "c", Text: row("300")}, {Kind: kind, Do: "upsert!", On: "c", In: []string{"p2"}, Text: row("301")}, query(), query("_default"), query("p2"), count,
-		{Kind: kind, Do: "search", On: "c", Field: "v", Metric: "L2", Limit: 3, Vectors: "[[3,0]]", Out: []string{"k"}}, {Kind: kind, Do: "delete!", On: "c", In: []string{"p1"}, Filter: "id in [30]"}, count, {Kind: kind, Do: "delete!", On: "c", In: []string{"p2"}, Filter: "id in [30]"}, query(), count, {Kind: kind, Do: "upsert!", On: "c", In: []string{"p1"}, Text: row("302")}, query(), count, {Kind: kind, Do: "delete!", On: "c", Filter: "id in [30]"}, query(), count,
+		{Kind: kind, Do: "delete!", On: "c", In: []string{"p1"}, Filter: "id in [30]"}, count, {Kind: kind, Do: "delete!", On: "c", In: []string{"p2"}, Filter: "id in [30]"}, query(), count, {Kind: kind, Do: "upsert!", On: "c", In: []string{"p1"}, Text: row("302")}, query(), count, {Kind: kind, Do: "delete!", On: "c", Filter: "id in [30]"}, query(), count,
 		{Kind: kind, Do: "upsert!", On: "c", In: []string{"nosuch"}, Text: row("303")}, {Kind: kind, Do: "upsert!", On: "nosuch", Text: row("303")}, {Kind: kind, Do: "upsert!", On: "c", Text: ""}, {Kind: kind, Do: "delete!", On: "c", In: []string{"nosuch"}, Filter: "id in [30]"},
 	}
 }
