@@ -120,7 +120,7 @@ var writes = map[string]bool{
 func (o Outcome) String() string {
 	switch {
 	case o.Code != 0:
-		return fmt.Sprintf("%d %s", o.Code, o.Reason)
+		return brief(fmt.Sprintf("%d %s", o.Code, o.Reason), 300)
 	case o.Hits != nil:
 		return brief(fmt.Sprint("ok ", o.Hits), 300)
 	default:
