@@ -89,6 +89,7 @@ var rules = []rule{
 	{folder: coretests, may: []string{"core"}},
 
 	{folder: "pool", may: []string{"core", list, once, contain, errtype, fault, enum, nested}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool/endpoint", may: []string{"core", "pool", once, contain, fault, nested}, tests: []string{coretests, goleak}},
 	{
 		folder: "pool/milvus",
 		may: []string{

@@ -197,6 +197,9 @@ func (r *run) failed(err error) error {
 	if o.Conn == Keep && o.Verdict != Failure {
 		reason = nil // the backend answered, so nothing is wrong with the connection
 	}
+	if judge, ok := unwrapped(r.lender).(nested.Judge); ok {
+		judge.Judge(r.token, uint8(o.Verdict))
+	}
 	if r.lender != nil && !r.lender.Return(r.token, o.Conn, reason) && o.Verdict == Failure && o.Conn >= Suspect {
 		// The death of one connection is one failure, however many attempts were
 		// on it.

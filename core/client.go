@@ -55,6 +55,7 @@ const maxAsync = 10_000
 type Client[C any] struct {
 	base
 	source  Source[C]
+	byOp    opSource[C] // source, if it looks at the operation; else nil
 	past    *Client[C] // the same without a chain, for Probe
 	flights *flights
 	closers []func(context.Context) error
@@ -110,7 +111,8 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 	if namer, ok := cfg.Source.(interface{ NamesHolders() bool }); ok {
 		c.namesHolders = namer.NamesHolders()
 	}
-	c.past = &Client[C]{base: base{handle: work, classifier: cfg.Classifier, namesHolders: c.namesHolders}, source: cfg.Source}
+	c.byOp, _ = cfg.Source.(opSource[C])
+	c.past = &Client[C]{base: base{handle: work, classifier: cfg.Classifier, namesHolders: c.namesHolders}, source: cfg.Source, byOp: c.byOp}
 	c.timedOut = &TimeoutError{Operation: true, Limit: cfg.OperationTimeout}
 	return c, nil
 }

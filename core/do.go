@@ -124,7 +124,7 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) error {
 	var r run
 	r.begin(ctx, call)
 	defer r.end()
-	lease, err := t.client.source.Acquire(r.ctx)
+	lease, err := t.client.acquire(r.ctx, call)
 	if err != nil {
 		call.lender = nil
 		r.tellWaitInVain(err)
@@ -146,6 +146,14 @@ func (t *task[C, R]) do(ctx context.Context, call *Call) error {
 	t.result, call.done = result, true
 	r.succeeded()
 	return nil
+}
+
+// acquire asks the source for a connection.
+func (c *Client[C]) acquire(ctx context.Context, call *Call) (Lease[C], error) {
+	if c.byOp != nil {
+		return c.byOp.AcquireFor(ctx, call.Op)
+	}
+	return c.source.Acquire(ctx)
 }
 
 // tellWait tells the observer how long the call waited for a connection, if it did.

@@ -13,6 +13,18 @@ type Source[C any] interface {
 	// ctx's error, or an error that wraps it, if ctx ended the wait. An error with
 	// a method Class() Class says itself what it means. Safe for concurrent use.
 	Acquire(ctx context.Context) (Lease[C], error)
+
+	// A Source may also have a method
+	//
+	//	AcquireFor(ctx context.Context, op Op) (Lease[C], error)
+	//
+	// Then a [Client] calls it in place of Acquire, and the Source can lend different
+	// connections to different operations.
+}
+
+// opSource is a Source that looks at the operation.
+type opSource[C any] interface {
+	AcquireFor(ctx context.Context, op Op) (Lease[C], error)
 }
 
 // Lease is a connection that its holder may use. It is a value: all copies are the
@@ -59,6 +71,14 @@ func NewLease[C any](conn C, lender Lender, token uint64) Lease[C] {
 func (l Lease[C]) WithWait(wait time.Duration) Lease[C] {
 	l.lender = &waitedLender{l.lender, wait}
 	return l
+}
+
+// Lent returns what NewLease and WithWait made the lease of: its lender, its token, and
+// the time that its caller waited. It is for a [Source] that is made of other sources:
+// NewLease puts a lender of its own in front of the one of the other source. That lender
+// passes on every call, with the token, and has the optional methods of the other one.
+func (l Lease[C]) Lent() (lender Lender, token uint64, wait time.Duration) {
+	return unwrapped(l.lender), l.token, waitFor(l.lender)
 }
 
 // waitedLender is the lender of a lease that its caller waited for.

@@ -154,14 +154,19 @@ func (p *Pool[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 // a newcomer in [Pool.Acquire] it overtakes no waiter: it returns false while a caller
 // waits. Without a free connection it starts a dial in the background if the pool has
 // room for another connection.
-func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
+func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) { return p.AcquireNow(context.Background()) }
+
+// AcquireNow is TryAcquire for the caller that ctx is of: its operation, if it has one,
+// is known as the holder of the connection. AcquireNow does not wait, and does not look
+// at the end of ctx.
+func (p *Pool[C]) AcquireNow(ctx context.Context) (core.Lease[C], bool) {
 	// A waiter that was woken and has not run since is not in the queue, but asks.
 	if p.asking.Load() == 0 && p.gate.Load() < gateStrict {
 		if e, token := p.take(false); e != nil {
 			if p.mayGrow.Load() {
-				p.grow(context.Background(), e, token)
+				p.grow(ctx, e, token)
 			}
-			return e.lease(context.Background(), token), true
+			return e.lease(ctx, token), true
 		}
 	}
 	p.mu.Lock()
@@ -176,6 +181,10 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 	return core.Lease[C]{}, false
 }
 
+// Connected reports whether the pool has a connection, in use or not. It is a glance:
+// the connection may be gone when the caller acts on it.
+func (p *Pool[C]) Connected() bool { return len(p.table.Load().conns) > 0 }
+
 // Do runs fn on a connection, and returns the connection when fn has ended, also
 // by a panic or runtime.Goexit. fn must not keep the connection. The error is the
 // error of [Pool.Acquire] or of fn.
@@ -187,7 +196,13 @@ func (p *Pool[C]) TryAcquire() (core.Lease[C], bool) {
 // core.Answered's Class, for example, where the backend answered, or keep the answer
 // in a variable of the caller and return nil.
 func (p *Pool[C]) Do(ctx context.Context, fn func(context.Context, C) error) error {
-	lease, err := p.Acquire(ctx)
+	return Run[C](ctx, p, fn)
+}
+
+// Run is [Pool.Do] on a connection of any source, such as one that is made of several
+// pools.
+func Run[C any](ctx context.Context, source core.Source[C], fn func(context.Context, C) error) error {
+	lease, err := source.Acquire(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,15 @@ type Keeper interface {
 	Hold(ctx context.Context, token uint64, op, target string, since time.Time)
 }
 
+// Judge is a lender of connections that wants to know what a failed attempt says of the
+// backend.
+type Judge interface {
+	// Judge says the verdict, a core.Verdict, of the attempt that has the lease with this
+	// token. It is called before the lease is returned, and only if the attempt returned
+	// an error.
+	Judge(token uint64, verdict uint8)
+}
+
 // Tracer is an observer that knows the trace of a context.
 type Tracer interface {
 	// TraceID returns the id of the trace that ctx belongs to, sampled or not; empty if

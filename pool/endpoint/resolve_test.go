@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endpoint_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/endpoint"
+)
+
+func contains(text, part string) bool { return strings.Contains(text, part) }
+
+// names is a fake DNS with one host.
+type names struct {
+	mu    sync.Mutex
+	hosts []string
+	err   error
+	asked int
+}
+
+func (n *names) set(err error, hosts ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hosts, n.err = hosts, err
+}
+
+func (n *names) lookUp(_ context.Context, host string) ([]string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked++
+	if host != "milvus.internal" {
+		return nil, errors.New("no such host")
+	}
+	return n.hosts, n.err
+}
+
+func (n *names) lookups() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
+}
+
+func addresses(lb *endpoint.Balancer[*conn]) (all []string) {
+	endpoints, _ := lb.Endpoints()
+	for _, s := range endpoints {
+		all = append(all, s.Address)
+	}
+	return all
+}
+
+func TestTheAddressesOfAHostAreLookedUpAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			b   backend
+			dns names
+		)
+		dns.set(nil, "10.0.0.2", "10.0.0.1")
+		lb := b.open(t, endpoint.Config[*conn]{Addresses: []string{"dns:///milvus.internal:19530"}, LookupHost: dns.lookUp})
+		if err := lb.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := addresses(lb), []string{"10.0.0.1:19530", "10.0.0.2:19530"}; !slices.Equal(got, want) {
+			t.Errorf("endpoints = %q, want %q", got, want)
+		}
+		// One is replaced by another while a caller has a connection to it.
+		var held core.Lease[*conn]
+		for {
+			lease, err := lb.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lease.Conn().at.address == "10.0.0.1:19530" {
+				held = lease
+				break
+			}
+			lease.Release()
+		}
+		gone := b.node("10.0.0.1:19530")
+		dns.set(nil, "10.0.0.3", "10.0.0.2")
+		time.Sleep(31 * time.Second)
+		if got, want := addresses(lb), []string{"10.0.0.2:19530", "10.0.0.3:19530"}; !slices.Equal(got, want) {
+			t.Errorf("endpoints = %q, want %q", got, want)
+		}
+		if n := gone.closes.Load(); n != 0 {
+			t.Errorf("%d connections of the endpoint that is gone were closed under a caller, want 0", n)
+		}
+		c := client(t, lb)
+		for range 50 {
+			if at, err := do(t.Context(), c); err != nil || at == gone.address {
+				t.Fatalf("Do = %q, %v, want another endpoint", at, err)
+			}
+		}
+		dials := lb.Stats().Dials
+		held.Release()
+		synctest.Wait()
+		if n, d := gone.closes.Load(), gone.dials.Load(); n != d || n == 0 {
+			t.Errorf("%d of %d connections of the endpoint that is gone are closed, want all", n, d)
+		}
+		if s := lb.Stats(); s.Dials != dials || s.InFlight != 0 || s.Max != 8 {
+			t.Errorf("Stats = %+v, want the %d dials of all endpoints, and places of two", s, dials)
+		}
+		// While DNS does not answer, the endpoints stay.
+		dns.set(errors.New("no answer"))
+		time.Sleep(2 * time.Minute)
+		if _, err := do(t.Context(), c); err != nil || len(addresses(lb)) != 2 {
+			t.Errorf("Do = %v with %q, want the same endpoints", err, addresses(lb))
+		}
+		want := []string{"10.0.0.3:19530 in found", "10.0.0.1:19530 gone gone"}
+		if got := b.history(); !slices.Equal(got, want) {
+			t.Errorf("changes = %q, want %q", got, want)
+		}
+	})
+}
+
+func TestAFailedDialLooksTheHostUpAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			b   backend
+			dns names
+		)
+		dns.set(nil, "10.0.0.1")
+		lb := b.open(t, endpoint.Config[*conn]{Addresses: []string{"dns:///milvus.internal:19530"}, LookupHost: dns.lookUp, Pool: pool.Config{MinSize: 1}})
+		if err := lb.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		b.node("10.0.0.1:19530").down.Store(true)
+		dns.set(nil, "10.0.0.2")
+		lb.Reset("the node is replaced")
+		time.Sleep(time.Second)
+		if at, err := do(t.Context(), client(t, lb)); err != nil || at != "10.0.0.2:19530" {
+			t.Errorf("Do = %q, %v, want the new address", at, err)
+		}
+		if n := dns.lookups(); n > 3 {
+			t.Errorf("%d lookups, want no more than one a second", n)
+		}
+	})
+}
+
+func TestAHostWithoutAddressesIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			b   backend
+			dns names
+		)
+		lb := b.open(t, endpoint.Config[*conn]{Addresses: []string{"dns:///milvus.internal:19530"}, LookupHost: dns.lookUp})
+		var lookup *endpoint.LookupError
+		if err := lb.Start(t.Context()); !errors.As(err, &lookup) || lookup.Host != "milvus.internal" || !errors.Is(err, core.ErrConnection) {
+			t.Errorf("Start = %v, want a LookupError", err)
+		}
+		if _, err := do(t.Context(), client(t, lb)); !errors.As(err, &lookup) {
+			t.Errorf("Do = %v, want a LookupError", err)
+		}
+		dns.set(nil, "10.0.0.1")
+		if at, err := do(t.Context(), client(t, lb)); err != nil || at != "10.0.0.1:19530" {
+			t.Errorf("Do = %q, %v, want success as soon as there is an address", at, err)
+		}
+	})
+}
+
+func TestAClosedBalancerRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b backend
+		lb := b.open(t, endpoint.Config[*conn]{Addresses: three})
+		if _, err := do(t.Context(), client(t, lb)); err != nil {
+			t.Fatal(err)
+		}
+		if err := lb.Close(t.Context()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+		if _, err := lb.Acquire(t.Context()); !errors.Is(err, pool.ErrClosed) {
+			t.Errorf("Acquire = %v, want ErrClosed", err)
+		}
+		if err := lb.Start(t.Context()); !errors.Is(err, pool.ErrClosed) {
+			t.Errorf("Start = %v, want ErrClosed", err)
+		}
+		for _, address := range three {
+			if n := b.node(address); n.closes.Load() != n.dials.Load() {
+				t.Errorf("%s: %d of %d connections closed, want all", address, n.closes.Load(), n.dials.Load())
+			}
+		}
+	})
+}

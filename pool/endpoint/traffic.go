@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/nested"
+)
+
+const (
+	// memory is how slowly the average latency falls: after this time without a call, a
+	// third of it is left. It is Finagle's default.
+	memory = 10 * time.Second
+	// samples is how many of the last latencies an endpoint keeps.
+	samples = 64
+	// enough is how many calls it takes to say anything about an endpoint.
+	enough = 20
+	// unknown is the load of an endpoint with calls in flight and no latency yet. It is
+	// greater than any load that is known, and less with fewer calls.
+	unknown = 1e15
+)
+
+// traffic is what an endpoint knows of its calls. Guarded by endpoint.mu.
+type traffic[C any] struct {
+	latency float64       // peak EWMA, in nanoseconds
+	stamp   time.Duration // when latency was brought up to date
+	oldest  *lent[C]      // calls in flight, in the order of their begin
+	newest  *lent[C]
+	flying  int
+
+	ring      [samples]sample
+	next      int
+	row       int           // failures in a row
+	answered  time.Duration // when a call succeeded last
+	this      tally         // of half an interval
+	before    tally         // of the half before
+	halfBegan time.Duration
+}
+
+// sample is the latency of one call.
+type sample struct {
+	at, took time.Duration
+}
+
+// tally counts calls.
+type tally struct{ calls, failed int }
+
+// lent is a lease, and the lender that tells its endpoint of the end.
+type lent[C any] struct {
+	core.Lender
+	at  *endpoint[C]
+	ctx context.Context
+
+	// Guarded by endpoint.mu.
+	since      time.Duration
+	prev, next *lent[C]
+	verdict    core.Verdict
+	over       bool
+}
+
+// unjudged is the verdict of a lease of which core said none.
+const unjudged core.Verdict = math.MaxUint8
+
+var (
+	_ nested.Keeper = (*lent[int])(nil)
+	_ nested.Judge  = (*lent[int])(nil)
+)
+
+// Judge implements [nested.Judge].
+func (l *lent[C]) Judge(_ uint64, verdict uint8) {
+	l.at.mu.Lock()
+	defer l.at.mu.Unlock()
+	l.verdict = core.Verdict(verdict)
+}
+
+// Return implements [core.Lender].
+func (l *lent[C]) Return(token uint64, fate core.ConnFate, reason error) (news bool) {
+	news = l.Lender.Return(token, fate, reason)
+	l.at.finished(l, l.at.verdict(l, fate, reason, news), reason)
+	return news
+}
+
+// Hold implements [nested.Keeper].
+func (l *lent[C]) Hold(ctx context.Context, token uint64, op, target string, since time.Time) {
+	if keeper, ok := l.Lender.(nested.Keeper); ok {
+		keeper.Hold(ctx, token, op, target, since)
+	}
+}
+
+// ConnNumber returns the number of the connection, see [core.Lender].
+func (l *lent[C]) ConnNumber(token uint64) int {
+	if numbered, ok := l.Lender.(interface{ ConnNumber(uint64) int }); ok {
+		return numbered.ConnNumber(token)
+	}
+	return 0
+}
+
+// verdict returns what the end of l says of the endpoint.
+func (e *endpoint[C]) verdict(l *lent[C], fate core.ConnFate, reason error, news bool) core.Verdict {
+	e.mu.Lock()
+	verdict := l.verdict
+	e.mu.Unlock()
+	switch {
+	case verdict == core.Failure && !news && fate >= core.Suspect:
+		return core.Neutral // the death of one connection is one failure
+	case verdict != unjudged:
+		return verdict
+	case reason == nil && fate == core.Keep:
+		return core.Success
+	case reason == nil, fate == core.Unclean && errors.Is(reason, context.Canceled), !news:
+		return core.Neutral
+	default:
+		return core.Failure
+	}
+}
+
+// began puts l among the calls in flight.
+func (e *endpoint[C]) began(l *lent[C]) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l.since = e.b.now() // with the lock held, so that the list is in order
+	l.prev = e.newest
+	if l.prev == nil {
+		e.oldest = l
+	} else {
+		l.prev.next = l
+	}
+	e.newest = l
+	e.flying++
+}
+
+// finished takes l out of the calls in flight and learns from it, once.
+func (e *endpoint[C]) finished(l *lent[C], verdict core.Verdict, reason error) {
+	e.mu.Lock()
+	if l.over {
+		e.mu.Unlock()
+		return
+	}
+	l.over = true
+	if l.prev == nil {
+		e.oldest = l.next
+	} else {
+		l.prev.next = l.next
+	}
+	if l.next == nil {
+		e.newest = l.prev
+	} else {
+		l.next.prev = l.prev
+	}
+	l.prev, l.next = nil, nil
+	e.flying--
+	now := e.b.now()
+	why := e.learn(now, now-l.since, verdict)
+	e.mu.Unlock()
+	if verdict == core.Failure {
+		e.trouble.Store(true)
+	} else if verdict == core.Success && e.trouble.Load() {
+		e.trouble.Store(false)
+	}
+	if why != "" {
+		e.b.eject(l.ctx, e, why, reason)
+	}
+	e.b.judgeIfDue(l.ctx, now)
+}
+
+// learn takes note of the end of a call, and returns the reason to eject the endpoint,
+// if there is one. e.mu is held.
+func (e *endpoint[C]) learn(now, took time.Duration, verdict core.Verdict) (why Reason) {
+	d := &e.b.cfg.Detection
+	if half := d.Interval / 2; now-e.halfBegan >= half {
+		e.before, e.this = e.this, tally{}
+		if now-e.halfBegan >= 2*half {
+			e.before = tally{}
+		}
+		e.halfBegan = now
+	}
+	switch verdict {
+	case core.Success:
+		e.row, e.answered = 0, now
+		e.this.calls++
+		e.ring[e.next] = sample{now, took}
+		e.next = (e.next + 1) % samples
+		e.observe(now, took)
+		return ""
+	case core.Failure:
+		e.row++
+		e.this.calls++
+		e.this.failed++
+	}
+	// A failure may come at once, and is no sign of speed. A long one is a sign of the
+	// opposite.
+	if float64(took) > e.latency {
+		e.observe(now, took)
+	}
+	calls, failed := e.this.calls+e.before.calls, e.this.failed+e.before.failed
+	switch {
+	case verdict != core.Failure:
+		return ""
+	case e.row >= d.ConsecutiveFailures:
+		return ReasonConsecutive
+	case calls >= enough && float64(failed) >= d.FailureRate*float64(calls):
+		return ReasonFailureRate
+	}
+	return ""
+}
+
+// observe moves the average latency: up at once, down slowly. e.mu is held.
+func (e *endpoint[C]) observe(now, took time.Duration) {
+	e.decay(now, float64(took))
+	e.latency = max(e.latency, float64(took))
+}
+
+// decay moves the average towards a value. e.mu is held.
+func (e *endpoint[C]) decay(now time.Duration, to float64) {
+	left := math.Exp(-float64(now-e.stamp) / float64(memory))
+	e.latency = e.latency*left + to*(1-left)
+	e.stamp = now
+}
+
+// load returns the load of the endpoint: latency times calls. While calls on it take
+// longer than its average, their age counts.
+func (e *endpoint[C]) load(now time.Duration) float64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.decay(now, 0)
+	if e.latency == 0 {
+		if e.flying == 0 {
+			return 0
+		}
+		return unknown + float64(e.flying)
+	}
+	latency := e.latency
+	if e.oldest != nil && float64(now-e.oldest.since) > latency {
+		latency = max(latency, float64(e.typicalAge(now)))
+	}
+	return latency * float64(e.flying+1)
+}
+
+// typicalAge returns the age of the median call in flight, or of an older one where that
+// is far. One long call among many says nothing of the others. e.mu is held.
+func (e *endpoint[C]) typicalAge(now time.Duration) time.Duration {
+	const most = 32
+	l := e.oldest
+	for range min(e.flying/2, most) {
+		l = l.next
+	}
+	return now - l.since
+}
+
+// quartiles returns what a quarter and three quarters of the recent calls stay below,
+// and false if there were too few.
+func (e *endpoint[C]) quartiles(now time.Duration) (quick, slow time.Duration, ok bool) {
+	var recent [samples]time.Duration
+	n := 0
+	e.mu.Lock()
+	for _, s := range e.ring {
+		if s.at > 0 && now-s.at < e.b.cfg.Detection.Interval {
+			recent[n] = s.took
+			n++
+		}
+	}
+	e.mu.Unlock()
+	if n < enough {
+		return 0, 0, false
+	}
+	slices.Sort(recent[:n])
+	return recent[n/4], recent[n*3/4], true
+}
+
+// hanging returns a call that hangs, together with others: most calls have been in flight
+// for longer than limit, and none succeeded meanwhile.
+func (e *endpoint[C]) hanging(now, limit time.Duration) *lent[C] {
+	const many = 3
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.flying < many || now-e.answered <= limit {
+		return nil
+	}
+	l := e.oldest
+	for range many - 1 {
+		l = l.next
+	}
+	if now-l.since <= limit {
+		return nil
+	}
+	return l
+}
+
+// forget drops what is known of calls that have ended, when the endpoint is let back in.
+// The average latency stays: it falls by itself, so that callers come back little by
+// little.
+func (e *endpoint[C]) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ring, e.next, e.row = [samples]sample{}, 0, 0
+	e.this, e.before = tally{}, tally{}
+	e.answered = e.b.now()
+	e.trouble.Store(false)
+}
