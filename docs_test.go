@@ -31,6 +31,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/middleware/trace"
 	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/endpoint"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
@@ -125,14 +126,25 @@ func defaults(t *testing.T) map[string]string {
 		faults    = effective(t, chaos.Config{})
 		second    = effective(t, hedge.Config{})
 	)
+	detection := ejection(t)
 	return map[string]string{
-		"milvus.Config.Address":             endpoint,
-		"milvus.Config.PropagationDisabled": short(milvus.Config{}.PropagationDisabled),
-		"milvus.Config.QueryText":           short(milvus.Config{}.QueryText),
-		"milvus.Config.Database":            server.Namespace,
-		"milvus.Config.Username":            map[string]string{"": "none"}[milvus.Config{}.Username],
-		"milvus.Config.Password":            map[milvus.Secret]string{{}: "none"}[milvus.Config{}.Password],
-		"milvus.Config.APIKey":              map[milvus.Secret]string{{}: "none"}[milvus.Config{}.APIKey],
+		"milvus.Config.Address":                  endpoint,
+		"milvus.Config.PropagationDisabled":      short(milvus.Config{}.PropagationDisabled),
+		"milvus.Config.Addresses":                map[int]string{0: "none"}[len(milvus.Config{}.Addresses)],
+		"milvus.Config.Lanes":                    map[int]string{0: "one lane"}[len(milvus.Config{}.Lanes)],
+		"endpoint.Detection.Disabled":            short(detection.Disabled),
+		"endpoint.Detection.ConsecutiveFailures": short(detection.ConsecutiveFailures),
+		"endpoint.Detection.FailureRate":         short(detection.FailureRate),
+		"endpoint.Detection.SlowFactor":          short(detection.SlowFactor),
+		"endpoint.Detection.Interval":            short(detection.Interval),
+		"endpoint.Detection.BaseEjection":        short(detection.BaseEjection),
+		"endpoint.Detection.MaxEjection":         short(detection.MaxEjection),
+		"endpoint.Detection.ResolveEvery":        short(detection.ResolveEvery),
+		"milvus.Config.QueryText":                short(milvus.Config{}.QueryText),
+		"milvus.Config.Database":                 server.Namespace,
+		"milvus.Config.Username":                 map[string]string{"": "none"}[milvus.Config{}.Username],
+		"milvus.Config.Password":                 map[milvus.Secret]string{{}: "none"}[milvus.Config{}.Password],
+		"milvus.Config.APIKey":                   map[milvus.Secret]string{{}: "none"}[milvus.Config{}.APIKey],
 
 		"penstock.Config.MaxAsync":           short(asyncLimit(t)),
 		"penstock.Config.UseTime":            short(penstock.Config{}.UseTime),
@@ -212,6 +224,16 @@ func defaults(t *testing.T) map[string]string {
 		"hedge.Config.Budget":   short(second.Budget),
 		"hedge.Config.PayIn":    short(hedge.Config{}.PayIn),
 	}
+}
+
+// ejection returns the settings in force of endpoints.
+func ejection(t *testing.T) endpoint.Detection {
+	t.Helper()
+	d, err := endpoint.Detection{}.Effective()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func short(v any) string { return fmt.Sprint(v) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/otelx"
+	"github.com/penstock-go/penstock/pool/endpoint"
 )
 
 // figures returns a function that reads the state of the client's stages, each time
@@ -22,6 +23,7 @@ func (c *Client[C]) figures() func() otelx.Figures {
 		for _, read := range breakers {
 			f.Breakers = append(f.Breakers, read())
 		}
+		f.Endpoints = c.endpointFigures()
 		running, limit, refused := c.Async()
 		f.Async = &otelx.AsyncFigures{Running: running, Limit: limit, Rejected: refused}
 		if m := c.chain.Monitor; m != nil {
@@ -76,3 +78,25 @@ func named(states map[breaker.State]int) map[string]int {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// endpointFigures returns the state of the endpoints of all lanes.
+func (c *Client[C]) endpointFigures() (all []otelx.EndpointFigures) {
+	for _, l := range c.lanes {
+		b, ok := l.(*endpoint.Balancer[C])
+		if !ok {
+			continue
+		}
+		endpoints, _ := b.Endpoints()
+		for _, e := range endpoints {
+			f := otelx.EndpointFigures{
+				Pool: l.Name(), Address: e.Address, Ejected: e.State == endpoint.Ejected,
+				InFlight: e.InFlight, Latency: e.Latency, Ejections: make(map[string]uint64, len(e.Ejections)),
+			}
+			for reason, n := range e.Ejections {
+				f.Ejections[string(reason)] = n
+			}
+			all = append(all, f)
+		}
+	}
+	return all
+}

@@ -74,7 +74,7 @@ var otelAPI = []string{
 }
 
 // frontDoor is the root package and everything that it imports.
-var frontDoor = slices.Concat([]string{root, "core", "pool", "middleware/...", "otelx"}, otelAPI)
+var frontDoor = slices.Concat([]string{root, "core", "pool", "pool/endpoint", "pool/lane", "middleware/...", "otelx"}, otelAPI)
 
 // rules are the arrows between the packages: what is not here is forbidden, and
 // so is a package that is not here.
@@ -89,11 +89,13 @@ var rules = []rule{
 	{folder: coretests, may: []string{"core"}},
 
 	{folder: "pool", may: []string{"core", list, once, contain, errtype, fault, enum, nested}, tests: []string{coretests, goleak, rapid}},
+	{folder: "pool/lane", may: []string{"core", fault}, tests: []string{coretests}},
 	{folder: "pool/endpoint", may: []string{"core", "pool", once, contain, fault, nested}, tests: []string{coretests, goleak}},
 	{
 		folder: "pool/milvus",
 		may: []string{
 			"core", "pool", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, milvuserr, sdkClient, sdkEntity, sdkRetry,
+			"core", "pool", "pool/endpoint", "pool/lane", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, sdkClient, sdkEntity, sdkRetry,
 			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
 			"go.opentelemetry.io/otel/attribute",
 		},

@@ -27,6 +27,7 @@ type logged struct {
 	logger        *slog.Logger
 	pool          string
 	allowance     allowance
+	endpoints     allowance // of records of endpoints that are ejected and let back in
 	exhausted     allowance // of records of waits in vain, so that a storm of them leaves room for others
 	budget        spent
 }

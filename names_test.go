@@ -56,7 +56,7 @@ var unused = map[string]string{
 	"pool.Lease":                         "An application names the lease of its pool by it.",
 	"pool.NoJitter":                      "It is a value of Config.LifetimeJitter.",
 	"pool/endpoint.*":                    "An application with a backend of its own makes a Balancer, and reads its Status.",
-	"pool.Run":                           "An application runs a function on a connection of a Balancer by it.",
+	"pool/lane.*":                        "An application with a backend of its own gives it lanes.",
 	"pool/milvus.Err*":                   "A caller tests for them.",
 	"pool/milvus.DefaultPort":            "An application that makes its observer by hand passes it on.",
 	"pool/milvus.WithDatabase":           "An application with a database for each tenant names it for each call.",

@@ -11,11 +11,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/chaos"
 	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/middleware/ratelimit"
-	"github.com/penstock-go/penstock/pool"
 )
-
-// Pool returns the connection pool.
-func (c *Client[C]) Pool() *pool.Pool[C] { return c.pool }
 
 // Chain returns the chain: its names, warnings and description.
 func (c *Client[C]) Chain() *middleware.Chain { return c.chain }

@@ -22,6 +22,8 @@ import (
 	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/endpoint"
+	"github.com/penstock-go/penstock/pool/lane"
 )
 
 // Backend is the remote system that a client talks to, with connections of type
@@ -36,6 +38,14 @@ type Backend[C any] struct {
 	Classifier core.Classifier
 	// Pool configures the pool. An empty Pool.Name is the name of C.
 	Pool pool.Config
+	// Endpoints are the addresses of the backend, if it has several, or one that is looked
+	// up again: each has a pool of its own, with the bounds of Pool. Endpoints.Factory
+	// makes the factories; Factory is used for its Ping alone. The client sets
+	// Endpoints.Pool. Without Endpoints.Addresses there is one pool, of Factory.
+	Endpoints endpoint.Config[C]
+	// Lanes give groups of operations connections of their own: see package lane. Empty
+	// is one lane for all.
+	Lanes []lane.Lane
 
 	// System is what telemetry calls the backend (db.system.name), such as
 	// "milvus". Empty is "_OTHER".
@@ -88,7 +98,8 @@ type Config struct {
 // collection. Shut the MeterProvider down after its clients, and it exports them.
 type Client[C any] struct {
 	*core.Client[C]
-	pool     *pool.Pool[C]
+	lending[C]
+	useTimes bool // measure for how long connections are lent
 	chain    *middleware.Chain
 	observer core.Observer   // nil if nothing listens
 	told     core.Observer   // observer and the log; nil if there is neither
@@ -133,20 +144,9 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	if b.Pool.Observer == nil {
 		b.Pool.Observer = c.told
 	}
-	if cfg.UseTime && c.otel != nil {
-		b.Pool.OnUse = c.useTime(b.Pool)
-	}
-	log, _ := c.told.(*logged)
-	if log != nil && b.Pool.LeakAfter > 0 {
-		b.Pool.OnLeak = leaks(log, b.Pool.OnLeak)
-	}
-	var poolErr, chainErr, clientErr error
-	if b.Factory == nil {
-		_, poolErr = b.Pool.Effective()
-		poolErr = errors.Join(errors.New("Backend.Factory is nil: set it to a pool.Factory, which dials and closes connections"), poolErr)
-	} else {
-		c.pool, poolErr = pool.New(b.Factory, b.Pool)
-	}
+	c.useTimes = cfg.UseTime && c.otel != nil
+	var chainErr, clientErr error
+	poolErr := c.lend(b)
 	cfg.Chain.Health = c.health(b.Factory, cfg.Chain.Health)
 	cfg.Chain.Trace.Disabled = cfg.Chain.Trace.Disabled || c.observer == nil // there is nothing to tell
 	if c.chain, chainErr = middleware.Build(cfg.Chain); chainErr != nil {
@@ -158,7 +158,7 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	}
 	c.limit = cfg.Chain.OperationTimeout
 	c.Client, clientErr = core.NewClient(core.ClientConfig[C]{
-		Source:           c.pool,
+		Source:           c.sources,
 		Middleware:       chain,
 		Observer:         c.told,
 		Classifier:       b.Classifier,
@@ -225,7 +225,7 @@ func leaks(log *logged, next func(pool.LeakInfo)) func(pool.LeakInfo) {
 
 // closePool closes the pool, and logs if that took force.
 func (c *Client[C]) closePool(ctx context.Context) error {
-	err := c.pool.Close(ctx)
+	err := c.each(func(l lender[C]) error { return l.Close(ctx) })
 	if log, ok := c.told.(*logged); ok {
 		log.forced(ctx, err)
 	}
@@ -279,7 +279,7 @@ func (c *Client[C]) Start(ctx context.Context) error {
 	if monitor := c.chain.Monitor; monitor != nil {
 		monitor.Start()
 	}
-	return c.pool.Start(ctx)
+	return c.each(func(l lender[C]) error { return l.Start(ctx) })
 }
 
 // StartLazily is [Client.Start] for a client that is perhaps not needed: nothing is
@@ -303,17 +303,19 @@ func (c *Client[C]) register(ctx context.Context) error {
 		return nil
 	}
 	if c.otel != nil {
-		if err := c.otel.RegisterPool(c.pool.Name(), c.pool.Stats); err != nil {
-			return err
+		for _, l := range c.lanes {
+			if err := c.otel.RegisterPool(l.Name(), l.Stats); err != nil {
+				return err
+			}
 		}
-		if err := c.otel.RegisterFigures(c.pool.Name(), c.figures()); err != nil {
+		if err := c.otel.RegisterFigures(c.name, c.figures()); err != nil {
 			return err
 		}
 	}
 	c.registered = true
-	c.logger.DebugContext(ctx, "penstock: client starts", "pool", c.pool.Name(), "chain", c.chain.String())
+	c.logger.DebugContext(ctx, "penstock: client starts", "pool", c.name, "chain", c.chain.String())
 	for _, w := range c.chain.Warnings {
-		c.logger.WarnContext(ctx, "penstock: settings of the chain work against each other", "pool", c.pool.Name(), "warning", w)
+		c.logger.WarnContext(ctx, "penstock: settings of the chain work against each other", "pool", c.name, "warning", w)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 var remedy = regexp.MustCompile(`, want |[:,;] (or )?(correct|give|leave|make|name|pass|place|set|use|write) `)
 
 // elsewhere are the faults whose remedy is in one of their arguments.
-var elsewhere = []string{"Address %s", "Each: %w", "Faults[%d]: %w", "TargetSharing is %d, %s", "MaxSharing is %d, %s", "ReplaceAfter is %v, %s"}
+var elsewhere = []string{"Address %s", "Addresses: one %s", "Endpoints: %w", "Lanes: %w", "Pool: %w", "Each: %w", "Faults[%d]: %w", "TargetSharing is %d, %s", "MaxSharing is %d, %s", "ReplaceAfter is %v, %s"}
 
 func TestEachFaultOfAConfigurationNamesItsRemedy(t *testing.T) {
 	faults := 0

@@ -56,7 +56,7 @@ type Client[C any] struct {
 	base
 	source  Source[C]
 	byOp    opSource[C] // source, if it looks at the operation; else nil
-	past    *Client[C] // the same without a chain, for Probe
+	past    *Client[C]  // the same without a chain, for Probe
 	flights *flights
 	closers []func(context.Context) error
 	closer  once.Closer

@@ -39,9 +39,8 @@ func (l *lifecycle[C]) start(ctx context.Context) error {
 	l.cancel, l.started = cancel, make(chan struct{})
 	go func() {
 		defer close(l.started)
-		pool := l.client.Pool()
-		if err := pool.Start(background); err != nil && background.Err() == nil {
-			l.logger.WarnContext(background, "penstock: the pool could not dial yet", "pool", pool.Name(), "error", err)
+		if err := l.client.Start(background); err != nil && background.Err() == nil {
+			l.logger.WarnContext(background, "penstock: the pool could not dial yet", "pool", l.client.Name(), "error", err)
 		}
 	}()
 	return nil

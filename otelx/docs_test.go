@@ -266,6 +266,7 @@ func emitEverything(t *testing.T, h *harness) {
 			})
 		}
 		h.RecordUse("main", time.Millisecond)
+		h.EndpointChanged(ctx, "10.0.0.1:19530", "ejected", "slow", errBackend)
 		for _, e := range []core.Event{
 			{Kind: core.EventRetry, Op: search, Attempt: 1, Conn: 1, Delay: time.Second, Err: errBackend},
 			{Kind: core.EventRetryEnd, Op: search, Attempt: 2, Outcome: "exhausted", Err: errBackend},
@@ -335,6 +336,7 @@ func attempted(t *testing.T, h *harness) {
 
 // everyFigure has a value for each figure.
 var everyFigure = otelx.Figures{
+	Endpoints:      []otelx.EndpointFigures{{Pool: "main", Address: "10.0.0.1:19530", Latency: time.Second, Ejections: map[string]uint64{"slow": 1}}},
 	Breakers:       []otelx.BreakerFigures{{Name: "breaker", States: map[string]int{"open": 1}, RecoveryTimeout: 30 * time.Second}},
 	Up:             new(true),
 	RetryBudget:    new(9.5),

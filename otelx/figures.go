@@ -29,6 +29,8 @@ type Figures struct {
 	Limiter  *LimiterFigures
 	// Async are the operations of core.Go.
 	Async *AsyncFigures
+	// Endpoints are the addresses of the backend, if there are several.
+	Endpoints []EndpointFigures
 	// Fallbacks are how many operations got their result from a fallback so far, by
 	// the name of the operation.
 	Fallbacks map[string]uint64
@@ -71,6 +73,7 @@ type AsyncFigures struct {
 // last returns the figures of a client that is closed: what it counted, and no room.
 func (f Figures) last() Figures {
 	f.Breakers, f.Up, f.RetryBudget, f.AttemptTimeout, f.OperationTimeout = nil, nil, nil, 0, 0
+	f.Endpoints = lastOfEndpoints(f.Endpoints)
 	if f.Bulkhead != nil {
 		f.Bulkhead = &BulkheadFigures{Running: f.Bulkhead.Running, Admitted: f.Bulkhead.Admitted, Rejected: f.Bulkhead.Rejected}
 	}
@@ -92,6 +95,10 @@ type figureInstruments struct {
 	bulkheadOps, limiterOps, asyncRejected            metric.Int64ObservableCounter
 	failures, fallbacks, overflow                     metric.Int64ObservableCounter
 	recovery, retryBudget, limiterLimit, timeoutLimit metric.Float64ObservableGauge
+
+	endpointState, endpointInFlight metric.Int64ObservableUpDownCounter
+	endpointEjections               metric.Int64ObservableCounter
+	endpointLatency                 metric.Float64ObservableGauge
 
 	all []metric.Observable
 }
@@ -136,6 +143,10 @@ func newFigureInstruments(m metric.Meter) (i figureInstruments, err error) {
 	i.failures = counter(metricFailures, "{operation}", "The number of operations that failed.")
 	i.fallbacks = counter(metricFallbacks, "{operation}", "The number of operations that got their result from a fallback.")
 	i.overflow = counter(metricOverflow, "{measurement}", "The number of measurements that were folded into _OTHER.")
+	i.endpointState = level(metricEndpointState, "1", "1 for the present state of an endpoint, 0 for the other states.")
+	i.endpointInFlight = level(metricEndpointInFlight, "{lease}", "The number of leases of an endpoint that are out.")
+	i.endpointEjections = counter(metricEndpointEjections, "{ejection}", "The number of ejections of an endpoint, by reason.")
+	i.endpointLatency = gauge(metricEndpointLatency, "s", "The average latency by which endpoints are chosen; it follows a rise at once.")
 	return i, errors.Join(faults...)
 }
 
@@ -249,6 +260,7 @@ func (r *report) client(to metric.Observer, f Figures, last bool) {
 		to.ObserveFloat64(r.timeoutLimit, f.OperationTimeout.Seconds(), r.perOperation)
 	}
 	r.stages(to, f, last)
+	r.endpoints(to, f.Endpoints, last)
 	for name, n := range f.Fallbacks {
 		l, ok := r.fellBack.add(name, func() *late { return &late{labels: r.operations.of(name)} })
 		if ok {

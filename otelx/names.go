@@ -25,6 +25,7 @@ const (
 	eventHealth     = "penstock.health.transition"
 	eventWait       = "penstock.wait"
 	eventExhausted  = "penstock.pool.exhausted"
+	eventEndpoint   = "penstock.endpoint.changed"
 )
 
 // Attributes of the semantic conventions.
@@ -91,6 +92,9 @@ const (
 
 	attrTelemetryAttribute attribute.Key = "penstock.telemetry.attribute"
 	attrDisconnectReason   attribute.Key = "penstock.disconnect.reason"
+
+	attrEndpointState  attribute.Key = "penstock.endpoint.state"
+	attrEndpointReason attribute.Key = "penstock.endpoint.reason"
 )
 
 // stagePool is the value of attrStage for a wait for a connection.
@@ -105,6 +109,11 @@ const (
 // Metrics of Penstock's own. Package dbconv makes the metrics of the semantic
 // conventions, and has their names.
 const (
+	metricEndpointState     = "penstock.endpoint.state"
+	metricEndpointInFlight  = "penstock.endpoint.in_flight"
+	metricEndpointEjections = "penstock.endpoint.ejections"
+	metricEndpointLatency   = "penstock.endpoint.latency"
+
 	metricRetries       = "penstock.retries"
 	metricRetryOutcomes = "penstock.retry.outcomes"
 	metricTransitions   = "penstock.circuit_breaker.transitions"

@@ -18,7 +18,7 @@ var (
 	}
 	evidenceReasons = []string{evidenceRejected, evidenceFailed, evidenceRecovered, evidenceHedged, evidenceSlow}
 	hedgeOutcomes   = []string{hedged.Won, hedged.Lost, hedged.Failed, hedged.Refused}
-	userFunctions   = []string{"Alive", "AttributesFunc", "Close", "Dial", "Key", "OnLeak", "OnTransition", "OnUse", "Ping", "Probe", "TransportStats"}
+	userFunctions   = []string{"Alive", "AttributesFunc", "Close", "Dial", "Key", "LookupHost", "OnChange", "OnLeak", "OnTransition", "OnUse", "Ping", "Probe", "TransportStats"}
 )
 
 const (

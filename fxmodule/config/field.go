@@ -14,6 +14,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/retry"
+	"github.com/penstock-go/penstock/pool/lane"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
@@ -53,6 +54,8 @@ func (t *target) fields(wanted func(section string) bool) []field {
 	)
 	fields := []field{
 		{"address", &c.Address, "Address"},
+		{"addresses", &c.Addresses, "Addresses"},
+		{"lanes", &c.Lanes, "Lanes"},
 		{"database", &c.Database, "Database"},
 		{"username", &c.Username, "Username"},
 		{"password", &c.Password, "Password"},
@@ -65,12 +68,14 @@ func (t *target) fields(wanted func(section string) bool) []field {
 		{"tls.cert_file", &t.tls.cert, "cert_file"},
 		{"tls.key_file", &t.tls.key, "key_file"},
 		{"tls.server_name", &t.tls.serverName, "server_name"},
-
+	}
+	fields = append(fields, section("endpoints", &c.Endpoints)...)
+	fields = append(fields, []field{
 		{"max_async", &t.client.MaxAsync, "MaxAsync"},
 		{"use_time", &t.client.UseTime, "UseTime"},
 		{"operation_timeout", &chain.OperationTimeout, "OperationTimeout"},
 		{"order", &chain.Order, "Order"},
-	}
+	}...)
 	fields = append(fields, section("pool", &c.Pool)...)
 	for _, name := range middleware.DefaultOrder() {
 		if wanted(name) {
@@ -165,6 +170,10 @@ func (l *loader) set(f field) {
 		}
 		if err := to.UnmarshalText([]byte(text)); err != nil {
 			l.fault("%s: %w", where, err)
+		}
+	case *[]lane.Lane:
+		if *to = lane.ReadWrite(); value != "read_write" {
+			wants = "read_write"
 		}
 	case *[]string:
 		names, ok := texts(value)

@@ -67,8 +67,9 @@ type Detection struct {
 	// Interval is how far back FailureRate and SlowFactor look. Default 10 s.
 	Interval time.Duration
 	// BaseEjection is for how long an endpoint is ejected for the first time, a fifth
-	// more or less. The time doubles with each further ejection, and with each ping that
-	// fails, up to MaxEjection. Defaults 1 s and 30 s.
+	// more or less. The time doubles with each ping that fails, and with each ejection
+	// that follows soon, except of an endpoint that could not be reached; up to
+	// MaxEjection. Defaults 1 s and 30 s.
 	BaseEjection, MaxEjection time.Duration
 	// ResolveEvery is how often a host of a dns:/// address is looked up again. It is
 	// looked up after a failed dial too, but not within a second. Default 30 s.

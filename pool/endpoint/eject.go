@@ -76,8 +76,10 @@ func (b *Balancer[C]) eject(ctx context.Context, e *endpoint[C], why Reason, err
 		return
 	}
 	now := b.now()
-	if now-e.since > max(b.cfg.Detection.Interval, b.ejectionTime(e.streak)) {
-		e.streak = 0 // the endpoint was well for a while
+	if why == ReasonUnreachable || now-e.since > max(b.cfg.Detection.Interval, b.ejectionTime(e.streak)) {
+		// The endpoint was well for a while. One that cannot be reached need not have been:
+		// a ping says for sure that it is back.
+		e.streak = 0
 	}
 	e.reason, e.since = why, now
 	e.counts[slices.Index(ejections[:], why)]++

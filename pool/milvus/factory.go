@@ -58,8 +58,9 @@ var reconnect = grpc.ConnectParams{
 // NewFactory checks cfg and returns a factory for it. One error names everything
 // that is wrong. NewFactory does not connect.
 func NewFactory(cfg Config) (*Factory, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.faults().Err("milvus"); err != nil {
+	cfg = cfg.oneAddress().withDefaults()
+	faults := append(cfg.faults(), cfg.manyFault()...)
+	if err := faults.Err("milvus"); err != nil {
 		return nil, err
 	}
 	return newFactory(cfg), nil
@@ -68,8 +69,8 @@ func NewFactory(cfg Config) (*Factory, error) {
 // NewPool checks cfg and returns a pool of connections. One error names everything
 // that is wrong. The pool does not connect before it is used or started.
 func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
-	cfg = cfg.withDefaults()
-	faults := cfg.faults()
+	cfg = cfg.oneAddress().withDefaults()
+	faults := append(cfg.faults(), cfg.manyFault()...)
 	p, err := pool.New(newFactory(cfg), cfg.Pool)
 	if err != nil {
 		faults = append(faults, err)
@@ -80,14 +81,17 @@ func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
 	return p, nil
 }
 
-func newFactory(cfg Config) *Factory {
+func newFactory(cfg Config) *Factory { return newFactoryFor(cfg, newFamily()) }
+
+// newFactoryFor returns a factory whose connections share what family knows.
+func newFactoryFor(cfg Config, family *family) *Factory {
 	f := &Factory{
 		address: cfg.hostPort(),
 		resolve: cfg.hostPort() != cfg.Address,
 		rotates: cfg.Credentials != nil,
 		traces:  !cfg.PropagationDisabled,
 		query:   cfg.QueryText,
-		family:  newFamily(),
+		family:  family,
 
 		database: cfg.Database,
 	}
