@@ -4,12 +4,14 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -32,7 +34,9 @@ type endpoint[C any] struct {
 
 // newEndpoint returns an endpoint with an empty pool.
 func (b *Balancer[C]) newEndpoint(a Address) (*endpoint[C], error) {
-	f, err := b.cfg.Factory(a)
+	var f pool.Factory[C]
+	err := errors.New("the function Factory did not return")
+	contain.Apart("Factory", nil, func() { f, err = b.cfg.Factory(a) })
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %s: %w", a.HostPort, err)
 	}

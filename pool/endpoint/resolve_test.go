@@ -5,6 +5,7 @@ package endpoint_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -186,6 +187,53 @@ func TestAClosedBalancerRefuses(t *testing.T) {
 		for _, address := range three {
 			if n := b.node(address); n.closes.Load() != n.dials.Load() {
 				t.Errorf("%s: %d of %d connections closed, want all", address, n.closes.Load(), n.dials.Load())
+			}
+		}
+	})
+}
+
+func TestFunctionsThatPanicAreContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, misbehave := range []func(){func() { panic("oops") }, runtime.Goexit} {
+			factory := func(a endpoint.Address) (pool.Factory[*conn], error) { return &node{address: a.HostPort}, nil }
+			if _, err := endpoint.New(endpoint.Config[*conn]{
+				Addresses: three,
+				Factory:   func(endpoint.Address) (pool.Factory[*conn], error) { misbehave(); return nil, nil },
+			}); err == nil {
+				t.Error("New succeeded without a factory")
+			}
+			lb, err := endpoint.New(endpoint.Config[*conn]{
+				Addresses: []string{"dns:///milvus.internal:1", "a:1", "b:1"}, Factory: factory,
+				LookupHost: func(context.Context, string) ([]string, error) { misbehave(); return nil, nil },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := lb.Acquire(t.Context()); !errors.Is(err, core.ErrConnection) {
+				t.Errorf("Acquire = %v, want a failed lookup", err)
+			}
+			if err := lb.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			lb, err = endpoint.New(endpoint.Config[*conn]{
+				Addresses: three, Factory: factory,
+				OnChange: func(context.Context, endpoint.Change) { misbehave() },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 100 {
+				lease, err := lb.Acquire(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				lease.Return(core.Keep, errDown)
+			}
+			if _, panics := lb.Endpoints(); !panics {
+				t.Error("no endpoint was ejected")
+			}
+			if err := lb.Close(t.Context()); err != nil {
+				t.Error(err)
 			}
 		}
 	})
