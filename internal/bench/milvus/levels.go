@@ -54,10 +54,9 @@ func measureLevel(ctx context.Context, addr string, callers int, p plan) (level,
 	if err := errors.Join(err, ours.close(), bare.close()); err != nil {
 		return level{}, err
 	}
-	perSecond := func(s speed) float64 { return s.PerSecond }
 	return level{
 		Callers: callers, Ours: medians(found[0]), Bare: medians(found[1]),
-		Ratio: 1 / measure.RatioOf(found[1], found[0], func(s speed) float64 { return 1 / perSecond(s) }),
+		Ratio: measure.RatioOf(found[0], found[1], func(s speed) float64 { return s.PerSecond }),
 	}, nil
 }
 
