@@ -19,13 +19,13 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
-// Over a network of 200 Mbit a second, an insert of 30 MB fills the buffers of its
+// Over a network of 100 Mbit a second, an insert of 30 MB fills the buffers of its
 // connection. docs/milvus-endpoints.md has the figures.
 func TestHowLongSearchesTakeBesideABulkInsert(t *testing.T) {
 	m := servers.StartMilvus(t)
 	ctx, cancel := context.WithTimeout(m.Context(), 5*time.Minute)
 	defer cancel()
-	besideBulk(ctx, t, milvus.Config{Address: narrowLink(t, m.Addr(), 25_000_000)})
+	besideBulk(ctx, t, milvus.Config{Address: narrowLink(t, m.Addr(), 12_500_000)})
 }
 
 // besideBulk prints how long searches take alone, beside inserts of 30 MB on one
