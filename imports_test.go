@@ -109,8 +109,11 @@ var rules = []rule{
 	},
 	{
 		folder: milvustest,
-		may:    []string{"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", protobuf},
-		tests:  []string{sdkClient, sdkEntity, sdkRetry, goleak},
+		may: []string{
+			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", protobuf,
+			"go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/propagation", "go.opentelemetry.io/otel/trace",
+		},
+		tests: []string{sdkClient, sdkEntity, sdkRetry, goleak, otelSDK},
 	},
 
 	{folder: "middleware", may: []string{"core", "middleware/...", list, once, contain, errtype, fault, stage}, tests: []string{coretests}},

@@ -93,6 +93,9 @@ var callbacks = []callback{
 	{name: "pool/milvus/milvustest.Fault.If", told: never, test: "the fake server calls it"},
 	{name: "pool/milvus/milvustest.Latency", told: never, test: "the fake server calls it"},
 	{name: "pool/milvus/milvustest.Server.Inject", told: never, test: "it takes a value, and returns a function"},
+	{name: "pool/milvus/milvustest.TB.Cleanup", told: never, test: "it is a test, and may end itself"},
+	{name: "pool/milvus/milvustest.TB.Fatalf", told: never, test: "it is a test, and may end itself"},
+	{name: "pool/milvus/milvustest.TB.Helper", told: never, test: "it is a test, and may end itself"},
 }
 
 // testKit is a package of functions for tests: what a test hands to it may end the

@@ -127,6 +127,9 @@ func (h *service) CreateCollection(ctx context.Context, req *milvuspb.CreateColl
 		if err != nil {
 			return as.failf(CodeDatabaseNotFound, "%v", err)
 		}
+		if _, ok := db.aliases[schema.GetName()]; ok {
+			return h.server.as.nameIsAlias(schema.GetName())
+		}
 		if old, ok := db.collections[schema.GetName()]; ok {
 			if old.sameSettings(req, schema, partitions) {
 				return nil
@@ -150,8 +153,7 @@ func (h *service) DropCollection(ctx context.Context, req *milvuspb.DropCollecti
 		case err != nil:
 			return err
 		}
-		delete(db.collections, req.GetCollectionName())
-		return nil
+		return db.drop(h.server.as, req.GetCollectionName())
 	}), nil
 }
 
@@ -172,7 +174,10 @@ func (h *service) RenameCollection(ctx context.Context, req *milvuspb.RenameColl
 		if err != nil {
 			return err
 		}
-		if _, ok := to.collections[req.GetNewName()]; ok {
+		if _, ok := from.aliases[req.GetOldName()]; ok {
+			return failf(CodeUnexpected, "unsupported use an alias to rename collection, alias:%s", req.GetOldName())
+		}
+		if _, ok := to.find(req.GetNewName()); ok {
 			return failf(CodeUnexpected, "duplicated new collection name %s:%s with other collection name or alias", to.name, req.GetNewName())
 		}
 		delete(from.collections, req.GetOldName())
@@ -195,7 +200,7 @@ func (h *service) HasCollection(ctx context.Context, req *milvuspb.HasCollection
 		case err != nil:
 			return err
 		}
-		_, reply.Value = db.collections[req.GetCollectionName()]
+		_, reply.Value = db.find(req.GetCollectionName())
 		return nil
 	})
 	return reply, nil
@@ -213,15 +218,15 @@ func (h *service) DescribeCollection(ctx context.Context, req *milvuspb.Describe
 			return err
 		}
 		reply.Schema = c.schema
-		reply.CollectionID, reply.CollectionName = c.id, c.name()
+		reply.CollectionID, reply.CollectionName = c.id, req.GetCollectionName() // It may be an alias.
 		reply.DbName, reply.DbId = db.name, db.id
+		reply.Aliases = db.aliasesOf(c)
 		reply.CreatedTimestamp, reply.CreatedUtcTimestamp = c.created, physicalMillis(c.created)
 		reply.ShardsNum, reply.NumPartitions = c.shards, int64(len(c.partitions))
 		reply.ConsistencyLevel, reply.Properties = c.consistency, c.properties
 		for i := range c.shards {
-			channel := "by-dev-rootcoord-dml_" + strconv.Itoa(int(i))
-			reply.PhysicalChannelNames = append(reply.PhysicalChannelNames, channel)
-			reply.VirtualChannelNames = append(reply.VirtualChannelNames, channel+"_"+strconv.FormatInt(c.id, 10)+"v"+strconv.Itoa(int(i)))
+			reply.PhysicalChannelNames = append(reply.PhysicalChannelNames, physicalChannel(i))
+			reply.VirtualChannelNames = append(reply.VirtualChannelNames, channelName(c.id, i))
 		}
 		return nil
 	})
@@ -272,7 +277,7 @@ func (h *service) ShowCollections(ctx context.Context, req *milvuspb.ShowCollect
 			names = slices.Sorted(maps.Keys(db.collections))
 		}
 		for _, name := range names {
-			c := db.collections[name]
+			c, _ := db.find(name)
 			if inMemory && !c.loaded {
 				continue
 			}

@@ -400,9 +400,9 @@ func TestErrorsCarryBothCodes(t *testing.T) {
 		{"search topk 0", searchWith(param("topk", "0")), 1100, commonpb.ErrorCode_IllegalArgument},
 		{"search topk too large", searchWith(param("topk", "16385")), 1100, commonpb.ErrorCode_IllegalArgument},
 		{"search offset too large", searchWith(param("offset", "16384")), 1100, commonpb.ErrorCode_IllegalArgument},
-		{"search a range", searchWith(param("params", `{"radius": 1}`)), 1100, commonpb.ErrorCode_IllegalArgument},
+		{"search a range in the wrong order", searchWith(param("params", `{"radius": 1, "range_filter": 2}`)), 1100, commonpb.ErrorCode_IllegalArgument},
 		{"search with bad params", searchWith(param("params", `{`)), 1100, commonpb.ErrorCode_IllegalArgument},
-		{"search in groups", searchWith(param("group_by_field", "age")), 1100, commonpb.ErrorCode_IllegalArgument},
+		{"search in groups of a size", searchWith(param("group_size", "2")), 1100, commonpb.ErrorCode_IllegalArgument},
 		{"search unknown output field", searchWith(func(r *milvuspb.SearchRequest) { r.OutputFields = []string{"nope"} }), 65535, commonpb.ErrorCode_UnexpectedError},
 		{"search with a bad filter", searchWith(func(r *milvuspb.SearchRequest) { r.Dsl = "nope > 1" }), 1100, commonpb.ErrorCode_IllegalArgument},
 		{"search a wrong dimension", searchWith(func(r *milvuspb.SearchRequest) {
@@ -431,10 +431,9 @@ type statusReply struct{ st *commonpb.Status }
 func (r statusReply) GetStatus() *commonpb.Status { return r.st }
 
 func TestWhatIsNotThereIsUnimplemented(t *testing.T) {
-	c := connect(t, start(t, milvustest.Config{}))
-	err := c.CreateAlias(testContext(t), "people", "folk")
+	_, err := stub(t, start(t, milvustest.Config{})).LoadBalance(testContext(t), &milvuspb.LoadBalanceRequest{})
 	if status.Code(err) != codes.Unimplemented {
-		t.Errorf("CreateAlias = %v, want Unimplemented", err)
+		t.Errorf("LoadBalance = %v, want Unimplemented", err)
 	}
 }
 

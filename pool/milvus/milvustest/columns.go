@@ -72,10 +72,12 @@ func newColumn(f *schemapb.FieldSchema) column {
 		return newStrings(f)
 	case schemapb.DataType_JSON:
 		return newJSON(f)
-	case schemapb.DataType_FloatVector:
-		dim, _ := intParam(f, "dim") // Checked with the schema.
-		return &vectors{field: f, dim: dim}
+	case schemapb.DataType_Array:
+		return newArrays(f)
 	default:
+		if v := newVectors(f); v != nil {
+			return v
+		}
 		return nil
 	}
 }
@@ -198,71 +200,6 @@ func (s *scalars[T]) fieldData(data []T) *schemapb.FieldData {
 }
 
 func (s *scalars[T]) value(row int) value { return s.toValue(s.data[row]) }
-
-// vectors is the column of a field of float vectors.
-type vectors struct {
-	field *schemapb.FieldSchema
-	dim   int
-	data  []float32 // dim for each row
-	norms []float32 // of each row, for COSINE
-}
-
-func (v *vectors) schema() *schemapb.FieldSchema { return v.field }
-
-func (v *vectors) check(fd *schemapb.FieldData, n int) error {
-	given := fd.GetVectors()
-	data := given.GetFloatVector().GetData()
-	if dim := given.GetDim(); dim != 0 && dim != int64(v.dim) {
-		return invalidf("the dim (%d) of field data(%s) is not equal to schema dim (%d): invalid parameter[expected=%d][actual=%d]",
-			dim, v.field.GetName(), v.dim, v.dim, dim)
-	}
-	if len(data)%v.dim != 0 {
-		return invalidf("the length(%d) of float data should divide the dim(%d): invalid parameter", len(data), v.dim)
-	}
-	if len(data)/v.dim != n {
-		return wrongRows(v.field, len(data)/v.dim, n)
-	}
-	for _, x := range data {
-		if err := finite(v.field, float64(x)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (v *vectors) append(fd *schemapb.FieldData) {
-	data := fd.GetVectors().GetFloatVector().GetData()
-	v.data = append(v.data, data...)
-	for i := 0; i < len(data); i += v.dim {
-		v.norms = append(v.norms, norm(data[i:i+v.dim]))
-	}
-}
-
-func (v *vectors) at(row int) []float32 { return v.data[row*v.dim : (row+1)*v.dim : (row+1)*v.dim] }
-
-func (v *vectors) remove(row int) {
-	last := len(v.norms) - 1
-	copy(v.at(row), v.at(last))
-	v.norms[row] = v.norms[last]
-	v.data = v.data[:last*v.dim]
-	v.norms = v.norms[:last]
-}
-
-func (v *vectors) pick(rows []int32) *schemapb.FieldData {
-	picked := make([]float32, 0, len(rows)*v.dim)
-	for _, row := range rows {
-		picked = append(picked, v.at(int(row))...)
-	}
-	return &schemapb.FieldData{
-		Type: v.field.GetDataType(), FieldName: v.field.GetName(), FieldId: v.field.GetFieldID(),
-		Field: &schemapb.FieldData_Vectors{Vectors: &schemapb.VectorField{
-			Dim:  int64(v.dim),
-			Data: &schemapb.VectorField_FloatVector{FloatVector: &schemapb.FloatArray{Data: picked}},
-		}},
-	}
-}
-
-func (v *vectors) value(int) value { return value{} }
 
 func wrongRows(f *schemapb.FieldSchema, got, want int) error {
 	return invalidf("the num_rows (%d) of field (%s) is not equal to passed num_rows (%d): invalid parameter[expected=%d][actual=%d]",

@@ -30,10 +30,12 @@ type reader interface {
 // awaitTick waits until the server has learned of every write that the read has to
 // see. It returns the error of the RPC if ctx ends first. The answer would be the same
 // without the wait.
-func (h *service) awaitTick(ctx context.Context, req reader) error {
+func (h *service) awaitTick(ctx context.Context, req reader) (err error) {
 	if h.server.cfg.TimeTick <= 0 {
 		return nil
 	}
+	ctx, endSpan := h.server.spans.wait(ctx)
+	defer func() { endSpan(err) }()
 	wait := time.Until(h.server.tickAfter(h.guaranteed(ctx, req)))
 	if wait <= 0 {
 		return nil

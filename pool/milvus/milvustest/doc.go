@@ -13,12 +13,17 @@
 //
 // # What it does
 //
-// Databases, collections, partitions, indexes, load and release, insert, upsert,
-// delete, flush, query, search, row counts, versions, health, user and password
-// or an API key, and TLS. Search is exact: every index answers as FLAT does,
-// scores are float32 with the sign and the order of Milvus (L2 squared and
-// ascending, IP and COSINE descending), and equal scores come in the order of
-// the primary keys. Query answers in the order of the primary keys.
+// Databases, collections, aliases, partitions, indexes, load and release, insert,
+// upsert, delete, flush, query, search, hybrid search, row counts, versions, health,
+// users and passwords or an API key, roles, resource groups, and TLS. Fields may be
+// scalars, JSON, arrays, and float, half, binary and sparse vectors.
+//
+// Search is exact: every index answers as FLAT does, scores are float32 with the sign
+// and the order of Milvus (L2 squared and ascending, IP and COSINE descending), and
+// equal scores come in the order of the primary keys. Search pages, searches ranges and
+// groups. Query answers in the order of the primary keys.
+//
+// With Config.TracerProvider the server makes spans as Milvus does.
 //
 // Filters are those of the release that the server is: see below.
 //
@@ -63,11 +68,15 @@
 // Milvus; here it is the oldest row. A request that would end the process of Milvus
 // 2.3.5, such as vectors of another dimension, is an error.
 //
-// Not supported: vectors that are not float vectors, array fields, aliases,
-// hybrid search, range search, grouping, bulk import,
-// users, roles, resource groups and compaction. A call of an RPC that is not
-// supported gets the gRPC code Unimplemented, and a request for a feature that
-// is not supported gets code 1100.
+// Every segment counts as sealed, so that ignore_growing changes nothing. Roles and
+// grants are kept and listed; every user may do everything. As 2.3 the server ignores
+// parameters of a search that it does not know, as Milvus 2.3 does; as a later release
+// it refuses them.
+//
+// Not supported: groups of more than one hit, searches by primary key, bulk import
+// (code 2100), and backups of roles. A call of an RPC that is not supported gets the
+// gRPC code Unimplemented, and a request for a feature that is not supported gets code
+// 1100.
 //
 // # Filters
 //

@@ -27,11 +27,7 @@ func NewRows(version string, schema *schemapb.CollectionSchema, data []*schemapb
 		if fd.GetIsDynamic() {
 			name = dynamicField
 		}
-		i := c.byName[name]
-		if c.columns[i] == nil {
-			c.columns[i] = &listColumn{field: schema.GetFields()[i]}
-		}
-		c.columns[i].append(fd)
+		c.columns[c.byName[name]].append(fd)
 	}
 	c.partitionOf = make([]*partition, len(c.columns[c.primaryKey].(*scalars[int64]).data))
 	return &Rows{c}, nil
@@ -65,36 +61,6 @@ func (r *Rows) Keys(filter string) (keys []int64, ok bool) {
 	}
 	return keys, ok
 }
-
-// listColumn is a column of arrays for filters, and for nothing else.
-type listColumn struct {
-	column
-	field *schemapb.FieldSchema
-	data  []value
-}
-
-func (a *listColumn) schema() *schemapb.FieldSchema { return a.field }
-
-func (a *listColumn) append(fd *schemapb.FieldData) {
-	for _, row := range fd.GetScalars().GetArrayData().GetData() {
-		v := arrayValue(nil)
-		for _, n := range row.GetLongData().GetData() {
-			v.list = append(v.list, intValue(n))
-		}
-		for _, f := range row.GetFloatData().GetData() {
-			v.list = append(v.list, floatValue(float64(f)))
-		}
-		for _, s := range row.GetStringData().GetData() {
-			v.list = append(v.list, stringValue(s))
-		}
-		for _, b := range row.GetBoolData().GetData() {
-			v.list = append(v.list, boolValue(b))
-		}
-		a.data = append(a.data, v)
-	}
-}
-
-func (a *listColumn) value(row int) value { return a.data[row] }
 
 // Passes says which of the calls at these times a fault above the rate lets pass.
 func Passes(rate float64, at ...time.Duration) []bool {

@@ -212,7 +212,9 @@ func statusOf(t *testing.T, srv *milvustest.Server, request, filter string) stri
 		must(t, err)
 		status = reply.GetStatus()
 	case "search":
-		reply, err := c.Search(ctx, &milvuspb.SearchRequest{CollectionName: "people", Dsl: filter})
+		req := searchRequest(t, []float32{1, 2, 3, 4})
+		req.Dsl = filter
+		reply, err := c.Search(ctx, req)
 		must(t, err)
 		status = reply.GetStatus()
 	case "delete":

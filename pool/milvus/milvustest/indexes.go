@@ -14,9 +14,15 @@ import (
 )
 
 const (
-	metricL2     = "L2"
-	metricIP     = "IP"
-	metricCosine = "COSINE"
+	metricL2      = "L2"
+	metricIP      = "IP"
+	metricCosine  = "COSINE"
+	metricHamming = "HAMMING"
+	metricJaccard = "JACCARD"
+
+	// A row is a hit if it has all the bits of the query, or the query those of the row.
+	metricSubstructure   = "SUBSTRUCTURE"
+	metricSuperstructure = "SUPERSTRUCTURE"
 )
 
 // index is an index of a field. It has no structure of its own: search is exact.

@@ -16,11 +16,11 @@ import (
 const autoIndex = "AUTOINDEX"
 
 var (
-	floatMetrics  = []string{"L2", "IP", "COSINE"}
-	bitMetrics    = []string{"HAMMING", "JACCARD"}
+	floatMetrics  = []string{metricL2, metricIP, metricCosine}
+	bitMetrics    = []string{metricHamming, metricJaccard}
 	allMetrics    = slices.Concat(floatMetrics, bitMetrics)
-	binaryMetrics = slices.Concat(bitMetrics, []string{"SUBSTRUCTURE", "SUPERSTRUCTURE"})
-	sparseMetrics = []string{"IP"}
+	binaryMetrics = slices.Concat(bitMetrics, []string{metricSubstructure, metricSuperstructure})
+	sparseMetrics = []string{metricIP}
 
 	release25 = release{2, 5}
 )
@@ -76,6 +76,9 @@ func isSparse(kind schemapb.DataType) bool { return kind == schemapb.DataType_Sp
 // that are left out and that Milvus adds.
 func checkVectorIndex(as release, f *schemapb.FieldSchema, params map[string]string) error {
 	kind, given := params["index_type"]
+	if !as.indexes(f.GetDataType()) {
+		return invalidf("create index on %s field is not supported: invalid parameter", f.GetDataType())
+	}
 	if !given || kind == autoIndex {
 		return checkAutoIndex(as, f, params)
 	}
@@ -106,6 +109,12 @@ func checkVectorIndex(as release, f *schemapb.FieldSchema, params map[string]str
 		return checkSubvectors(as, f, all)
 	}
 	return nil
+}
+
+// indexes reports whether fields of a type of vectors may have an index. Milvus 2.3
+// knows the newer types by name alone.
+func (r release) indexes(kind schemapb.DataType) bool {
+	return !r.before(since24) || kind != schemapb.DataType_BFloat16Vector && kind != schemapb.DataType_SparseFloatVector
 }
 
 // checkAutoIndex checks an index whose type Milvus chooses.
@@ -146,11 +155,11 @@ func metricsFor(as release, kind schemapb.DataType, metrics []string) []string {
 func defaultMetric(as release, kind schemapb.DataType) string {
 	switch {
 	case as.before(since24), isSparse(kind):
-		return "IP"
+		return metricIP
 	case isBinary(kind):
-		return "HAMMING"
+		return metricHamming
 	default:
-		return "COSINE"
+		return metricCosine
 	}
 }
 

@@ -17,8 +17,8 @@ type key struct {
 	text   string
 }
 
-func (a key) compare(b key) int {
-	return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.text, b.text))
+func (k key) compare(other key) int {
+	return cmp.Or(cmp.Compare(k.number, other.number), cmp.Compare(k.text, other.text))
 }
 
 func (c *collection) keyAt(row int) key { return keyIn(c.columns[c.primaryKey], row) }

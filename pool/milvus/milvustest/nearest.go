@@ -13,33 +13,69 @@ type hit struct {
 	row      int32
 }
 
+// bounds are the limits of a range search: a distance is in them if it is at least low
+// and less than high. The zero value has no limits.
+type bounds struct {
+	low, high float32
+	set       bool
+}
+
+func (b bounds) have(distance float32) bool { return !b.set || b.low <= distance && distance < b.high }
+
+// collector keeps the hits of a query that it is asked to keep.
+type collector interface {
+	taker
+	reset()
+	// sorted returns the hits, the nearest first. They are valid until the next reset.
+	sorted() []hit
+}
+
 // nearest keeps the k nearest of the hits that it is offered. If two hits have
 // the same distance, the hit with the smaller primary key counts as nearer.
 type nearest struct {
-	k    int
-	rows *collection
-	heap []hit // the farthest first
+	k      int
+	bounds bounds
+	rows   *collection
+	heap   []hit // the farthest first
 }
 
-func newNearest(k int, rows *collection) *nearest {
-	return &nearest{k: k, rows: rows, heap: make([]hit, 0, k)}
+func newNearest(k int, b bounds, rows *collection) *nearest {
+	return &nearest{k: k, bounds: b, rows: rows, heap: make([]hit, 0, k)}
+}
+
+func (n *nearest) farthest() float32 {
+	switch {
+	case len(n.heap) < n.k:
+		return plusInf
+	case n.k == 0:
+		return minusInf
+	default:
+		return n.heap[0].distance
+	}
 }
 
 func (n *nearest) reset() { n.heap = n.heap[:0] }
 
-func (n *nearest) compare(a, b hit) int {
+func (c *collection) compareHits(a, b hit) int {
 	if a.distance != b.distance {
 		return cmp.Compare(a.distance, b.distance)
 	}
-	if order := n.rows.keyAt(int(a.row)).compare(n.rows.keyAt(int(b.row))); order != 0 {
+	if order := c.keyAt(int(a.row)).compare(c.keyAt(int(b.row))); order != 0 {
 		return order
 	}
-	return cmp.Compare(n.rows.born[b.row], n.rows.born[a.row])
+	return cmp.Compare(c.born[b.row], c.born[a.row])
 }
 
+func (n *nearest) compare(a, b hit) int { return n.rows.compareHits(a, b) }
+
+// plusInf is the distance of rows that Milvus does not find: their vectors, or that of the
+// query, have numbers that are too large.
+var plusInf = float32(math.Inf(1))
+
 func (n *nearest) offer(distance float32, row int32) {
-	if distance != distance {
-		distance = float32(math.Inf(1)) // Numbers so large that the distance is NaN are far away.
+	// A distance that is not a number is not less than any.
+	if !(distance < plusInf) || !n.bounds.have(distance) {
+		return
 	}
 	h := hit{distance, row}
 	if len(n.heap) < n.k {
@@ -82,53 +118,7 @@ func (n *nearest) down() {
 	}
 }
 
-// sorted returns the hits, the nearest first. They are valid until the next reset.
 func (n *nearest) sorted() []hit {
 	slices.SortFunc(n.heap, n.compare)
 	return n.heap
-}
-
-// squaredL2 and dot have four sums, so that an addition need not wait for the
-// addition before it.
-
-func squaredL2(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	for len(a) >= 4 && len(b) >= 4 {
-		d0, d1, d2, d3 := a[0]-b[0], a[1]-b[1], a[2]-b[2], a[3]-b[3]
-		s0 += d0 * d0
-		s1 += d1 * d1
-		s2 += d2 * d2
-		s3 += d3 * d3
-		a, b = a[4:], b[4:]
-	}
-	for i := range a {
-		d := a[i] - b[i]
-		s0 += d * d
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
-func dot(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	for len(a) >= 4 && len(b) >= 4 {
-		s0 += a[0] * b[0]
-		s1 += a[1] * b[1]
-		s2 += a[2] * b[2]
-		s3 += a[3] * b[3]
-		a, b = a[4:], b[4:]
-	}
-	for i := range a {
-		s0 += a[i] * b[i]
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
-func norm(v []float32) float32 { return float32(math.Sqrt(float64(dot(v, v)))) }
-
-// cosine returns zero for a vector of zeros, which has no direction.
-func cosine(product, norms float32) float32 {
-	if norms == 0 {
-		return 0
-	}
-	return product / norms
 }

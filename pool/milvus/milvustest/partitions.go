@@ -47,9 +47,8 @@ func (c *collection) partitionsNamed(names []string) ([]*partition, error) {
 	return found, nil
 }
 
-// readable returns the named partitions for a search or a query, or all loaded
-// partitions if there is no name.
-func (c *collection) readable(names []string) ([]*partition, error) {
+// namedToRead returns the partitions that a search or a query names, each once.
+func (c *collection) namedToRead(names []string) ([]*partition, error) {
 	var named []*partition
 	for _, name := range names {
 		if err := c.mayName(name); err != nil {
@@ -63,10 +62,16 @@ func (c *collection) readable(names []string) ([]*partition, error) {
 			named = append(named, p)
 		}
 	}
+	return named, nil
+}
+
+// readable returns the named partitions for a search or a query, or all loaded
+// partitions if none is named.
+func (c *collection) readable(named []*partition) ([]*partition, error) {
 	if !slices.ContainsFunc(c.partitions, func(p *partition) bool { return p.loaded }) {
 		return nil, failf(CodeCollectionNotLoaded, "collection not loaded[collection=%s]", c.name())
 	}
-	if len(names) == 0 {
+	if len(named) == 0 {
 		return loadedOf(c.partitions), nil
 	}
 	for _, p := range named {
@@ -169,6 +174,7 @@ func (h *service) ShowPartitions(ctx context.Context, req *milvuspb.ShowPartitio
 			return err
 		}
 		shown := c.partitions
+		//lint:ignore SA1019 clients of 2.3 ask so for what is in memory
 		inMemory := req.GetType() == milvuspb.ShowType_InMemory
 		if inMemory {
 			shown = loadedOf(shown)

@@ -4,9 +4,12 @@ package milvustest
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
@@ -16,70 +19,50 @@ const (
 	maxWindow  = 16384 // The maximum of offset and limit together.
 )
 
-// outputs returns the columns of the output fields of a request, each once.
-func (c *collection) outputs(names []string) ([]column, error) {
-	var wanted []column
-	add := func(col column) {
-		if !slices.Contains(wanted, col) {
-			wanted = append(wanted, col)
-		}
+// identifierPattern is the form of a name in a filter.
+var identifierPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// outputs are the output fields of a request.
+type outputs struct {
+	columns []column // each once
+	names   []string // as in the request, each once; a dynamic key has its own name
+}
+
+func (o *outputs) add(name string, col column) {
+	if !slices.Contains(o.columns, col) {
+		o.columns = append(o.columns, col)
 	}
+	if !slices.Contains(o.names, name) {
+		o.names = append(o.names, name)
+	}
+}
+
+// outputs finds the output fields of a request.
+func (c *collection) outputs(names []string) (outputs, error) {
+	var o outputs
 	for _, name := range names {
+		name = strings.TrimSpace(name)
 		switch col := c.column(name); {
 		case name == "*":
 			for _, col := range c.columns {
-				add(col)
+				o.add(col.schema().GetName(), col)
 			}
 		case col != nil:
-			add(col)
-		case c.schema.GetEnableDynamicField():
-			// The client itself picks the key from the dynamic field.
-			add(c.column(dynamicField))
+			o.add(name, col)
+		case !c.schema.GetEnableDynamicField():
+			return o, failf(CodeUnexpected, "field %s not exist", name)
+		case !identifierPattern.MatchString(name) || slices.Contains(reservedWords, strings.ToLower(name)):
+			return o, failf(CodeUnexpected, "parse output field name failed: %s", name)
 		default:
-			return nil, failf(CodeUnexpected, "field %s not exist", name)
+			// The client itself picks the key from the dynamic field.
+			o.add(name, c.column(dynamicField))
 		}
 	}
-	return wanted, nil
+	return o, nil
 }
 
-func outputNames(columns []column) []string {
-	var names []string
-	for _, col := range columns {
-		names = append(names, col.schema().GetName())
-	}
-	return names
-}
-
-// intOption returns a number from the parameters of a request, or fallback if it
-// is missing.
-func intOption(params map[string]string, key string, fallback int) (int, error) {
-	text := params[key]
-	if text == "" {
-		return fallback, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, invalidf("%s [%s] is invalid: invalid parameter", key, text)
-	}
-	return n, nil
-}
-
-// window reads and checks the offset and the limit of a request.
-func window(params map[string]string, limitKey string) (offset, limit int, err error) {
-	if limit, err = intOption(params, limitKey, 0); err != nil {
-		return 0, 0, err
-	}
-	if offset, err = intOption(params, "offset", 0); err != nil {
-		return 0, 0, err
-	}
-	switch {
-	case limit < 1 || limit > maxWindow:
-		return 0, 0, invalidf("%s [%d] is invalid, it should be in range [1, %d]: invalid parameter", limitKey, limit, maxWindow)
-	case offset < 0 || offset > maxWindow-limit:
-		return 0, 0, invalidf("offset [%d] is invalid, offset+%s should be in range [1, %d]: invalid parameter", offset, limitKey, maxWindow)
-	}
-	return offset, limit, nil
-}
+// reservedWords are words of the filter language, which no dynamic key can be named by.
+var reservedWords = []string{"and", "or", "not", "in", "like", "exists", "true", "false"}
 
 func (h *service) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvuspb.QueryResults, error) {
 	reply := &milvuspb.QueryResults{CollectionName: req.GetCollectionName()}
@@ -96,37 +79,80 @@ func (h *service) Query(ctx context.Context, req *milvuspb.QueryRequest) (*milvu
 	return reply, nil
 }
 
-// query answers a query. Milvus checks the statement before it looks whether the
-// collection is loaded.
+// queryParams are the parameters of a query that this server reads, or that change
+// nothing in the answer.
+var queryParams = []string{"limit", "offset", "ignore_growing", "iterator", "reduce_stop_for_best", "collection_id"}
+
+// queryWindow reads and checks the parameters of a query. Without a limit Milvus ignores
+// the offset.
+func (c *collection) queryWindow(pairs []*commonpb.KeyValuePair) (offset, limit int, limited bool, err error) {
+	p := searchParams{as: c.as, given: pairsMap(pairs)}
+	for key, text := range p.given {
+		if !c.as.before(since24) && !slices.Contains(queryParams, key) && text != "" {
+			return 0, 0, false, c.as.badStatement("this test server does not have the query parameter %s: invalid parameter[%s=%s]", key, key, text)
+		}
+	}
+	for _, key := range []string{"reduce_stop_for_best", "ignore_growing"} {
+		if text, ok := p.given[key]; ok {
+			if _, err := strconv.ParseBool(text); err != nil && key == "ignore_growing" {
+				return 0, 0, false, c.as.badStatement("parse search growing failed")
+			} else if err != nil {
+				return 0, 0, false, invalidf("value for %s is invalid: invalid parameter[expected=true or false][actual=%s]", key, text)
+			}
+		}
+	}
+	if limit, limited, err = p.integer("limit"); err != nil || !limited {
+		return 0, 0, false, err
+	}
+	if offset, _, err = p.integer("offset"); err != nil {
+		return 0, 0, false, err
+	}
+	switch {
+	case offset < 0:
+		err = c.as.badStatement("invalid max query result window, offset [%d] is invalid, should be gte than 0", offset)
+	case limit <= 0:
+		err = c.as.badStatement("invalid max query result window, limit [%d] is invalid, should be greater than 0", limit)
+	case limit > maxWindow || offset > maxWindow-limit:
+		err = c.as.badStatement("invalid max query result window, (offset+limit) should be in range [1, %d], but got %d", maxWindow, offset+limit)
+	}
+	return offset, limit, true, err
+}
+
+// isCount reports whether a query asks for the number of rows.
+func isCount(outputs []string) bool {
+	return len(outputs) == 1 && strings.EqualFold(strings.TrimSpace(outputs[0]), countField)
+}
+
+// query answers a query. The order of the checks is that of the proxy of Milvus.
 func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResults) error {
+	offset, limit, limited, err := c.queryWindow(req.GetQueryParams())
+	if err != nil {
+		return err
+	}
 	plan, err := c.plan(forQuery, req.GetExpr())
 	if err != nil {
 		return err
 	}
-	params := pairsMap(req.GetQueryParams())
-	limited := params["limit"] != ""
-	counting := slices.Contains(req.GetOutputFields(), countField)
-	switch {
-	case counting && len(req.GetOutputFields()) > 1:
-		return c.as.badStatement("count(*) cannot be combined with other output fields: invalid parameter")
-	case counting && limited:
-		return c.as.badStatement("count entities with pagination is not allowed: invalid parameter")
-	case !counting && !limited && plan.root == nil:
-		return c.as.badStatement("empty expression should be used with limit: invalid parameter")
-	}
-	var columns []column
+	counting := isCount(req.GetOutputFields())
+	var wanted outputs
 	if !counting {
-		if columns, err = c.outputs(append([]string{c.columns[c.primaryKey].schema().GetName()}, req.GetOutputFields()...)); err != nil {
+		if wanted, err = c.outputs(req.GetOutputFields()); err != nil {
 			return err
 		}
+		pk := c.columns[c.primaryKey]
+		wanted.add(pk.schema().GetName(), pk)
 	}
-	var offset, limit int
-	if limited { // Without a limit Milvus ignores the offset.
-		if offset, limit, err = window(params, "limit"); err != nil {
-			return c.as.badStatement("%v", err)
-		}
+	switch {
+	case counting && limited:
+		return c.as.badStatement("count entities with pagination is not allowed")
+	case !counting && !limited && plan.root == nil:
+		return c.as.badStatement("empty expression should be used with limit")
 	}
-	readable, err := c.readable(req.GetPartitionNames())
+	named, err := c.namedToRead(req.GetPartitionNames())
+	if err != nil {
+		return err
+	}
+	readable, err := c.readable(named)
 	if err != nil {
 		return err
 	}
@@ -137,7 +163,9 @@ func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResu
 
 	rows := c.matching(c.within(readable, filter))
 	if counting {
-		reply.OutputFields = []string{countField}
+		if !c.as.before(since24) {
+			reply.OutputFields = []string{countField}
+		}
 		reply.FieldsData = []*schemapb.FieldData{{
 			Type: schemapb.DataType_Int64, FieldName: countField,
 			Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
@@ -151,9 +179,9 @@ func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResu
 		rows = rows[min(offset, len(rows)):]
 		rows = rows[:min(limit, len(rows))]
 	}
-	for _, col := range columns {
+	for _, col := range wanted.columns {
 		reply.FieldsData = append(reply.FieldsData, col.pick(rows))
 	}
-	reply.OutputFields = outputNames(columns)
+	reply.OutputFields = wanted.names
 	return nil
 }

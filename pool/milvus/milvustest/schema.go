@@ -18,6 +18,7 @@ import (
 const (
 	firstFieldID     = 100
 	maxDim           = 32768
+	maxBits          = 8 * maxDim // of a binary vector
 	maxVarCharLength = 65535
 	maxJSONLength    = 65536
 	maxFields        = 64
@@ -109,9 +110,6 @@ func parseSchema(as release, name string, raw []byte) (*schemapb.CollectionSchem
 	return schema, nil
 }
 
-// isVectorType reports whether a type is one of vectors.
-func isVectorType(kind schemapb.DataType) bool { return strings.HasSuffix(kind.String(), "Vector") }
-
 func checkField(as release, f *schemapb.FieldSchema) error {
 	name, kind := f.GetName(), f.GetDataType()
 	switch {
@@ -127,21 +125,63 @@ func checkField(as release, f *schemapb.FieldSchema) error {
 		return as.badStatement("only primary field can speficy AutoID with true, field name = %s", name)
 	}
 	switch kind {
-	case schemapb.DataType_FloatVector:
-		if dim, err := intParam(f, "dim"); err != nil || dim < 1 || dim > maxDim {
-			return as.badStatement("invalid dimension of field %s: it should be in range 1 ~ %d", name, maxDim)
-		}
 	case schemapb.DataType_VarChar:
-		n, err := intParam(f, "max_length")
-		if err != nil {
-			return as.badStatement("type param(max_length) should be specified for varChar field %s: %v", name, err)
+		if err := checkMaxLength(as, f); err != nil {
+			return err
 		}
-		if n < 1 || n > maxVarCharLength {
-			return invalidf("the maximum length specified for the field(%s) should be in (0, %d]: invalid parameter", name, maxVarCharLength)
+	case schemapb.DataType_Array:
+		if err := checkArray(as, f); err != nil {
+			return err
+		}
+	default:
+		if err := checkDim(as, f); err != nil {
+			return err
 		}
 	}
 	if newColumn(f) == nil {
 		return as.badStatement("field %s has type %s, which this test server does not have", name, kind)
+	}
+	return nil
+}
+
+func checkMaxLength(as release, f *schemapb.FieldSchema) error {
+	n, err := intParam(f, "max_length")
+	if err != nil {
+		return as.badStatement("type param(max_length) should be specified for varChar field %s: %v", f.GetName(), err)
+	}
+	if n < 1 || n > maxVarCharLength {
+		return invalidf("the maximum length specified for the field(%s) should be in (0, %d]: invalid parameter", f.GetName(), maxVarCharLength)
+	}
+	return nil
+}
+
+// checkDim checks the dimension of a vector field. A sparse vector has none.
+func checkDim(as release, f *schemapb.FieldSchema) error {
+	kind := f.GetDataType()
+	text, given := pairsMap(f.GetTypeParams())["dim"]
+	most, step := maxDim, 1
+	switch {
+	case !isVectorType(kind):
+		return nil
+	case kind == schemapb.DataType_SparseFloatVector:
+		if given {
+			return as.badStatement("dim should not be specified for sparse vector field %s(%d)", f.GetName(), f.GetFieldID())
+		}
+		return nil
+	case !given:
+		return as.badStatement("dimension is not defined in field type params of field %s, check type param `dim` for vector field", f.GetName())
+	case kind == schemapb.DataType_BinaryVector:
+		step = 8
+		if !as.before(since24) {
+			most = maxBits
+		}
+	}
+	dim, err := strconv.Atoi(text)
+	if err != nil || dim < 1 || dim > most {
+		return as.badStatement("invalid dimension: %s of field %s. should be in range 1 ~ %d", text, f.GetName(), most)
+	}
+	if dim%step != 0 {
+		return as.badStatement("invalid dimension: %d of field %s. should be multiple of 8. ", dim, f.GetName())
 	}
 	return nil
 }

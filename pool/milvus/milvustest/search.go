@@ -3,10 +3,9 @@
 package milvustest
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
-	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 
@@ -17,15 +16,20 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 )
 
+var minusInf = float32(math.Inf(-1))
+
 // search is a parsed and checked request to search.
 type search struct {
-	field         *vectors
-	metric        string
-	queries       []float32 // field.dim for each
-	filter        predicate
-	offset, limit int
-	decimals      int // of rounded scores; negative means no rounding
-	outputs       []column
+	metric   string
+	queries  []scanner
+	filter   predicate
+	offset   int
+	limit    int
+	bounds   bounds
+	decimals int // of rounded scores; negative means no rounding
+	outputs  outputs
+	groupBy  column // nil if hits are not grouped
+	cut      bool   // there were hits before the offset
 }
 
 func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milvuspb.SearchResults, error) {
@@ -42,18 +46,49 @@ func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*mil
 		if err != nil {
 			return err
 		}
-		reply.Results = s.run(ctx, c)
+		reply.Results = s.results(c, s.run(ctx, c))
 		return nil
 	})
 	return reply, nil
 }
 
+// newSearch parses and checks a request. The order of the checks is that of Milvus:
+// its proxy looks at the request, then whether the collection is loaded, and the
+// nodes that search look at metric and vectors.
 func (c *collection) newSearch(req *milvuspb.SearchRequest) (*search, error) {
+	if len(req.GetSubReqs()) > 0 || req.GetSearchByPrimaryKeys() {
+		return nil, c.as.badStatement("this test server does not have sub-requests and searches by primary key: use HybridSearch and vectors")
+	}
+	s := &search{}
+	var err error
+	if s.outputs, err = c.outputs(req.GetOutputFields()); err != nil {
+		return nil, err
+	}
+	p, err := parseSearchParams(c.as, req.GetSearchParams())
+	if err != nil {
+		return nil, err
+	}
+	s.offset, s.limit, s.decimals = p.offset, p.limit, p.decimals
+	field, err := c.vectorField(p.text("anns_field"))
+	if err != nil {
+		return nil, err
+	}
+	if s.groupBy, err = c.groupColumn(&p); err != nil {
+		return nil, err
+	}
 	plan, err := c.plan(forSearch, req.GetDsl())
 	if err != nil {
 		return nil, err
 	}
-	readable, err := c.readable(req.GetPartitionNames())
+	named, err := c.namedToRead(req.GetPartitionNames())
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := c.readQueries(req)
+	if err != nil {
+		return nil, err
+	}
+	readable, err := c.readable(named)
 	if err != nil {
 		return nil, err
 	}
@@ -61,74 +96,69 @@ func (c *collection) newSearch(req *milvuspb.SearchRequest) (*search, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &search{filter: c.within(readable, filter)}
-	if s.outputs, err = c.outputs(req.GetOutputFields()); err != nil {
-		return nil, err
-	}
-	params := pairsMap(req.GetSearchParams())
-	if s.field, err = c.vectorField(params["anns_field"]); err != nil {
-		return nil, err
-	}
-	x := c.indexOf(s.field.field.GetName())
-	if x == nil {
-		return nil, failf(CodeIndexNotFound, "index not found[collection=%s]", c.name())
-	}
-	s.metric = strings.ToUpper(cmp.Or(params["metric_type"], x.metric))
-	if s.metric != x.metric {
-		return nil, invalidf("metric type not match: invalid parameter[expected=%s][actual=%s]", x.metric, s.metric)
-	}
-	if s.offset, s.limit, err = window(params, "topk"); err != nil {
-		return nil, err
-	}
-	if s.decimals, err = intOption(params, "round_decimal", -1); err != nil {
-		return nil, err
-	}
-	if err := refuseUnsupported(params); err != nil {
-		return nil, err
-	}
-	s.queries, err = readQueries(req, s.field.dim)
-	return s, err
+	s.filter = c.within(readable, filter)
+	return s, s.bind(c, field, &p, vectors)
 }
 
-// refuseUnsupported returns an error for a parameter that this server does not
-// support. To ignore it would give a wrong answer.
-func refuseUnsupported(params map[string]string) error {
-	if params["group_by_field"] != "" {
-		return invalidf("this test server does not group: invalid parameter[group_by_field=%s]", params["group_by_field"])
+// bind reads the vectors for the metric of the index.
+func (s *search) bind(c *collection, field vectorColumn, p *searchParams, vectors *commonpb.PlaceholderValue) error {
+	x := c.indexOf(field.schema().GetName())
+	if x == nil {
+		return failf(CodeIndexNotFound, "index not found[collection=%s]", c.name())
 	}
-	if params["params"] == "" {
-		return nil
+	s.metric = p.metric
+	if !c.as.before(since24) {
+		s.metric = strings.ToUpper(s.metric)
 	}
-	var extra map[string]any
-	if err := json.Unmarshal([]byte(params["params"]), &extra); err != nil {
-		return invalidf("search params are not valid JSON: %v", err)
+	if s.metric == "" {
+		s.metric = x.metric
 	}
-	for _, key := range []string{"radius", "range_filter"} {
-		if _, ok := extra[key]; ok {
-			return invalidf("this test server does not search ranges: invalid parameter[%s]", key)
+	if s.metric != x.metric {
+		return c.as.badStatement("metric type not match: invalid parameter[expected=%s][actual=%s]", x.metric, s.metric)
+	}
+	// Milvus 2.3 compares the sizes alone.
+	if vectors.GetType() != field.placeholder() && !c.as.before(since24) {
+		return c.as.badStatement("vector type must be the same, field %s - type %s, search info type %s",
+			field.schema().GetName(), field.schema().GetDataType(), vectors.GetType())
+	}
+	err := p.readExtra()
+	if err != nil {
+		return err
+	}
+	if s.groupBy != nil && p.bounds.set {
+		return invalidf("Not allowed to do range-search when doing search-group-by: invalid parameter")
+	}
+	if s.bounds, err = p.distances(s.metric); err != nil {
+		return err
+	}
+	for _, raw := range vectors.GetValues() {
+		query, err := field.scanner(raw, s.metric)
+		if err != nil {
+			return c.as.coded(err)
 		}
+		s.queries = append(s.queries, query)
 	}
 	return nil
 }
 
 // vectorField returns the field to search in. The name may be empty if there is
 // only one.
-func (c *collection) vectorField(name string) (*vectors, error) {
+func (c *collection) vectorField(name string) (vectorColumn, error) {
 	if name != "" {
 		switch col := c.column(name).(type) {
-		case *vectors:
+		case vectorColumn:
 			return col, nil
 		case nil:
-			return nil, invalidf("failed to get field schema by name: fieldName(%s) not found: invalid parameter", name)
+			return nil, c.as.badStatement("failed to create query plan: failed to get field schema by name: fieldName(%s) not found", name)
 		default:
-			return nil, invalidf("field (%s) to search is not of vector data type: invalid parameter", name)
+			return nil, c.as.badStatement("failed to create query plan: field (%s) to search is not of vector data type", name)
 		}
 	}
-	var only *vectors
+	var only vectorColumn
 	for _, col := range c.columns {
-		if v, ok := col.(*vectors); ok {
+		if v, ok := col.(vectorColumn); ok {
 			if only != nil {
-				return nil, invalidf("multiple anns_fields exist, please specify a anns_field in search_params: invalid parameter")
+				return nil, c.as.badStatement("multiple anns_fields exist, please specify a anns_field in search_params")
 			}
 			only = v
 		}
@@ -136,98 +166,143 @@ func (c *collection) vectorField(name string) (*vectors, error) {
 	return only, nil
 }
 
-// readQueries returns the vectors of a request one after another.
-func readQueries(req *milvuspb.SearchRequest, dim int) ([]float32, error) {
+// readQueries returns the vectors of a request. Clients of old leave out their number.
+func (c *collection) readQueries(req *milvuspb.SearchRequest) (*commonpb.PlaceholderValue, error) {
 	group := &commonpb.PlaceholderGroup{}
 	if err := proto.Unmarshal(req.GetPlaceholderGroup(), protoadapt.MessageV2Of(group)); err != nil {
-		return nil, invalidf("cannot read the placeholder group: %v", err)
+		return nil, c.as.badStatement("cannot read the placeholder group: %v", err)
+	}
+	nq := req.GetNq()
+	if nq == 0 {
+		for _, p := range group.GetPlaceholders() {
+			nq += int64(len(p.GetValues()))
+		}
+	}
+	if nq < 1 || nq > maxWindow {
+		return nil, c.as.badStatement("nq [%d] is invalid, nq (number of search vector per search request) should be in range [1, %d], but got %d",
+			nq, maxWindow, nq)
 	}
 	if len(group.GetPlaceholders()) != 1 {
-		return nil, invalidf("there must be one placeholder, there are %d: invalid parameter", len(group.GetPlaceholders()))
+		return nil, c.as.badStatement("there must be one placeholder, there are %d", len(group.GetPlaceholders()))
 	}
-	placeholder := group.GetPlaceholders()[0]
-	if placeholder.GetType() != commonpb.PlaceholderType_FloatVector {
-		return nil, invalidf("vector type must be the same, field has type FloatVector, the query has %s: invalid parameter", placeholder.GetType())
+	vectors := group.GetPlaceholders()[0]
+	if int64(len(vectors.GetValues())) != nq {
+		return nil, c.as.badStatement("nq is %d, there are %d vectors", nq, len(vectors.GetValues()))
 	}
-	if n := len(placeholder.GetValues()); n == 0 || n > maxWindow || int64(n) != req.GetNq() {
-		return nil, invalidf("nq [%d] is invalid for %d vectors, it should be in range [1, %d]: invalid parameter", req.GetNq(), n, maxWindow)
-	}
-	queries := make([]float32, 0, len(placeholder.GetValues())*dim)
-	for _, raw := range placeholder.GetValues() {
-		if len(raw) != 4*dim {
-			return nil, invalidf("vector dimension mismatch, expected vector size(byte) %d, actual %d: invalid parameter", 4*dim, len(raw))
-		}
-		for ; len(raw) > 0; raw = raw[4:] {
-			x := math.Float32frombits(binary.LittleEndian.Uint32(raw))
-			if f := float64(x); math.IsNaN(f) || math.IsInf(f, 0) {
-				return nil, invalidf("value '%v' is not a number or infinity: invalid parameter", x)
+	if vectors.GetType() == commonpb.PlaceholderType_FloatVector && !c.as.before(since24) {
+		for _, raw := range vectors.GetValues() {
+			for ; len(raw) >= 4; raw = raw[4:] {
+				x := float64(math.Float32frombits(binary.LittleEndian.Uint32(raw)))
+				if math.IsNaN(x) || math.IsInf(x, 0) {
+					return nil, c.as.badStatement("value '%v' is not a number or infinity", x)
+				}
 			}
-			queries = append(queries, x)
 		}
 	}
-	return queries, nil
+	return vectors, nil
 }
 
-func (s *search) run(ctx context.Context, c *collection) *schemapb.SearchResultData {
-	results := &schemapb.SearchResultData{
-		NumQueries: int64(len(s.queries) / s.field.dim), TopK: int64(s.limit), OutputFields: outputNames(s.outputs),
+// run returns the hits of each query, the nearest first, without those before the
+// offset.
+func (s *search) run(ctx context.Context, c *collection) [][]hit {
+	var best collector
+	k := min(s.offset+s.limit+c.keys.extra, c.rows())
+	if s.groupBy != nil {
+		best = newGroups(k, s.groupBy, c)
+	} else {
+		best = newNearest(k, s.bounds, c)
 	}
-	best := newNearest(min(s.offset+s.limit+c.keys.extra, c.rows()), c)
-	var rows []int32
-	for q := range int(results.NumQueries) {
+	found := make([][]hit, len(s.queries))
+	for q, scan := range s.queries {
 		best.reset()
 		// A caller that has left gets no answer, so the other queries need not
 		// be computed.
 		if ctx.Err() == nil {
-			s.scan(s.queries[q*s.field.dim:(q+1)*s.field.dim], best)
+			scan(s.filter, best)
 		}
 		hits := c.nearestOfEachKey(best.sorted(), s.offset+s.limit)
-		hits = hits[min(s.offset, len(hits)):]
+		s.cut = s.cut || len(hits) > 0
+		found[q] = append(found[q], hits[min(s.offset, len(hits)):]...)
+	}
+	return found
+}
+
+// results writes the hits of each query. TopK is the number of hits of the last query, as
+// in Milvus.
+func (s *search) results(c *collection, found [][]hit) *schemapb.SearchResultData {
+	results := &schemapb.SearchResultData{NumQueries: int64(len(found)), OutputFields: s.outputs.names}
+	var rows []int32
+	for _, hits := range found {
 		for _, h := range hits {
 			rows = append(rows, h.row)
 			results.Scores = append(results.Scores, s.score(h.distance))
 		}
-		results.Topks = append(results.Topks, int64(len(hits)))
+		results.TopK = int64(len(hits))
+		results.Topks = append(results.Topks, results.TopK)
+	}
+	if c.rows() == 0 && c.as.before(since24) {
+		results.OutputFields = nil
+		return results
 	}
 	results.Ids = c.ids(rows)
-	for _, col := range s.outputs {
+	if len(rows) == 0 && c.as.before(since24) {
+		results.FieldsData = s.emptyFields(s.cut)
+		return results
+	}
+	for _, col := range s.outputs.columns {
 		results.FieldsData = append(results.FieldsData, col.pick(rows))
+	}
+	if s.groupBy != nil {
+		results.GroupByFieldValue = s.groupBy.pick(rows)
 	}
 	return results
 }
 
-// scan offers every row that matches the filter to best.
-func (s *search) scan(query []float32, best *nearest) {
-	field, dim, data := s.field, s.field.dim, s.field.data
-	queryNorm := norm(query)
-	for row := range field.norms {
-		if s.filter != nil && !s.filter(row) {
+// emptyFields returns the field data of a search without hits, as Milvus 2.3 sends them:
+// none at all if a vector is asked for, and without values of any type, unless the offset
+// alone took the hits away.
+func (s *search) emptyFields(typed bool) []*schemapb.FieldData {
+	var fields []*schemapb.FieldData
+	for _, col := range s.outputs.columns {
+		f := col.schema()
+		if isVectorType(f.GetDataType()) {
+			return nil
+		}
+		if typed || f.GetDataType() == schemapb.DataType_Array {
+			fields = append(fields, col.pick(nil))
 			continue
 		}
-		vector := data[row*dim : row*dim+dim]
-		var distance float32
-		switch s.metric {
-		case metricL2:
-			distance = squaredL2(query, vector)
-		case metricIP:
-			distance = -dot(query, vector)
-		case metricCosine:
-			distance = -cosine(dot(query, vector), queryNorm*field.norms[row])
-		}
-		best.offer(distance, int32(row))
+		fields = append(fields, &schemapb.FieldData{
+			Type: f.GetDataType(), FieldName: f.GetName(), FieldId: f.GetFieldID(), IsDynamic: f.GetIsDynamic(),
+		})
 	}
+	return fields
 }
 
 // score returns the score that a client gets for a distance. A smaller distance
 // always means nearer.
 func (s *search) score(distance float32) float32 {
 	score := distance
-	if s.metric != metricL2 {
+	if isSimilarity(s.metric) {
 		score = 0 - distance // -distance would make a zero negative.
 	}
-	if s.decimals < 0 {
+	return round(score, s.decimals)
+}
+
+// round rounds a score unless decimals is negative.
+func round(score float32, decimals int) float32 {
+	if decimals < 0 {
 		return score
 	}
-	scale := math.Pow10(s.decimals)
+	scale := math.Pow10(decimals)
 	return float32(math.Round(float64(score)*scale) / scale)
+}
+
+// coded gives an error of a statement the code that this release has for a wrong
+// parameter.
+func (r release) coded(err error) error {
+	if e, ok := errors.AsType[*codedError](err); ok && e.code == CodeParameterInvalid {
+		return r.badStatement("%s", e.reason)
+	}
+	return err
 }

@@ -277,3 +277,30 @@ func BenchmarkSearch(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSearchLarge searches 100,000 vectors of 128 dimensions.
+func BenchmarkSearchLarge(b *testing.B) {
+	const n, dim, batch = 100_000, 128, 2_000
+	c := connect(b, start(b, milvustest.Config{}))
+	ctx := context.Background()
+	must(b, c.CreateCollection(ctx, entity.NewSchema().WithName("large").
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
+		WithField(entity.NewField().WithName("vec").WithDataType(entity.FieldTypeFloatVector).WithDim(dim)), 1))
+	r := rand.New(rand.NewPCG(1, 2))
+	var rows [][]float32
+	for first := 0; first < n; first += batch {
+		ids := make([]int64, batch)
+		for i := range ids {
+			ids[i] = int64(first + i)
+		}
+		rows = randomVectors(r, batch, dim)
+		_, err := c.Insert(ctx, "large", "", entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("vec", dim, rows))
+		must(b, err)
+	}
+	load(b, c, "large", entity.L2)
+	for i := 0; b.Loop(); i++ {
+		if _, err := search(ctx, c, "large", entity.L2, 10, "", nil, rows[i%batch]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

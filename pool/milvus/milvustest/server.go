@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
@@ -63,6 +64,12 @@ type Config struct {
 	// return and whose behavior the server has: that of 2.3 before 2.4, and else that
 	// of 2.4 and later. Empty means "v2.4.2-milvustest".
 	Version string
+
+	// TracerProvider makes the spans of the server, as Milvus makes them: Proxy-Search
+	// below the trace context that the caller has sent, Proxy-Search-Execute below it,
+	// and Delegator-waitTSafe for the wait for a tick, and the same for other calls. Nil
+	// means no spans. The caller shuts it down after the server is closed.
+	TracerProvider trace.TracerProvider
 }
 
 // Server is a Milvus server in this process. All its methods may be called at
@@ -75,6 +82,7 @@ type Server struct {
 	store  *store
 	conns  conns
 	calls  calls
+	spans  spans
 	faults faults
 
 	accepted  atomic.Pointer[account]
@@ -102,6 +110,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, as: as, born: time.Now(), addr: lis.Addr().String(), store: newStore(as), done: make(chan struct{})}
+	s.spans = newSpans(cfg.TracerProvider)
 	s.SetCredentials(cfg.Username, cfg.Password, cfg.APIKey)
 	s.run = s.serve(lis)
 	return s, nil

@@ -123,11 +123,6 @@ func (r release) badStatement(format string, args ...any) error {
 	return r.failf(CodeParameterInvalid, format, args...)
 }
 
-// unknownField is the error of a statement that names a field that is not there.
-func (r release) unknownField(name string) error {
-	return r.failf(CodeFieldNotFound, "fieldName(%s) not found", name)
-}
-
 // unknownPartition is the error of a read of a partition that is not there.
 func (r release) unknownPartition(name string) error {
 	if r.before(since24) {

@@ -28,6 +28,11 @@ type store struct {
 
 	as release // whose behavior the server has
 
+	users   users // those that a client has created, and root
+	roles   roles
+	rolesOf map[string][]string // by user
+	groups  resourceGroups
+
 	lastTimestamp atomic.Uint64
 	lastID        atomic.Int64
 }
@@ -38,10 +43,14 @@ type database struct {
 	created     uint64
 	properties  []*commonpb.KeyValuePair
 	collections map[string]*collection
+	aliases     map[string]*collection
 }
 
 func newStore(as release) *store {
 	s := &store{databases: make(map[string]*database), as: as}
+	s.users = users{rootUser: "Milvus"}
+	s.roles, s.rolesOf = newRoles(), make(map[string][]string)
+	s.groups = resourceGroups{defaultGroup: 1}
 	s.addDatabase(defaultDatabase, nil)
 	return s
 }
@@ -50,6 +59,7 @@ func (s *store) addDatabase(name string, properties []*commonpb.KeyValuePair) {
 	s.databases[name] = &database{
 		name: name, id: s.nextID(), created: s.timestamp(), properties: properties,
 		collections: make(map[string]*collection),
+		aliases:     make(map[string]*collection),
 	}
 }
 
@@ -109,7 +119,7 @@ func (s *store) unchecked(ctx context.Context, requestedDB, name string) (*colle
 	if name == "" {
 		return nil, failf(CodeCollectionNotFound, "collection not found[collection=0]")
 	}
-	c, ok := db.collections[name]
+	c, ok := db.find(name)
 	if !ok {
 		return nil, failf(CodeCollectionNotFound, "collection not found[database=%s][collection=%s]", db.name, name)
 	}

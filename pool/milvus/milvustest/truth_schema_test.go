@@ -226,6 +226,7 @@ func TestIndexesOf23AreFoundByNameAlone(t *testing.T) {
 	}
 	drop := func(field, name string, code int32) {
 		t.Helper()
+		//lint:ignore SA1019 old clients send it
 		st, err := q.raw.DropIndex(q.ctx, &milvuspb.DropIndexRequest{CollectionName: "c", FieldName: field, IndexName: name})
 		q.done("drop "+field+" "+name, code, st, err)
 	}
