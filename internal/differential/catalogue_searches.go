@@ -40,7 +40,6 @@ func setVectors(r *Request, v string)     { r.Vectors = v }
 func setMetric(r *Request, m string)      { r.Metric = m }
 func setField(r *Request, f string)       { r.Field = f }
 func setOut(r *Request, name string)      { r.Out = []string{name} }
-func setName(r *Request, name string)     { r.Name = name }
 func setOn(r *Request, name string)       { r.On = name }
 func setText(r *Request, text string)     { r.Text = text }
 

@@ -3,7 +3,6 @@
 package differential
 
 import (
-	"cmp"
 	"strconv"
 	"strings"
 
@@ -107,6 +106,3 @@ func pairs(text string) []*commonpb.KeyValuePair {
 	}
 	return all
 }
-
-// dynamicName is the name of the dynamic field of a request.
-func dynamicName(name string) string { return cmp.Or(name, "$meta") }

@@ -182,7 +182,7 @@ func (e *endpoint[C]) ping() (took time.Duration, err error) {
 	defer func() { lease.Return(fate, reason) }()
 	began := time.Now()
 	if e.pinger != nil {
-		err = errors.New("Ping did not return")
+		err = errors.New("endpoint: the ping did not return")
 		contain.Call("Ping", e.b.panicked, func() { err = e.pinger.Ping(ctx, lease.Conn()) })
 	} else if e.checker != nil && !e.alive(lease.Conn()) {
 		err = errNotAlive
