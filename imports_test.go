@@ -51,6 +51,7 @@ const (
 	hedged     = "internal/hedged"
 	list       = "internal/list"
 	nested     = "internal/nested"
+	milvusbase = "internal/milvusbase"
 	once       = "internal/once"
 	stage      = "internal/stage"
 	stagetest  = "internal/stage/stagetest"
@@ -96,6 +97,7 @@ var rules = []rule{
 		may: []string{
 			"core", "pool", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, milvuserr, sdkClient, sdkEntity, sdkRetry,
 			"core", "pool", "pool/endpoint", "pool/lane", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, sdkClient, sdkEntity, sdkRetry,
+			"core", "pool", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, milvusbase, milvuserr, sdkClient, sdkEntity, sdkRetry,
 			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
 			"go.opentelemetry.io/otel/attribute",
 		},
@@ -177,6 +179,13 @@ var rules = []rule{
 	{folder: hedged},
 	{folder: list},
 	{folder: nested},
+	{
+		folder: milvusbase,
+		may: []string{
+			"pool", fault, nested, tracectx, milvuserr, "github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...",
+			"go.opentelemetry.io/otel/attribute",
+		},
+	},
 	{folder: once},
 	{folder: stage, may: []string{"core"}},
 	{folder: stagetest, may: []string{"core", coretests, stage}},

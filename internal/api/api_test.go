@@ -120,6 +120,39 @@ func TestPage(t *testing.T) {
 	}
 }
 
+type importerOf map[string]*types.Package
+
+func (i importerOf) Import(path string) (*types.Package, error) { return i[path], nil }
+
+// An alias of a type that users cannot import is the only place to read of the type.
+func TestPageOfAliases(t *testing.T) {
+	packages := importerOf{}
+	check := func(path, source string) *types.Package {
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, "p.go", source, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages[path], err = (&types.Config{Importer: packages}).Check(path, set, []*ast.File{file}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packages[path]
+	}
+	const declared = "type T struct{ F int; Next *T; g int }\nfunc (*T) M() {}\n"
+	check("example.com/internal/a", "package a\n"+declared)
+	check("example.com/b", "package b\n"+declared)
+	got := page(check("example.com/p", `package p
+import ("example.com/internal/a"; "example.com/b")
+type Hidden = a.T
+type Seen = b.T
+`))
+	const want = "top-level names: 2\ntype Hidden struct\ntype Hidden struct, field F int\ntype Hidden struct, field Next *T\ntype Hidden, method (*Hidden) M()\ntype Seen = b.T\n"
+	if got != want {
+		t.Errorf("the page is\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestPublic(t *testing.T) {
 	module := &struct{ Path string }{"example.com/m"}
 	for path, want := range map[string]string{ // the file; "" where the package is not public

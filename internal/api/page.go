@@ -20,7 +20,12 @@ import (
 // What is promoted from an embedded type is listed where the type cannot be
 // looked up otherwise: it is of this package, and not exported.
 func page(pkg *types.Package) string {
-	p := printer{pkg: pkg}
+	p := printer{pkg: pkg, aliased: map[*types.Package]bool{}}
+	for _, name := range pkg.Scope().Names() {
+		if of := unimportable(pkg.Scope().Lookup(name)); of != nil {
+			p.aliased[of.Obj().Pkg()] = true
+		}
+	}
 	names := 0
 	for _, name := range pkg.Scope().Names() { // sorted
 		if obj := pkg.Scope().Lookup(name); obj.Exported() {
@@ -33,16 +38,18 @@ func page(pkg *types.Package) string {
 
 type printer struct {
 	strings.Builder
-	pkg *types.Package
+	pkg     *types.Package
+	aliased map[*types.Package]bool // packages that no user can import, with an alias here
 }
 
 func (p *printer) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
 
 func (p *printer) typ(t types.Type) string { return types.TypeString(t, p.qualifier) }
 
-// qualifier writes names of other packages with the name of their package.
+// qualifier writes names of other packages with the name of their package, except for a
+// package whose types have names in this one.
 func (p *printer) qualifier(other *types.Package) string {
-	if other == p.pkg {
+	if other == p.pkg || p.aliased[other] {
 		return ""
 	}
 	return other.Name()
@@ -58,10 +65,14 @@ func (p *printer) object(obj types.Object) {
 		p.line("func %s%s", obj.Name(), p.signature(obj))
 	case *types.TypeName:
 		if obj.IsAlias() {
+			if of := unimportable(obj); of != nil {
+				p.named(obj.Name(), of) // no other page has it
+				return
+			}
 			p.line("type %s = %s", obj.Name(), p.typ(types.Unalias(obj.Type())))
 			return
 		}
-		p.named(obj.Type().(*types.Named))
+		p.named(obj.Name(), obj.Type().(*types.Named))
 	}
 }
 
@@ -81,8 +92,22 @@ func (p *printer) signature(f *types.Func) string {
 	return strings.TrimPrefix(p.typ(f.Type()), "func")
 }
 
-func (p *printer) named(t *types.Named) {
-	name := t.Obj().Name()
+// unimportable returns the type that an exported alias stands for, if the type is of a
+// package that no user can import. Else it returns nil.
+func unimportable(obj types.Object) *types.Named {
+	alias, ok := obj.(*types.TypeName)
+	if !ok || !alias.IsAlias() || !alias.Exported() {
+		return nil
+	}
+	of, ok := types.Unalias(alias.Type()).(*types.Named)
+	if !ok || of.Obj().Pkg() == nil || !strings.Contains(of.Obj().Pkg().Path()+"/", "/internal/") {
+		return nil
+	}
+	return of
+}
+
+// named prints a type under the name that it has in this package.
+func (p *printer) named(name string, t *types.Named) {
 	head := "type " + name + p.parameters(t)
 	switch under := t.Underlying().(type) {
 	case *types.Struct:
@@ -95,7 +120,7 @@ func (p *printer) named(t *types.Named) {
 	default:
 		p.line("%s %s", head, p.typ(under))
 	}
-	p.methods(t)
+	p.methods(name, t)
 }
 
 func (p *printer) parameters(t *types.Named) string {
@@ -167,7 +192,7 @@ func (p *printer) demands(of string, i *types.Interface) {
 }
 
 // methods lists the exported methods of the type and of its pointer.
-func (p *printer) methods(t *types.Named) {
+func (p *printer) methods(name string, t *types.Named) {
 	pointers := types.NewMethodSet(types.NewPointer(t))
 	values := types.NewMethodSet(t)
 	for selection := range pointers.Methods() { // sorted
@@ -175,11 +200,11 @@ func (p *printer) methods(t *types.Named) {
 		if !m.Exported() || !p.here(t, selection.Index()) {
 			continue
 		}
-		receiver := "*" + t.Obj().Name()
+		receiver := "*" + name
 		if values.Lookup(m.Pkg(), m.Name()) != nil {
-			receiver = t.Obj().Name()
+			receiver = name
 		}
-		p.line("type %s, method (%s) %s%s", t.Obj().Name(), receiver, m.Name(), p.signature(m))
+		p.line("type %s, method (%s) %s%s", name, receiver, m.Name(), p.signature(m))
 	}
 }
 

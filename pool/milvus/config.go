@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/penstock-go/penstock/internal/fault"
+	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/endpoint"
 	"github.com/penstock-go/penstock/pool/lane"
@@ -116,8 +117,8 @@ func (c Config) faults() fault.List {
 	if !sendable(c.Database) {
 		faults.Add("Database %q has characters other than printable ASCII: correct the name", c.Database)
 	}
-	static := Credentials{c.Username, c.Password, c.APIKey}
-	faults = append(faults, static.faults()...)
+	static := Credentials{Username: c.Username, Password: c.Password, APIKey: c.APIKey}
+	faults = append(faults, milvusbase.FaultsOf(static)...)
 	if c.Credentials != nil && static != (Credentials{}) {
 		faults.Add("Credentials is set beside Username, Password or APIKey: leave one or the other out")
 	}
@@ -133,7 +134,7 @@ func addressProblem(address string) string {
 	if strings.Contains(address, "@") {
 		return "has user information in it: use Username and Password"
 	}
-	rest := strings.TrimPrefix(address, dnsScheme)
+	rest := strings.TrimPrefix(address, milvusbase.DNSScheme)
 	if strings.Contains(rest, "://") {
 		return fmt.Sprintf("%q has a scheme: give host:port or dns:///host:port, and TLS for encryption", address)
 	}
@@ -178,14 +179,14 @@ func (c Config) LogValue() slog.Value { return slog.GroupValue(c.describe()...) 
 func (c Config) describe() []slog.Attr {
 	address := c.Address
 	if strings.Contains(address, "@") {
-		address = redacted // it is not valid, and may hold a password
+		address = milvusbase.Redacted // it is not valid, and may hold a password
 	}
 	where := slog.String("Address", address)
 	if len(c.Addresses) > 0 {
 		addresses := slices.Clone(c.Addresses)
 		for i, a := range addresses {
 			if strings.Contains(a, "@") {
-				addresses[i] = redacted
+				addresses[i] = milvusbase.Redacted
 			}
 		}
 		where = slog.Any("Addresses", addresses)

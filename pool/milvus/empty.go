@@ -10,6 +10,8 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	"google.golang.org/grpc"
+
+	"github.com/penstock-go/penstock/internal/milvusbase"
 )
 
 // completeEmpty makes the reply to a search without hits one that the SDK can read.
@@ -105,7 +107,7 @@ func emptyField(field *schemapb.FieldSchema) *schemapb.FieldData {
 	}
 	scalar := func(s *schemapb.ScalarField) { data.Field = &schemapb.FieldData_Scalars{Scalars: s} }
 	vector := func(v *schemapb.VectorField) {
-		v.Dim = max(1, number(field.GetTypeParams(), "dim"))
+		v.Dim = max(1, milvusbase.Number(field.GetTypeParams(), "dim"))
 		data.Field = &schemapb.FieldData_Vectors{Vectors: v}
 	}
 	switch field.GetDataType() {

@@ -6,10 +6,12 @@ import (
 	"cmp"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
+	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -19,6 +21,9 @@ const (
 	// DefaultPort is the port that a Milvus listens on by default.
 	DefaultPort = 19530
 )
+
+// hostPort returns the address without its scheme.
+func (c Config) hostPort() string { return strings.TrimPrefix(c.Address, milvusbase.DNSScheme) }
 
 // Endpoint returns the host and the port of the server, with the defaults. Both
 // are zero if Address is malformed.

@@ -6,6 +6,8 @@ import (
 	"net"
 
 	"google.golang.org/grpc"
+
+	"github.com/penstock-go/penstock/internal/milvusbase"
 )
 
 // Wrote tells the connections of f of a write to a collection.
@@ -20,16 +22,16 @@ func Interceptor(propagates bool) grpc.UnaryClientInterceptor {
 }
 
 // ReasonFor returns why a connection was not made, or ended, with err.
-var ReasonFor = reasonFor
+var ReasonFor = milvusbase.ReasonFor
 
 // SawGoAway reports whether a GOAWAY is among the frames that are read in parts.
 func SawGoAway(parts ...[]byte) (saw bool) {
-	var f frames
+	var f milvusbase.Frames
 	for _, part := range parts {
-		saw = f.sawGoAway(part) || saw
+		saw = f.SawGoAway(part) || saw
 	}
 	return saw
 }
 
 // CountedConn returns conn as the factory counts it.
-func (f *Factory) CountedConn(conn net.Conn) net.Conn { return f.transports.connected(conn) }
+func (f *Factory) CountedConn(conn net.Conn) net.Conn { return f.transports.Connected(conn) }

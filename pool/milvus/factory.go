@@ -3,28 +3,26 @@
 package milvus
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	grpc_retry "github.com/grpc-ecosystem/go-grpc-middleware/retry"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 var (
-	_ pool.Factory[*Conn] = (*Factory)(nil)
-	_ pool.Checker[*Conn] = (*Factory)(nil)
-	_ pool.Pinger[*Conn]  = (*Factory)(nil)
+	_ pool.Factory[*Conn]   = (*Factory)(nil)
+	_ pool.Checker[*Conn]   = (*Factory)(nil)
+	_ pool.Pinger[*Conn]    = (*Factory)(nil)
+	_ pool.TransportCounter = (*Factory)(nil)
 )
 
 // Factory makes connections to one database of one Milvus. It is safe for
@@ -44,15 +42,7 @@ type Factory struct {
 	// request, and not the SDK, because a request may have another one.
 	database string
 
-	transports transports
-}
-
-// reconnect says how gRPC connects again after it lost a connection. The waits are
-// shorter than the SDK's 3 s, because a half-open breaker's probe fails while the
-// connection is down.
-var reconnect = grpc.ConnectParams{
-	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
-	MinConnectTimeout: 3 * time.Second,
+	transports milvusbase.Transports
 }
 
 // NewFactory checks cfg and returns a factory for it. One error names everything
@@ -107,8 +97,8 @@ func newFactoryFor(cfg Config, family *family) *Factory {
 		return client.NewClient(ctx, client.Config{
 			Address:  cfg.hostPort(),
 			Username: present.Username,
-			Password: present.Password.text(),
-			APIKey:   present.APIKey.text(),
+			Password: milvusbase.Reveal(present.Password),
+			APIKey:   milvusbase.Reveal(present.APIKey),
 			// The SDK uses these options instead of its defaults, not in addition.
 			DialOptions: slices.Concat(client.DefaultGrpcOpts, mine, theirs),
 			// Zero means one call and no retry, where nil means 75 retries.
@@ -123,36 +113,19 @@ func newFactoryFor(cfg Config, family *family) *Factory {
 // cause.
 func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
 	h := &hook{family: f.family, rotates: f.rotates, traces: f.traces, queryText: f.query, database: f.database}
-	dialing, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
+	dial := milvusbase.NewDial(ctx, f.address, f.tls, f.resolve, &f.transports)
+	defer dial.End()
 
-	mine := []grpc.DialOption{
+	sdk, err := f.connect(dial.Context(), append(dial.Options(),
 		// The interceptor is the first in the chain: it sees each call once, with the
 		// final reply.
 		grpc.WithChainUnaryInterceptor(h.intercept),
-		grpc.WithDefaultCallOptions(grpc_retry.Disable()),
-		grpc.WithConnectParams(reconnect),
-		// With the SDK's defaults alone, a dial that fails blocks until ctx ends and
-		// loses its cause.
-		//lint:ignore SA1019 the SDK dials with grpc.DialContext, to which it applies
-		grpc.FailOnNonTempDialError(true),
-		//lint:ignore SA1019 the SDK dials with grpc.DialContext, to which it applies
-		grpc.WithReturnConnectionError(),
-	}
-	if dialer := f.transports.dialer(f.address); dialer != nil {
-		mine = append(mine, grpc.WithContextDialer(dialer))
-	}
-	if f.resolve {
-		mine = append(mine, grpc.WithResolvers(&resolving{giveUp}))
-	}
-	creds := cmp.Or(f.tls, insecure.NewCredentials())
-	mine = append(mine, grpc.WithTransportCredentials(&handshaker{creds, &handshakes{dialing: dialing, giveUp: giveUp, tls: f.tls != nil, transports: &f.transports}}))
-	sdk, err := f.connect(dialing, mine)
+		grpc.WithDefaultCallOptions(grpc_retry.Disable())))
 	if err != nil {
 		if h.cc != nil {
 			h.cc.Close() // the SDK leaks it when the Connect RPC fails
 		}
-		return nil, f.dialError(ctx, dialing, err)
+		return nil, f.dialError(ctx, dial.Context(), err)
 	}
 	c := &Conn{sdk: sdk, cc: h.cc, hook: h}
 	h.conn = c
@@ -169,6 +142,12 @@ func (f *Factory) dialError(ctx, dialing context.Context, err error) error {
 	}
 	return milvuserr.FromDial(f.address, err, ctx.Err(), context.Cause(dialing))
 }
+
+// TransportStats returns how often gRPC connected, failed to, and was disconnected, of
+// all connections of the factory. It does not see the dials of a dialer among
+// Config.DialOptions, or through the proxy of HTTPS_PROXY; and it sees no connection
+// that has credentials among Config.DialOptions.
+func (f *Factory) TransportStats() pool.TransportStats { return f.transports.Stats() }
 
 // Close closes c. Calls that are under way on c fail.
 func (f *Factory) Close(_ context.Context, c *Conn) error {

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -17,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
@@ -62,27 +62,26 @@ func (h *hook) intercept(
 	if hybrid, ok := req.(*milvuspb.HybridSearchRequest); ok {
 		setLevel(ctx, hybrid)
 	}
-	r := new(request)
-	r.own.ask(req, h.queryText)
-	r.own.database = database
+	r := new(milvusbase.Request)
+	r.Ask(req, database, levelOf(req), h.queryText) // before the session timestamp is set
 	h.setSession(database, req)
 	outgoing := ctx
 	if h.traces {
-		outgoing = withTraceContext(ctx)
+		outgoing = milvusbase.WithTraceContext(ctx)
 	}
 	outgoing, err := h.route(outgoing, database)
 	if err != nil {
 		return err
 	}
 	send := func() *Error {
-		r.to = peer.Peer{}
-		err := invoke(outgoing, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&r.to))...)
+		r.To = peer.Peer{}
+		err := invoke(outgoing, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&r.To))...)
 		if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < ahead {
 			<-ctx.Done() // so that ctx.Err says whose deadline it was
 		}
-		e := milvuserr.FromReply(method, err, statusOf(reply), ctx.Err())
+		e := milvuserr.FromReply(method, err, milvusbase.StatusOf(reply), ctx.Err())
 		if e != nil {
-			e.NotSent = err != nil && r.to.Addr == nil
+			e.NotSent = err != nil && r.To.Addr == nil
 			e.Rotates = h.rotates && h.conn != nil
 		}
 		return e
@@ -93,7 +92,7 @@ func (h *hook) intercept(
 	} else {
 		e = send()
 	}
-	r.end(ctx, reply, e == nil)
+	r.End(ctx, reply, e == nil)
 
 	if !milvuserr.ReadOnly(method) && (e == nil || e.MayHaveApplied()) {
 		core.MarkApplied(ctx)
@@ -112,17 +111,6 @@ func (h *hook) intercept(
 		endPolling(ctx, e)
 	}
 	return e
-}
-
-// statusOf returns the status in a reply, nil if it has none.
-func statusOf(reply any) *commonpb.Status {
-	switch r := reply.(type) {
-	case *commonpb.Status:
-		return r
-	case interface{ GetStatus() *commonpb.Status }:
-		return r.GetStatus()
-	}
-	return nil
 }
 
 const (

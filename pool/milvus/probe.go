@@ -5,8 +5,7 @@ package milvus
 import (
 	"context"
 
-	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/internal/errtype"
+	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 // Ping asks the server for its version, which the server knows by itself. An
@@ -18,28 +17,5 @@ import (
 // operation: a server that is starting answers, but does no work yet.
 func (f *Factory) Ping(ctx context.Context, c *Conn) error {
 	_, err := c.GetVersion(ctx)
-	if err == nil {
-		return nil
-	}
-	class := Classify(err)
-	switch {
-	case class.Verdict == core.Success:
-		return nil
-	case class.ErrorType == errtype.RateLimited:
-		return err
-	default:
-		class.Verdict = core.Failure
-		return &pingError{err: err, class: class}
-	}
+	return milvuserr.OfPing(err)
 }
-
-// pingError is a failed ping. It has a class of its own, which core prefers to
-// the classifier's.
-type pingError struct {
-	err   error
-	class core.Class
-}
-
-func (e *pingError) Error() string     { return e.err.Error() }
-func (e *pingError) Unwrap() error     { return e.err }
-func (e *pingError) Class() core.Class { return e.class }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/fault"
+	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/endpoint"
 	"github.com/penstock-go/penstock/pool/lane"
@@ -19,7 +20,7 @@ import (
 // several reports whether the client has several endpoints, or one that is looked up
 // again.
 func (c Config) several() bool {
-	return len(c.Addresses) > 0 || strings.HasPrefix(c.Address, dnsScheme)
+	return len(c.Addresses) > 0 || strings.HasPrefix(c.Address, milvusbase.DNSScheme)
 }
 
 // addresses returns the addresses, one at least. c has its defaults.
@@ -33,7 +34,7 @@ func (c Config) addresses() []string {
 // oneAddress makes an only address that needs no lookup the Address: one pool is enough
 // for it.
 func (c Config) oneAddress() Config {
-	if len(c.Addresses) == 1 && c.Address == "" && !strings.HasPrefix(c.Addresses[0], dnsScheme) {
+	if len(c.Addresses) == 1 && c.Address == "" && !strings.HasPrefix(c.Addresses[0], milvusbase.DNSScheme) {
 		c.Address, c.Addresses = c.Addresses[0], nil
 	}
 	return c
@@ -44,7 +45,7 @@ func (c Config) oneAddress() Config {
 func (c Config) place() string {
 	all := slices.Clone(c.addresses())
 	for i, a := range all {
-		all[i] = strings.TrimPrefix(a, dnsScheme)
+		all[i] = strings.TrimPrefix(a, milvusbase.DNSScheme)
 	}
 	slices.Sort(all)
 	return strings.Join(all, ",")
@@ -93,7 +94,7 @@ func (c Config) severalFaults() (faults fault.List) {
 // server returns the host and the port of the server, zero if there are several.
 func (c Config) server() (host string, port int) {
 	if all := c.addresses(); len(all) == 1 {
-		host, text, err := net.SplitHostPort(strings.TrimPrefix(all[0], dnsScheme))
+		host, text, err := net.SplitHostPort(strings.TrimPrefix(all[0], milvusbase.DNSScheme))
 		if err != nil {
 			return "", 0
 		}

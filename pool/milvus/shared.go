@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/internal/once"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -86,8 +87,8 @@ type sharedKey struct {
 func sharedKeyOf(cfg Config) sharedKey {
 	// The hash is keyed with a random value of this process: without the value a
 	// hash is no help in guessing the password.
-	hash := hmac.New(sha256.New, processKey())
-	for _, s := range []string{cfg.Username, cfg.Password.text(), cfg.APIKey.text()} {
+	hash := hmac.New(sha256.New, milvusbase.ProcessKey())
+	for _, s := range []string{cfg.Username, milvusbase.Reveal(cfg.Password), milvusbase.Reveal(cfg.APIKey)} {
 		_ = binary.Write(hash, binary.BigEndian, uint64(len(s))) // a hash returns no error
 		hash.Write([]byte(s))
 	}

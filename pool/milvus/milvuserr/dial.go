@@ -25,3 +25,7 @@ func isCredentials(err error) bool {
 	_, ok := errors.AsType[*credentialsError](err)
 	return ok
 }
+
+// Wrap makes err the cause of e. An adapter whose SDK has errors of its own for the codes
+// of the server gives e the SDK's error.
+func Wrap(e *Error, err error) { e.err = err }

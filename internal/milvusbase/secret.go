@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus
+package milvusbase
 
 import (
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -18,7 +17,6 @@ import (
 	"sync"
 
 	"github.com/penstock-go/penstock/internal/fault"
-	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
 // Secret is a text that nothing prints: not a verb of fmt, not a logger, an encoder or
@@ -42,7 +40,7 @@ func NewSecret(text string) Secret {
 	copy(plain[8:], text)
 	// The start of the key stream depends on the text. So equal texts are equal when
 	// sealed, and two sealed texts together say nothing about either.
-	hash := hmac.New(sha256.New, processKey())
+	hash := hmac.New(sha256.New, ProcessKey())
 	hash.Write(plain)
 	start := hash.Sum(nil)[:aes.BlockSize]
 	cipher.NewCTR(sealer(), start).XORKeyStream(plain, plain)
@@ -52,8 +50,9 @@ func NewSecret(text string) Secret {
 // sealBlock is the unit of the size of sealed texts.
 const sealBlock = 64
 
-// text returns the text of s.
-func (s Secret) text() string {
+// Reveal returns the text of a secret. It is no method, or a template or a user of the
+// adapter could call it.
+func Reveal(s Secret) string {
 	if s.sealed == "" {
 		return ""
 	}
@@ -62,8 +61,8 @@ func (s Secret) text() string {
 	return string(plain[8 : 8+binary.BigEndian.Uint64(plain)])
 }
 
-// processKey is a random value of this process.
-var processKey = sync.OnceValue(func() []byte {
+// ProcessKey returns a random value of this process.
+var ProcessKey = sync.OnceValue(func() []byte {
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // it returns no error
 	return key
@@ -79,14 +78,15 @@ var sealer = sync.OnceValue(func() cipher.Block {
 	return block
 })
 
-const redacted = "[redacted]"
+// Redacted is printed in place of a secret.
+const Redacted = "[redacted]"
 
 // String returns "[redacted]", or "" if there is no secret.
 func (s Secret) String() string {
 	if s.sealed == "" {
 		return ""
 	}
-	return redacted
+	return Redacted
 }
 
 // GoString returns the same as String.
@@ -104,7 +104,7 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // UnmarshalText sets s to a secret text. It refuses "[redacted]", which is what
 // MarshalText wrote in place of a text.
 func (s *Secret) UnmarshalText(text []byte) error {
-	if string(text) == redacted {
+	if string(text) == Redacted {
 		return errors.New(`milvus: a secret reads "[redacted]": it was printed, and the text is lost`)
 	}
 	*s = NewSecret(string(text))
@@ -120,8 +120,8 @@ type Credentials struct {
 	APIKey Secret
 }
 
-// faults returns what is wrong with c.
-func (c Credentials) faults() fault.List {
+// FaultsOf returns what is wrong with c. It is no method, or users of the adapter would have it.
+func FaultsOf(c Credentials) fault.List {
 	var faults fault.List
 	if c.Password != (Secret{}) && c.Username == "" {
 		faults.Add("Password is set without Username: set both, or APIKey")
@@ -133,19 +133,4 @@ func (c Credentials) faults() fault.List {
 		faults.Add("both APIKey and Username are set: leave one of the two out")
 	}
 	return faults
-}
-
-// credentials returns the present credentials for a dial.
-func (c Config) credentials(ctx context.Context) (Credentials, error) {
-	if c.Credentials == nil {
-		return Credentials{c.Username, c.Password, c.APIKey}, nil
-	}
-	present, err := c.Credentials(ctx)
-	if err == nil {
-		err = present.faults().Err("what Config.Credentials returned")
-	}
-	if err != nil {
-		return Credentials{}, milvuserr.NoCredentials(err)
-	}
-	return present, nil
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus
+package milvusbase
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/penstock-go/penstock/internal/tracecontext"
 )
 
-// withTraceContext returns ctx with the trace context of the current span in the
+// WithTraceContext returns ctx with the trace context of the current span in the
 // headers of the request, so that the spans of the server are children of that span:
 // the span of the operation, of a further attempt, or one of the work's own. A span
 // that is not sampled is not sent: the headers would tell the server nothing.
@@ -18,7 +18,7 @@ import (
 // A trace context that the caller put into the outgoing metadata is replaced, because
 // it names a span further out. A stats handler or an interceptor of
 // Config.DialOptions comes later and replaces this one.
-func withTraceContext(ctx context.Context) context.Context {
+func WithTraceContext(ctx context.Context) context.Context {
 	if !tracecontext.Sampled(ctx) {
 		return ctx
 	}

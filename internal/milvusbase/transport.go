@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus
+package milvusbase
 
 import (
 	"context"
@@ -35,26 +35,21 @@ var transportReasons = [...]string{
 	reasonRefused, reasonReset, reasonEOF, reasonGoAway, reasonTimeout, reasonTLS, reasonUnreachable, reasonClosed, reasonOther,
 }
 
-// transports counts what gRPC does below a pool.
-type transports struct {
+// Transports counts what gRPC does below a pool, for the connections of one factory.
+type Transports struct {
 	connects            atomic.Uint64
 	failed, disconnects [len(transportReasons)]atomic.Uint64
 }
 
-var _ pool.TransportCounter = (*Factory)(nil)
-
-// TransportStats returns how often gRPC connected, failed to, and was disconnected, of
-// all connections of the factory. It does not see the dials of a dialer among
-// Config.DialOptions, or through the proxy of HTTPS_PROXY; and it sees no connection
-// that has credentials among Config.DialOptions.
-func (f *Factory) TransportStats() pool.TransportStats {
+// Stats returns how often gRPC connected, failed to, and was disconnected.
+func (t *Transports) Stats() pool.TransportStats {
 	s := pool.TransportStats{
-		Connects: f.transports.connects.Load(),
+		Connects: t.connects.Load(),
 		Failed:   make(map[string]uint64, len(transportReasons)), Disconnects: make(map[string]uint64, len(transportReasons)),
 	}
 	for i, reason := range transportReasons {
-		s.Failed[reason] = f.transports.failed[i].Load()
-		s.Disconnects[reason] = f.transports.disconnects[i].Load()
+		s.Failed[reason] = t.failed[i].Load()
+		s.Disconnects[reason] = t.disconnects[i].Load()
 	}
 	return s
 }
@@ -69,7 +64,7 @@ func count(counters *[len(transportReasons)]atomic.Uint64, reason string) {
 
 // dialer returns gRPC's own way to connect, with a count of the failures. It is nil if
 // there is a proxy for the address: gRPC uses the proxy only without a dialer.
-func (t *transports) dialer(address string) func(context.Context, string) (net.Conn, error) {
+func (t *Transports) dialer(address string) func(context.Context, string) (net.Conn, error) {
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: address}})
 	if err != nil || proxy != nil {
 		return nil
@@ -83,10 +78,10 @@ func (t *transports) dialer(address string) func(context.Context, string) (net.C
 	}
 }
 
-func (t *transports) fail(err error) { count(&t.failed, reasonFor(err)) }
+func (t *Transports) fail(err error) { count(&t.failed, ReasonFor(err)) }
 
-// reasonFor returns the reason of an error of the network.
-func reasonFor(err error) string {
+// ReasonFor returns why a connection was not made, or ended, with err.
+func ReasonFor(err error) string {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return reasonUnreachable
 	}
@@ -129,8 +124,8 @@ const silence = time.Second
 // countedConn counts the end of a connection, once, with its reason.
 type countedConn struct {
 	net.Conn
-	t      *transports
-	frames frames
+	t      *Transports
+	frames Frames
 	heard  atomic.Int64 // when data came last, in nanoseconds since epoch
 	asked  atomic.Int64 // when gRPC sent something after a silence, zero if data came since
 	ended  atomic.Bool
@@ -139,7 +134,8 @@ type countedConn struct {
 
 var epoch = time.Now()
 
-func (t *transports) connected(conn net.Conn) net.Conn {
+// Connected counts a connection, and returns it as one whose end is counted.
+func (t *Transports) Connected(conn net.Conn) net.Conn {
 	t.connects.Add(1)
 	c := &countedConn{Conn: conn, t: t}
 	c.heard.Store(int64(time.Since(epoch)))
@@ -151,12 +147,12 @@ func (c *countedConn) Read(b []byte) (int, error) {
 	if n > 0 {
 		c.heard.Store(int64(time.Since(epoch)))
 		c.asked.Store(0)
-		if c.frames.sawGoAway(b[:n]) {
+		if c.frames.SawGoAway(b[:n]) {
 			c.goAway.Store(true)
 		}
 	}
 	if err != nil && !errors.Is(err, net.ErrClosed) {
-		c.end(reasonFor(err))
+		c.end(ReasonFor(err))
 	}
 	return n, err
 }
@@ -188,15 +184,16 @@ func (c *countedConn) end(reason string) {
 	}
 }
 
-// frames finds a GOAWAY among the frames of HTTP/2 that are read. It keeps no data. One
+// Frames finds a GOAWAY among the frames of HTTP/2 that are read. It keeps no data. One
 // goroutine reads a connection.
-type frames struct {
+type Frames struct {
 	head [9]byte
 	have int // bytes of head
 	skip int // bytes of the frame that are still to come
 }
 
-func (f *frames) sawGoAway(b []byte) (saw bool) {
+// SawGoAway reports whether a GOAWAY begins in what was read.
+func (f *Frames) SawGoAway(b []byte) (saw bool) {
 	const goAway = 7
 	for len(b) > 0 {
 		if f.skip > 0 {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus
+package milvusbase
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"google.golang.org/grpc/resolver"
 	_ "google.golang.org/grpc/resolver/dns" // registers what resolver.Get("dns") returns
@@ -14,11 +13,8 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
-// dnsScheme is the start of an address whose host gRPC resolves.
-const dnsScheme = "dns:///"
-
-// hostPort returns the address without its scheme.
-func (c Config) hostPort() string { return strings.TrimPrefix(c.Address, dnsScheme) }
+// DNSScheme is the start of an address whose host gRPC resolves.
+const DNSScheme = "dns:///"
 
 // resolving resolves the host of each address, in place of gRPC's resolver of that
 // scheme, which leaves the host to the dialer. The SDK cannot pass another scheme on to

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus
+package milvusbase
 
 import (
 	"bytes"
@@ -20,8 +20,8 @@ import (
 )
 
 var (
-	errNeedsTLS = fmt.Errorf("%w: the server speaks TLS, and Config.TLS is nil (in a file: tls.enabled is not true)", ErrTLS)
-	errNoTLS    = fmt.Errorf("%w: the server does not speak TLS: leave Config.TLS nil for it (in a file: tls.enabled)", ErrTLS)
+	errNeedsTLS = fmt.Errorf("%w: the server speaks TLS, and Config.TLS is nil (in a file: tls.enabled is not true)", milvuserr.ErrTLS)
+	errNoTLS    = fmt.Errorf("%w: the server does not speak TLS: leave Config.TLS nil for it (in a file: tls.enabled)", milvuserr.ErrTLS)
 )
 
 // handshaker ends the dial when a handshake has failed for good. Without it gRPC
@@ -38,7 +38,7 @@ type handshakes struct {
 	giveUp  context.CancelCauseFunc // has no effect after the dial
 	tls     bool
 
-	transports *transports
+	transports *Transports
 
 	mu        sync.Mutex
 	unheard   bool // whether the server closed a connection and said nothing; guarded by mu
@@ -60,9 +60,9 @@ func (h *handshaker) ClientHandshake(ctx context.Context, authority string, raw 
 		// There is no handshake without TLS. If there is another call in this dial, the
 		// server has closed this connection without a word.
 		h.closed()
-		return h.transports.connected(conn), info, nil
+		return h.transports.Connected(conn), info, nil
 	}
-	return h.transports.connected(&alertConn{conn, h}), info, nil
+	return h.transports.Connected(&alertConn{conn, h}), info, nil
 }
 
 func (h *handshaker) Clone() credentials.TransportCredentials {
@@ -140,7 +140,7 @@ func (h *handshakes) judge(err error) {
 		h.giveUp(milvuserr.Final(fmt.Errorf("%w: %w", errNoTLS, err)))
 		return
 	}
-	h.giveUp(milvuserr.Final(fmt.Errorf("%w: %w", ErrTLS, err)))
+	h.giveUp(milvuserr.Final(fmt.Errorf("%w: %w", milvuserr.ErrTLS, err)))
 }
 
 // finalHandshakeError reports whether one side refused the handshake. Otherwise the

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package milvus
+package milvusbase
 
 import (
 	"context"
@@ -28,9 +28,10 @@ const (
 	attrPeerPort    attribute.Key = "network.peer.port"
 )
 
-// request is what the interceptor keeps of one request. One allocation has it all.
-type request struct {
-	to   peer.Peer // stays empty if no transport was found for the request
+// Request is what an interceptor keeps of one request. One allocation has it all.
+type Request struct {
+	// To is filled in by gRPC. It stays empty if no transport was found for the request.
+	To   peer.Peer
 	own  said
 	all  said
 	note nested.Note
@@ -51,9 +52,17 @@ type said struct {
 	filter      string // with Config.QueryText only
 }
 
-// end tells the observer of the request, once the reply is there.
-func (r *request) end(ctx context.Context, reply any, answered bool) {
-	r.own.peer = r.to.Addr
+// Ask takes what a request says. database is the one that the request names, "" for the
+// database of the configuration. level is the name of the consistency level of a read,
+// which only the adapter knows, "" if it does not.
+func (r *Request) Ask(req any, database, level string, withFilter bool) {
+	r.own.database = database
+	r.own.ask(req, level, withFilter)
+}
+
+// End tells the observer of the request, once the reply is there.
+func (r *Request) End(ctx context.Context, reply any, answered bool) {
+	r.own.peer = r.To.Addr
 	if answered {
 		r.own.answer(reply)
 	}
@@ -84,25 +93,24 @@ func (s *said) after(earlier *said) {
 	s.asked = s.asked || earlier.asked
 }
 
-// ask takes what a request says, before its session timestamp is set.
-func (s *said) ask(req any, withFilter bool) {
+func (s *said) ask(req any, level string, withFilter bool) {
 	var filter string
 	switch r := req.(type) {
 	case *milvuspb.SearchRequest:
-		s.consistency = consistencyOf(r.GetGuaranteeTimestamp())
-		s.topK = number(r.GetSearchParams(), "topk")
+		s.consistency = level
+		s.topK = Number(r.GetSearchParams(), "topk")
 		s.vectors = r.GetNq()
 		s.partitions = int64(len(r.GetPartitionNames()))
 		filter = r.GetDsl()
 	case *milvuspb.HybridSearchRequest:
-		s.consistency = levelName(r.GetConsistencyLevel())
-		s.topK = number(r.GetRankParams(), "limit")
+		s.consistency = level
+		s.topK = Number(r.GetRankParams(), "limit")
 		for _, part := range r.GetRequests() {
 			s.vectors += part.GetNq()
 		}
 		s.partitions = int64(len(r.GetPartitionNames()))
 	case *milvuspb.QueryRequest:
-		s.consistency = consistencyOf(r.GetGuaranteeTimestamp())
+		s.consistency = level
 		s.partitions = int64(len(r.GetPartitionNames()))
 		filter = r.GetExpr()
 	case *milvuspb.InsertRequest:
@@ -158,8 +166,8 @@ func one(partition string) int64 {
 	return 1
 }
 
-// number returns the number of a parameter, zero if there is none.
-func number(params []*commonpb.KeyValuePair, key string) int64 {
+// Number returns the number of a parameter, zero if there is none.
+func Number(params []*commonpb.KeyValuePair, key string) int64 {
 	for _, p := range params {
 		if p.GetKey() == key {
 			n, _ := strconv.ParseInt(p.GetValue(), 10, 64) // the SDK wrote it
@@ -169,25 +177,8 @@ func number(params []*commonpb.KeyValuePair, key string) int64 {
 	return 0
 }
 
-// consistencyOf returns the name of the level that a read asks for by its timestamp, as
-// the SDK does.
-func consistencyOf(guarantee uint64) string {
-	switch guarantee {
-	case strong:
-		return levelName(commonpb.ConsistencyLevel_Strong)
-	case eventually:
-		return levelName(commonpb.ConsistencyLevel_Eventually)
-	case bounded:
-		return levelName(commonpb.ConsistencyLevel_Bounded)
-	case sessionMark:
-		return levelName(commonpb.ConsistencyLevel_Session)
-	default:
-		return levelName(commonpb.ConsistencyLevel_Customized)
-	}
-}
-
-// levelName returns the name of a level: one of five, whatever the number is.
-func levelName(level commonpb.ConsistencyLevel) string {
+// LevelName returns the name of a level: one of five, whatever the number is.
+func LevelName(level commonpb.ConsistencyLevel) string {
 	if name, ok := commonpb.ConsistencyLevel_name[int32(level)]; ok {
 		return name
 	}
