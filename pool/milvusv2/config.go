@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package milvusv2
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"github.com/penstock-go/penstock/internal/fault"
+	"github.com/penstock-go/penstock/internal/milvusbase"
+	"github.com/penstock-go/penstock/pool"
+)
+
+// defaultDatabase is Milvus' own name of the database of a connection that names
+// none.
+const defaultDatabase = "default"
+
+// Config says which Milvus to connect to, with which credentials, and how. The
+// zero value connects to localhost:19530. A printed or logged Config shows neither
+// Password nor APIKey, wherever it is held. A type that embeds a Config is printed as
+// the Config alone, because it inherits the methods; give the field a name instead.
+type Config struct {
+	// Address is host:port, or dns:///host:port, for which gRPC resolves the host, tries
+	// all its addresses, and resolves it again after a connection was lost. Without
+	// the scheme the host is resolved for each dial. Empty means localhost:19530.
+	Address string
+	// Database is the database that every connection uses. Empty means the server's
+	// default database.
+	Database string
+
+	// Username and Password are for a server that authenticates users by password.
+	Username string
+	Password Secret
+	// APIKey is for a server that authenticates by API key. It excludes Username and
+	// Password.
+	APIKey Secret
+	// Credentials returns the present credentials, for credentials that change while
+	// the process runs. It is called for each dial, with the context of the dial, by
+	// several goroutines at once. It excludes Username, Password and APIKey.
+	//
+	// A connection keeps the credentials that it was dialed with. If the server does
+	// not accept them any more, the connection is replaced, and the operation is
+	// worth another attempt. pool.Pool.Reset replaces all connections at once.
+	Credentials func(context.Context) (Credentials, error) `json:"-"`
+
+	// TLS is the configuration of an encrypted connection. The package does not
+	// change it. A certificate in it makes mutual TLS. Nil means plain text: then
+	// the credentials can be read on the network.
+	TLS *tls.Config `json:"-"`
+
+	// DialOptions come after the SDK's defaults and the options of this package. An
+	// example is a stats handler that traces every RPC. Add an interceptor by
+	// grpc.WithChainUnaryInterceptor: it then sees what goes over the wire.
+	DialOptions []grpc.DialOption `json:"-"`
+
+	// PropagationDisabled leaves the trace context out of the requests. By default
+	// each request of a sampled trace carries the W3C headers traceparent and
+	// tracestate of the current attempt's span, so that a server that exports spans
+	// shows its part of the operation in the same trace. Baggage is never sent.
+	PropagationDisabled bool
+	// QueryText puts the filter of Search, Query and Delete on spans, as db.query.text.
+	// It is off by default, because a filter may hold what should not be there, such as
+	// the names of people.
+	QueryText bool
+
+	// Pool configures the pool. Its Mode is always [pool.Shared], a zero MinSize
+	// means 1, and an empty Name means host:port/database.
+	Pool pool.Config
+}
+
+// withDefaults returns c with its defaults filled in.
+func (c Config) withDefaults() Config {
+	c.Address = cmp.Or(c.Address, "localhost:"+strconv.Itoa(DefaultPort))
+	c.Pool.Mode = pool.Shared
+	c.Pool.MinSize = cmp.Or(c.Pool.MinSize, 1)
+	c.Pool.Name = cmp.Or(c.Pool.Name, c.hostPort()+"/"+c.Namespace())
+	return c
+}
+
+// faults returns what is wrong with c. It does not look at Pool.
+func (c Config) faults() fault.List {
+	var faults fault.List
+	if problem := addressProblem(c.Address); problem != "" {
+		faults.Add("Address %s", problem)
+	}
+	if !sendable(c.Database) {
+		faults.Add("Database %q has characters other than printable ASCII: correct the name", c.Database)
+	}
+	static := Credentials{Username: c.Username, Password: c.Password, APIKey: c.APIKey}
+	faults = append(faults, milvusbase.FaultsOf(static)...)
+	if c.Credentials != nil && static != (Credentials{}) {
+		faults.Add("Credentials is set beside Username, Password or APIKey: leave one or the other out")
+	}
+	if slices.Contains(c.DialOptions, nil) {
+		faults.Add("DialOptions has a nil option: leave it out")
+	}
+	return faults
+}
+
+// addressProblem returns what is wrong with an address, "" if nothing is. It does
+// not repeat an address that may have credentials in it.
+func addressProblem(address string) string {
+	if strings.Contains(address, "@") {
+		return "has user information in it: use Username and Password"
+	}
+	rest := strings.TrimPrefix(address, milvusbase.DNSScheme)
+	if strings.Contains(rest, "://") {
+		return fmt.Sprintf("%q has a scheme: give host:port or dns:///host:port, and TLS for encryption", address)
+	}
+	host, port, err := net.SplitHostPort(rest)
+	if err != nil || host == "" || strings.ContainsAny(host, "/?#% ") {
+		return fmt.Sprintf("%q is not host:port: give both, such as localhost:19530", address)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Sprintf("%q has no port from 1 to 65535: give one, such as localhost:19530", address)
+	}
+	return ""
+}
+
+// sendable reports whether s can be the value of a gRPC header.
+func sendable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// String describes c without its secrets.
+func (c Config) String() string {
+	var b strings.Builder
+	b.WriteString("milvusv2.Config{")
+	for i, a := range c.describe() {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s: %v", a.Key, a.Value)
+	}
+	b.WriteString("}")
+	return b.String()
+}
+
+// GoString describes c without its secrets.
+func (c Config) GoString() string { return c.String() }
+
+// Format writes c without its secrets, for every verb.
+func (c Config) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
+
+// LogValue describes c without its secrets.
+func (c Config) LogValue() slog.Value { return slog.GroupValue(c.describe()...) }
+
+func (c Config) describe() []slog.Attr {
+	address := c.Address
+	if strings.Contains(address, "@") {
+		address = milvusbase.Redacted // it is not valid, and may hold a password
+	}
+	return []slog.Attr{
+		slog.String("Address", address),
+		slog.String("Database", c.Database),
+		slog.String("Username", c.Username),
+		slog.String("Password", c.Password.String()),
+		slog.String("APIKey", c.APIKey.String()),
+		slog.Bool("Credentials", c.Credentials != nil),
+		slog.Bool("TLS", c.TLS != nil),
+		slog.Int("DialOptions", len(c.DialOptions)),
+		slog.Bool("PropagationDisabled", c.PropagationDisabled),
+		slog.Bool("QueryText", c.QueryText),
+		slog.String("Pool", c.Pool.Name),
+	}
+}
