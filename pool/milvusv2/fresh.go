@@ -25,6 +25,7 @@ type use struct {
 	key        string             // name of the primary key in the reply to a search, "" if the server does not say
 	refused    error              // why the SDK did not make the request of a write
 	answered   bool               // whether the server answered a request, DescribeCollection apart, with success
+	asked      bool               // whether the SDK sent a DescribeCollection
 	news       bool               // whether a DescribeCollection showed a schema that may be new
 }
 
@@ -85,8 +86,8 @@ func (c *Conn) outdated(ctx context.Context, u *use, err error) bool {
 	if u.collection.generation.Load() != u.generation {
 		return true // another call has found out
 	}
-	if u.news && u.refused != nil {
-		return false // the SDK asked for the schema in this call
+	if u.asked {
+		return false // the SDK has asked for the schema in this call
 	}
 	again := &use{schemas: u.schemas}
 	_, _ = c.sdk.GetService().DescribeCollection(context.WithValue(ctx, useKey{}, again),

@@ -86,7 +86,7 @@ func (h *hook) intercept(
 	if described, ok := reply.(*milvuspb.DescribeCollectionResponse); ok && about != nil {
 		news := h.schemas.learn(about, described)
 		if u != nil {
-			u.news = u.news || news
+			u.asked, u.news = true, news
 		}
 	} else if u != nil {
 		u.answered = true
