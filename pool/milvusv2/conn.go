@@ -32,7 +32,7 @@ type Conn struct {
 func (c *Conn) Close(context.Context) error { return ErrShared }
 
 // UseDatabase does nothing and returns [ErrShared]: it would change the database
-// of all callers on this connection. Each database needs a pool of its own.
+// of all callers on this connection. [WithDatabase] sets the database of one call.
 func (c *Conn) UseDatabase(context.Context, milvusclient.UseDatabaseOption) error { return ErrShared }
 
 func (c *Conn) close() error {

@@ -51,9 +51,9 @@
 //
 //	ctx = log.WithFields(ctx)
 //
-// # What it does not do
+// One pool serves any number of databases: [WithDatabase] sets that of a call.
 //
-// A connection never changes its database. Several databases need several pools.
+// # What it does not do
 //
 // An iterator, or the task of a flush, a load or an index, asks the server on the
 // connection that made it: use it before the lease is released.

@@ -38,6 +38,8 @@ type Factory struct {
 	traces  bool                             // whether requests carry the trace context
 	query   bool                             // whether spans have the filter
 	schemas *schemas
+	// database is the database of the configuration, "" for the server's default.
+	database string
 
 	transports milvusbase.Transports
 }
@@ -69,12 +71,13 @@ func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
 
 func newFactory(cfg Config) *Factory {
 	f := &Factory{
-		address: cfg.hostPort(),
-		resolve: cfg.hostPort() != cfg.Address,
-		rotates: cfg.Credentials != nil,
-		traces:  !cfg.PropagationDisabled,
-		query:   cfg.QueryText,
-		schemas: newSchemas(),
+		address:  cfg.hostPort(),
+		resolve:  cfg.hostPort() != cfg.Address,
+		rotates:  cfg.Credentials != nil,
+		traces:   !cfg.PropagationDisabled,
+		query:    cfg.QueryText,
+		schemas:  newSchemas(),
+		database: cfg.Database,
 	}
 	if cfg.TLS != nil {
 		f.tls = credentials.NewTLS(cfg.TLS) // clones it
@@ -86,8 +89,8 @@ func newFactory(cfg Config) *Factory {
 			return nil, err
 		}
 		return milvusclient.New(ctx, &milvusclient.ClientConfig{
+			// Without DBName: the interceptor sends the name of the database.
 			Address:  cfg.hostPort(),
-			DBName:   cfg.Database,
 			Username: present.Username,
 			Password: milvusbase.Reveal(present.Password),
 			APIKey:   milvusbase.Reveal(present.APIKey),
@@ -104,7 +107,7 @@ func newFactory(cfg Config) *Factory {
 // takes no longer than ctx lasts. Its errors are [*Error], with the address and the
 // cause.
 func (f *Factory) Dial(ctx context.Context) (*Conn, error) {
-	h := &hook{schemas: f.schemas, rotates: f.rotates, traces: f.traces, queryText: f.query}
+	h := &hook{schemas: f.schemas, rotates: f.rotates, traces: f.traces, queryText: f.query, database: f.database}
 	dial := milvusbase.NewDial(ctx, f.address, f.tls, f.resolve, &f.transports)
 	defer dial.End()
 

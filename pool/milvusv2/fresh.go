@@ -17,6 +17,7 @@ import (
 // use is one call of an SDK method that uses the cached schema of a collection.
 type use struct {
 	schemas    *schemas
+	database   string // "" for the database of the factory
 	write      bool
 	stop       context.CancelFunc // ends the SDK's own repetition of a write, nil for a read
 	collection *collection        // nil if the SDK did not come as far as to ask for it
@@ -39,7 +40,7 @@ func useOf(ctx context.Context) *use {
 
 // cacheName returns the name under which the SDK has the schema of a collection in its cache.
 func (u *use) cacheName(name string) string {
-	u.collection = u.schemas.of("", name)
+	u.collection = u.schemas.of(u.database, name)
 	u.generation = u.collection.generation.Load()
 	return u.collection.key(u.generation)
 }
@@ -55,7 +56,7 @@ func freshly[R any](ctx context.Context, c *Conn, write bool, call func(context.
 }
 
 func attempt[R any](ctx context.Context, c *Conn, write bool, call func(context.Context, *use) (R, error)) (R, *use, error) {
-	u := &use{schemas: c.hook.schemas, write: write}
+	u := &use{schemas: c.hook.schemas, database: c.hook.databaseOf(ctx), write: write}
 	if write {
 		ctx, u.stop = context.WithCancel(quietly(ctx))
 		defer u.stop()

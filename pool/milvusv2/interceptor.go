@@ -32,6 +32,8 @@ type hook struct {
 	traces bool
 	// queryText says that spans have the filter of a request.
 	queryText bool
+	// database is the database of the configuration, "" for the server's default.
+	database string
 }
 
 // ahead is how much earlier than this process the server may notice that the
@@ -52,9 +54,10 @@ func (h *hook) intercept(
 	if method == milvuserr.MethodConnect {
 		h.cc = cc
 	}
-	about := h.about(req)
+	database := h.databaseOf(ctx)
+	about := h.about(database, req)
 	r := new(milvusbase.Request)
-	r.Ask(req, "", levelName(about, req), h.queryText)
+	r.Ask(req, database, levelName(about, req), h.queryText)
 	if about != nil {
 		about.setSession(req)
 	}
@@ -62,7 +65,11 @@ func (h *hook) intercept(
 	if h.traces {
 		outgoing = milvusbase.WithTraceContext(ctx)
 	}
-	err := invoke(outgoing, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&r.To))...)
+	outgoing, err := h.route(outgoing, database)
+	if err != nil {
+		return err
+	}
+	err = invoke(outgoing, fullMethod, req, reply, cc, append(slices.Clip(opts), grpc.Peer(&r.To))...)
 	if deadline, ok := ctx.Deadline(); ok && status.Code(err) == codes.DeadlineExceeded && time.Until(deadline) < ahead {
 		<-ctx.Done() // so that ctx.Err says whose deadline it was
 	}
@@ -71,7 +78,7 @@ func (h *hook) intercept(
 
 	if !milvuserr.ReadOnly(method) && (e == nil || e.MayHaveApplied()) {
 		core.MarkApplied(ctx)
-		h.schemas.heard("", req, reply)
+		h.schemas.heard(database, req, reply)
 	}
 	u := useOf(ctx)
 	if e != nil {
@@ -113,17 +120,16 @@ func (h *hook) failure(ctx context.Context, method string, err error, reply any,
 	return e
 }
 
-// about returns the collection that a request is about, nil if there is none. It puts
-// the real name back into the request.
-func (h *hook) about(req any) *collection {
+// about returns the collection of the database that a request is about, nil if there is
+// none. It puts the real name back into the request.
+func (h *hook) about(database string, req any) *collection {
 	r, ok := req.(interface{ GetCollectionName() string })
 	if !ok {
 		return nil
 	}
-	database, name := "", r.GetCollectionName()
+	name := r.GetCollectionName()
 	if strings.HasPrefix(name, mark) {
-		parts := strings.SplitN(name[len(mark):], mark, 3)
-		database, name = parts[1], parts[2]
+		name = name[strings.LastIndex(name, mark)+len(mark):]
 		switch r := req.(type) {
 		case *milvuspb.DescribeCollectionRequest:
 			r.CollectionName = name

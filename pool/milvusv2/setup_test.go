@@ -143,20 +143,24 @@ func createWith(t *testing.T, c *milvusv2.Conn, vector string, level entity.Cons
 
 func loadDocs(t *testing.T, c *milvusv2.Conn, vector string) {
 	t.Helper()
-	made, err := c.CreateIndex(t.Context(), milvusclient.NewCreateIndexOption("docs", vector, index.NewFlatIndex(entity.L2)))
+	if err := loadDocsOn(t.Context(), c, vector); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func loadDocsOn(ctx context.Context, c *milvusv2.Conn, vector string) error {
+	made, err := c.CreateIndex(ctx, milvusclient.NewCreateIndexOption("docs", vector, index.NewFlatIndex(entity.L2)))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := made.Await(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := made.Await(ctx); err != nil {
+		return err
 	}
-	loaded, err := c.LoadCollection(t.Context(), milvusclient.NewLoadCollectionOption("docs"))
+	loaded, err := c.LoadCollection(ctx, milvusclient.NewLoadCollectionOption("docs"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	if err := loaded.Await(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	return loaded.Await(ctx)
 }
 
 func insert(ctx context.Context, c *milvusv2.Conn, vector string, ids ...int64) error {
