@@ -66,11 +66,12 @@ func run(ctx context.Context, address string, out io.Writer) (err error) {
 	return err
 }
 
-// A chain repeats an operation only as far as its Safety allows.
+// A chain repeats an operation only as far as its Safety allows. Each method of a Conn has
+// its operation ready.
 var (
-	opDrop   = core.Op{Name: "DropCollection", Target: docs, Safety: core.Idempotent}
-	opStore  = core.Op{Name: "Store", Target: docs}
-	opSearch = core.Op{Name: "Search", Target: docs, Safety: core.ReadOnly}
+	opDrop   = milvusv2.DropCollection(docs)
+	opStore  = core.Op{Name: "Store", Target: docs} // of two methods
+	opSearch = milvusv2.Search(docs)
 )
 
 func drop(ctx context.Context, client *penstock.Client[*milvusv2.Conn]) error {
