@@ -14,10 +14,10 @@ CGO = CGO_ENABLED=$(if $(RACE),1,0)
 SEEN = $(abspath .contract-seen)
 
 .DEFAULT_GOAL := help
-.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain bench-milvus diagnose differential dashboards dashboards-check
+.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain bench-milvus diagnose differential dashboards dashboards-check milvusv2-check
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: check ## every check, then every test with the race detector and, where installed, real servers
 	@if [ "$${PENSTOCK_REQUIRE_REAL:-}" != 1 ]; then \
@@ -42,7 +42,7 @@ contract: ## test what the tests emit against docs/registry (a part of "make tes
 test-busy: ## "make test" three times, beside a loop for each processor
 	sh .ci/busy sh -c 'for n in 1 2 3; do $(MAKE) test || exit; done'
 
-check: fmt-check vet tidy-check staticcheck api-check dashboards-check ## the checks of "make test" that run no test
+check: fmt-check vet tidy-check staticcheck api-check dashboards-check milvusv2-check ## the checks of "make test" that run no test
 
 lint: vet staticcheck ## go vet and staticcheck
 
@@ -77,6 +77,9 @@ dashboards: ## write the dashboards and the alert rules into docs/grafana and do
 
 dashboards-check:
 	cd internal/dashboards && $(GO) vet . && $(GO) test . && $(GO) run . -check
+
+milvusv2-check: ## vet and test the adapter for the current SDK of Milvus, a module of its own
+	cd pool/milvusv2 && $(GO) mod tidy -diff && $(CGO) $(GO) vet ./... && $(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m ./...)
 
 servers: ## install a real Milvus, Jaeger and Prometheus for the tests, into the user's cache
 	@status=0; \

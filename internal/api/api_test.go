@@ -165,7 +165,7 @@ func TestPublic(t *testing.T) {
 		"example.com/m/pool/internal": "",
 		"example.com/m/internals":     "internals.txt",
 	} {
-		p := listed{ImportPath: path, Name: filepath.Base(path), Module: module}
+		p := listed{ImportPath: path, Name: filepath.Base(path), Module: module, root: module.Path}
 		got := ""
 		if public(p) {
 			got = fileName(p)

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"strings"
 )
 
@@ -22,15 +23,35 @@ type listed struct {
 	Export     string // file of the compiler's export data
 	DepOnly    bool   // whether it was not asked for
 	Module     *struct{ Path string }
+	root       string // path of the module at the root
 }
 
-// load returns the pages of the module in the working directory, by file name.
+// nested are the folders of the other modules that have public packages.
+var nested = []string{"pool/milvusv2"}
+
+// load returns the pages of the module in the working directory and of those nested in
+// it, by file name.
 // command is the go command. It has to have the version that built this program:
 // another version writes export data that the importer may not read.
 func load(command string) (map[string]string, error) {
-	packages, err := list(command)
+	pages := map[string]string{}
+	for i, dir := range append([]string{"."}, nested...) {
+		before := len(pages)
+		if err := loadModule(pages, command, dir, strings.Count(dir, "/")+min(i, 1)); err != nil {
+			return nil, err
+		}
+		if len(pages) == before {
+			return nil, fmt.Errorf("no public package is in %s", dir)
+		}
+	}
+	return pages, nil
+}
+
+// loadModule adds the pages of the module in dir, which is depth folders below the root.
+func loadModule(pages map[string]string, command, dir string, depth int) error {
+	packages, err := list(command, dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	exports := map[string]string{}
 	for _, p := range packages {
@@ -39,26 +60,27 @@ func load(command string) (map[string]string, error) {
 	imp := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) {
 		return os.Open(exports[path])
 	})
-	pages := map[string]string{}
 	for _, p := range packages {
 		if p.DepOnly || !public(p) {
 			continue
 		}
+		p.root = p.Module.Path
+		for range depth {
+			p.root = path.Dir(p.root)
+		}
 		pkg, err := imp.Import(p.ImportPath)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.ImportPath, err)
+			return fmt.Errorf("%s: %w", p.ImportPath, err)
 		}
 		pages[fileName(p)] = page(pkg)
 	}
-	if len(pages) == 0 {
-		return nil, errors.New("no public package is here")
-	}
-	return pages, nil
+	return nil
 }
 
-// list compiles the packages of the module and what they import.
-func list(command string) ([]listed, error) {
+// list compiles the packages of the module in dir and what they import.
+func list(command, dir string) ([]listed, error) {
 	cmd := exec.Command(command, "list", "-export", "-deps", "-json=ImportPath,Name,Export,DepOnly,Module", "./...")
+	cmd.Dir = dir
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -84,10 +106,10 @@ func public(p listed) bool {
 	return p.Name != "main" && !strings.Contains(path, "/internal/") && !strings.HasPrefix(path, p.Module.Path+"/examples/")
 }
 
-// fileName returns the name of the package's file: its path below the module,
-// and the module's own name for the package at the root.
+// fileName returns the name of the package's file: its path below the root, and its own
+// name for the package at the root.
 func fileName(p listed) string {
-	path, ok := strings.CutPrefix(p.ImportPath, p.Module.Path+"/")
+	path, ok := strings.CutPrefix(p.ImportPath, p.root+"/")
 	if !ok {
 		path = p.Name
 	}

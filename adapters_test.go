@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package penstock_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// onlyOne says why the API of one of the two adapters of Milvus has a line that the API
+// of the other has not. Left out are the methods of Conn, which follow those of the SDK.
+var onlyOne = map[string]string{
+	"func WithConsistencyLevel(level entity.ConsistencyLevel) client.CreateCollectionOption": "The option of the current SDK has a method for it.",
+	"type Conn struct, embeds client.Client":                                                 "The old SDK's client is an interface.",
+	"type Conn struct, embeds *sdk":                                                          "The current SDK's client is a struct.",
+}
+
+// A program moves from one adapter to the other by its import, and by the calls of the
+// SDK.
+func TestTheAdaptersOfMilvusHaveTheSameNames(t *testing.T) {
+	one, other := surface(t, "docs/api/pool-milvus.txt"), surface(t, "docs/api/pool-milvusv2.txt")
+	if len(one) < 50 || len(other) < 50 {
+		t.Fatalf("the pages have %d and %d lines", len(one), len(other))
+	}
+	used := map[string]bool{}
+	for _, pages := range []struct {
+		name     string
+		has, not map[string]bool
+	}{{"pool/milvus", one, other}, {"pool/milvusv2", other, one}} {
+		for _, line := range slices.Sorted(maps.Keys(pages.has)) {
+			if pages.not[line] {
+				continue
+			}
+			used[line] = true
+			if onlyOne[line] == "" {
+				t.Errorf("only %s has %q: give it to the other adapter too, or say in the table why not", pages.name, line)
+			}
+		}
+	}
+	for line, why := range onlyOne {
+		if !used[line] || !strings.HasSuffix(why, ".") {
+			t.Errorf("%q of the table is in both adapters or in none, or has no sentence", line)
+		}
+	}
+}
+
+// surface returns the lines of a page of docs/api, without the methods of Conn.
+func surface(t *testing.T, file string) map[string]bool {
+	t.Helper()
+	lines := map[string]bool{}
+	for line := range strings.Lines(read(t, file)) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "top-level names:") && !strings.HasPrefix(line, "type Conn, method ") {
+			lines[line] = true
+		}
+	}
+	return lines
+}
