@@ -110,10 +110,10 @@ func TestConstantsAreThoseOfTheRegistry(t *testing.T) {
 	}
 	links.compare(t, "names.go", withPrefix(all, "link"))
 	spans := []string{"penstock.operation", "penstock.attempt"} // named for the operation
-	adapter := constants(t, "../pool/milvus/note.go")
+	adapter := constants(t, "../internal/milvusbase/note.go")
 	milvus := attributesBy(r, "milvus")
 	milvus["db.namespace"] = false // of a call that names its database; otelx has it for the others
-	milvus.compare(t, "pool/milvus/note.go", withPrefix(adapter, "attr"))
+	milvus.compare(t, "internal/milvusbase/note.go", withPrefix(adapter, "attr"))
 	for name, value := range all {
 		if strings.HasPrefix(name, "span") && name != "spanAttemptSuffix" {
 			spans = append(spans, value)
