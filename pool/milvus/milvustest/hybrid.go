@@ -12,6 +12,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"google.golang.org/protobuf/protoadapt"
 )
 
 const (
@@ -98,10 +99,16 @@ func (c *collection) subSearch(req *milvuspb.HybridSearchRequest, sub *milvuspb.
 		}
 		params = append(params, &commonpb.KeyValuePair{Key: "topk", Value: strconv.Itoa(p.offset + p.limit)})
 	}
-	return c.newSearch(&milvuspb.SearchRequest{
-		PartitionNames: req.GetPartitionNames(), Dsl: sub.GetDsl(), PlaceholderGroup: sub.GetPlaceholderGroup(),
+	single := &milvuspb.SearchRequest{
+		PartitionNames: req.GetPartitionNames(), Dsl: sub.GetDsl(),
 		SearchParams: params, Nq: sub.GetNq(), SubReqs: sub.GetSubReqs(), SearchByPrimaryKeys: sub.GetSearchByPrimaryKeys(),
-	})
+	}
+	// Later versions of milvus-proto have the vectors in a oneof, and no such field in Go.
+	from, to := protoadapt.MessageV2Of(sub).ProtoReflect(), protoadapt.MessageV2Of(single).ProtoReflect()
+	if vectors := from.Descriptor().Fields().ByName("placeholder_group"); from.Has(vectors) {
+		to.Set(vectors, from.Get(vectors))
+	}
+	return c.newSearch(single)
 }
 
 // rankParams reads and checks the parameters of the merging.
