@@ -13,6 +13,9 @@ import (
 // of the other has not. Left out are the methods of Conn, which follow those of the SDK.
 var onlyOne = map[string]string{
 	"func WithConsistencyLevel(level entity.ConsistencyLevel) client.CreateCollectionOption": "The option of the current SDK has a method for it.",
+	"type Config struct, field Addresses []string":                                           "The adapter for the current SDK has one endpoint.",
+	"type Config struct, field Endpoints endpoint.Detection":                                 "The adapter for the current SDK has one endpoint.",
+	"type Config struct, field Lanes []lane.Lane \"json:\\\"-\\\"\"":                         "The adapter for the current SDK has one lane.",
 	"type Conn struct, embeds client.Client":                                                 "The old SDK's client is an interface.",
 	"type Conn struct, embeds *sdk":                                                          "The current SDK's client is a struct.",
 }
