@@ -224,8 +224,8 @@ func (h *service) GetIndexStatistics(ctx context.Context, req *milvuspb.GetIndex
 		}
 		for _, x := range found {
 			reply.IndexDescriptions = append(reply.IndexDescriptions, &milvuspb.IndexDescription{
-				IndexName: x.name, IndexID: x.id, FieldName: x.field, State: commonpb.IndexState_Finished,
-				TotalRows: int64(c.rows()), IndexedRows: int64(c.rows()),
+				IndexName: x.name, IndexID: x.id, FieldName: x.field, Params: x.pairs(), State: commonpb.IndexState_Finished,
+				TotalRows: int64(c.flushedRows()), IndexedRows: int64(c.flushedRows()),
 			})
 		}
 		return nil
@@ -241,7 +241,7 @@ func (h *service) GetIndexBuildProgress(ctx context.Context, req *milvuspb.GetIn
 		if err != nil {
 			return err
 		}
-		reply.TotalRows, reply.IndexedRows = int64(c.rows()), int64(c.rows())
+		reply.TotalRows, reply.IndexedRows = int64(c.flushedRows()), int64(c.flushedRows())
 		return nil
 	})
 	return reply, nil

@@ -166,12 +166,9 @@ func (h *service) RenameCollection(ctx context.Context, req *milvuspb.RenameColl
 		if err != nil {
 			return h.store.as.failf(CodeDatabaseNotFound, "%v", err)
 		}
-		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetOldName())
-		if err != nil {
-			return err
-		}
 		from, err := h.store.database(ctx, req.GetDbName())
 		if err != nil {
+			_, err = h.store.unchecked(ctx, req.GetDbName(), req.GetOldName())
 			return err
 		}
 		if _, ok := from.aliases[req.GetOldName()]; ok {
@@ -179,6 +176,10 @@ func (h *service) RenameCollection(ctx context.Context, req *milvuspb.RenameColl
 		}
 		if _, ok := to.find(req.GetNewName()); ok {
 			return failf(CodeUnexpected, "duplicated new collection name %s:%s with other collection name or alias", to.name, req.GetNewName())
+		}
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetOldName())
+		if err != nil {
+			return err
 		}
 		delete(from.collections, req.GetOldName())
 		c.schema = renamed(c.schema, req.GetNewName())

@@ -68,10 +68,9 @@
 // Milvus; here it is the oldest row. A request that would end the process of Milvus
 // 2.3.5, such as vectors of another dimension, is an error.
 //
-// Every segment counts as sealed, so that ignore_growing changes nothing. Roles and
-// grants are kept and listed; every user may do everything. As 2.3 the server ignores
-// parameters of a search that it does not know, as Milvus 2.3 does; as a later release
-// it refuses them.
+// Roles and grants are kept and listed; every user may do everything. As 2.3 the server
+// ignores parameters of a search that it does not know, as Milvus 2.3 does; as a later
+// release it refuses them.
 //
 // Not supported: groups of more than one hit, searches by primary key, bulk import
 // (code 2100), and backups of roles. A call of an RPC that is not supported gets the

@@ -46,9 +46,9 @@ func (h *service) HybridSearch(ctx context.Context, req *milvuspb.HybridSearchRe
 		if err != nil {
 			return err
 		}
-		merged := &search{metric: metricIP, limit: hs.ranks.limit, decimals: hs.ranks.decimals, outputs: hs.outputs}
-		reply.Results = merged.results(c, hs.run(ctx, c))
-		return nil
+		merged := &search{metric: metricIP, limit: hs.ranks.limit, decimals: hs.ranks.decimals, outputs: hs.outputs, partitions: hs.searches[0].partitions}
+		reply.Results, err = merged.results(c, hs.run(ctx, c))
+		return err
 	})
 	return reply, nil
 }
@@ -113,7 +113,7 @@ func (c *collection) subSearch(req *milvuspb.HybridSearchRequest, sub *milvuspb.
 
 // rankParams reads and checks the parameters of the merging.
 func rankParams(as release, pairs []*commonpb.KeyValuePair) (searchParams, error) {
-	p := searchParams{as: as, given: pairsMap(pairs), decimals: -1}
+	p := searchParams{as: as, given: firstPairs(pairs), decimals: -1}
 	for key, text := range p.given {
 		if !slices.Contains([]string{"strategy", "params", "limit", "offset", "round_decimal", "ignore_growing"}, key) && text != "" {
 			return p, invalidf("this test server does not have the rank parameter %s: invalid parameter[%s=%s]", key, key, text)

@@ -35,6 +35,16 @@ type index struct {
 	params map[string]string
 }
 
+// pairs returns the parameters of the index, sorted.
+func (x *index) pairs() []*commonpb.KeyValuePair {
+	params := make([]*commonpb.KeyValuePair, 0, len(x.params))
+	for k, v := range x.params {
+		params = append(params, &commonpb.KeyValuePair{Key: k, Value: v})
+	}
+	sortPairs(params)
+	return params
+}
+
 func (c *collection) indexOf(field string) *index {
 	i := slices.IndexFunc(c.indexes, func(x *index) bool { return x.field == field })
 	if i < 0 {
@@ -139,13 +149,8 @@ func (h *service) DescribeIndex(ctx context.Context, req *milvuspb.DescribeIndex
 			return err
 		}
 		for _, x := range found {
-			params := make([]*commonpb.KeyValuePair, 0, len(x.params))
-			for k, v := range x.params {
-				params = append(params, &commonpb.KeyValuePair{Key: k, Value: v})
-			}
-			sortPairs(params)
 			reply.IndexDescriptions = append(reply.IndexDescriptions, &milvuspb.IndexDescription{
-				IndexName: x.name, IndexID: x.id, FieldName: x.field, Params: params,
+				IndexName: x.name, IndexID: x.id, FieldName: x.field, Params: x.pairs(),
 				State: commonpb.IndexState_Finished, TotalRows: int64(c.flushedRows()), IndexedRows: int64(c.flushedRows()),
 			})
 		}

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"math/bits"
 	"slices"
+	"strconv"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
@@ -16,6 +17,8 @@ type key struct {
 	number int64
 	text   string
 }
+
+func (k key) String() string { return cmp.Or(k.text, strconv.FormatInt(k.number, 10)) }
 
 func (k key) compare(other key) int {
 	return cmp.Or(cmp.Compare(k.number, other.number), cmp.Compare(k.text, other.text))

@@ -21,6 +21,7 @@ type searchParams struct {
 	metric        string
 	bounds        bounds // as given: low is radius, high is range_filter
 	rangeFilter   bool   // range_filter is given
+	flushed       bool   // only rows that were flushed are asked for
 }
 
 // knownSearchParams are the parameters of a search that this server reads, or that
@@ -38,22 +39,30 @@ var knownExtras = []string{
 	"page_retain_order", "max_empty_result_buckets", "with_raw_data", "refine_k", "bbs_enable",
 }
 
+// firstPairs returns the parameters of a read. Milvus takes the first of those with the
+// same key.
+func firstPairs(pairs []*commonpb.KeyValuePair) map[string]string {
+	m := make(map[string]string, len(pairs))
+	for _, p := range slices.Backward(pairs) {
+		m[p.GetKey()] = p.GetValue()
+	}
+	return m
+}
+
 func (p searchParams) text(key string) string { return p.given[key] }
 
 func (p searchParams) isTrue(key string) bool { return strings.EqualFold(p.given[key], "true") }
 
 // parseSearchParams reads and checks the parameters of a search, in the order of Milvus.
 func parseSearchParams(as release, pairs []*commonpb.KeyValuePair) (searchParams, error) {
-	p := searchParams{as: as, given: pairsMap(pairs), decimals: -1}
+	p := searchParams{as: as, given: firstPairs(pairs), decimals: -1}
 	var err error
 	if p.offset, p.limit, err = p.window("topk", "search_params"); err != nil {
 		return p, err
 	}
 	p.metric = p.given["metric_type"]
-	if text, ok := p.given["ignore_growing"]; ok && text != "" {
-		if _, err := strconv.ParseBool(text); err != nil {
-			return p, as.badStatement("parse search growing failed")
-		}
+	if p.flushed, err = p.ignoresGrowing(); err != nil {
+		return p, err
 	}
 	if text, ok := p.given["round_decimal"]; ok {
 		p.decimals, err = strconv.Atoi(text)
@@ -62,6 +71,19 @@ func parseSearchParams(as release, pairs []*commonpb.KeyValuePair) (searchParams
 		}
 	}
 	return p, p.refuseUnknown()
+}
+
+// ignoresGrowing reports whether a read is to see only the rows that were flushed.
+func (p searchParams) ignoresGrowing() (bool, error) {
+	text := p.given["ignore_growing"]
+	if text == "" {
+		return false, nil
+	}
+	ignores, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, p.as.badStatement("parse search growing failed")
+	}
+	return ignores, nil
 }
 
 // readExtra reads the JSON object in the parameter params. The nodes of Milvus that search

@@ -97,6 +97,14 @@ func (c *collection) within(partitions []*partition, filter predicate) predicate
 	}
 }
 
+// inFlushed adds a condition to a filter: the row was flushed.
+func (c *collection) inFlushed(only bool, filter predicate) predicate {
+	if !only {
+		return filter
+	}
+	return func(row int) bool { return c.segmentOf[row].flushed && (filter == nil || filter(row)) }
+}
+
 func (h *service) CreatePartition(ctx context.Context, req *milvuspb.CreatePartitionRequest) (*commonpb.Status, error) {
 	return h.writing(func() error {
 		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
@@ -85,21 +84,19 @@ var queryParams = []string{"limit", "offset", "ignore_growing", "iterator", "red
 
 // queryWindow reads and checks the parameters of a query. Without a limit Milvus ignores
 // the offset.
-func (c *collection) queryWindow(pairs []*commonpb.KeyValuePair) (offset, limit int, limited bool, err error) {
-	p := searchParams{as: c.as, given: pairsMap(pairs)}
+func (c *collection) queryWindow(p *searchParams) (offset, limit int, limited bool, err error) {
 	for key, text := range p.given {
 		if !c.as.before(since24) && !slices.Contains(queryParams, key) && text != "" {
 			return 0, 0, false, c.as.badStatement("this test server does not have the query parameter %s: invalid parameter[%s=%s]", key, key, text)
 		}
 	}
-	for _, key := range []string{"reduce_stop_for_best", "ignore_growing"} {
-		if text, ok := p.given[key]; ok {
-			if _, err := strconv.ParseBool(text); err != nil && key == "ignore_growing" {
-				return 0, 0, false, c.as.badStatement("parse search growing failed")
-			} else if err != nil {
-				return 0, 0, false, invalidf("value for %s is invalid: invalid parameter[expected=true or false][actual=%s]", key, text)
-			}
+	if text, ok := p.given["reduce_stop_for_best"]; ok {
+		if _, err := strconv.ParseBool(text); err != nil {
+			return 0, 0, false, invalidf("value for reduce_stop_for_best is invalid: invalid parameter[expected=true or false][actual=%s]", text)
 		}
+	}
+	if p.flushed, err = p.ignoresGrowing(); err != nil {
+		return 0, 0, false, err
 	}
 	if limit, limited, err = p.integer("limit"); err != nil || !limited {
 		return 0, 0, false, err
@@ -125,7 +122,8 @@ func isCount(outputs []string) bool {
 
 // query answers a query. The order of the checks is that of the proxy of Milvus.
 func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResults) error {
-	offset, limit, limited, err := c.queryWindow(req.GetQueryParams())
+	p := searchParams{as: c.as, given: firstPairs(req.GetQueryParams())}
+	offset, limit, limited, err := c.queryWindow(&p)
 	if err != nil {
 		return err
 	}
@@ -161,9 +159,11 @@ func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResu
 		return err
 	}
 
-	rows := c.matching(c.within(readable, filter))
+	rows := c.matching(c.within(readable, c.inFlushed(p.flushed, filter)))
 	if counting {
-		if !c.as.before(since24) {
+		if c.as.before(since24) {
+			reply.CollectionName = ""
+		} else {
 			reply.OutputFields = []string{countField}
 		}
 		reply.FieldsData = []*schemapb.FieldData{{

@@ -30,6 +30,8 @@ type search struct {
 	outputs  outputs
 	groupBy  column // nil if hits are not grouped
 	cut      bool   // there were hits before the offset
+
+	partitions []*partition // to search in
 }
 
 func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milvuspb.SearchResults, error) {
@@ -46,8 +48,8 @@ func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*mil
 		if err != nil {
 			return err
 		}
-		reply.Results = s.results(c, s.run(ctx, c))
-		return nil
+		reply.Results, err = s.results(c, s.run(ctx, c))
+		return err
 	})
 	return reply, nil
 }
@@ -96,7 +98,7 @@ func (c *collection) newSearch(req *milvuspb.SearchRequest) (*search, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.filter = c.within(readable, filter)
+	s.partitions, s.filter = readable, c.within(readable, c.inFlushed(p.flushed, filter))
 	return s, s.bind(c, field, &p, vectors)
 }
 
@@ -229,7 +231,7 @@ func (s *search) run(ctx context.Context, c *collection) [][]hit {
 
 // results writes the hits of each query. TopK is the number of hits of the last query, as
 // in Milvus.
-func (s *search) results(c *collection, found [][]hit) *schemapb.SearchResultData {
+func (s *search) results(c *collection, found [][]hit) (*schemapb.SearchResultData, error) {
 	results := &schemapb.SearchResultData{NumQueries: int64(len(found)), OutputFields: s.outputs.names}
 	var rows []int32
 	for _, hits := range found {
@@ -242,20 +244,24 @@ func (s *search) results(c *collection, found [][]hit) *schemapb.SearchResultDat
 	}
 	if c.rows() == 0 && c.as.before(since24) {
 		results.OutputFields = nil
-		return results
+		return results, nil
 	}
 	results.Ids = c.ids(rows)
 	if len(rows) == 0 && c.as.before(since24) {
 		results.FieldsData = s.emptyFields(s.cut)
-		return results
+		return results, nil
+	}
+	shown, err := s.shown(c, rows)
+	if err != nil {
+		return nil, err
 	}
 	for _, col := range s.outputs.columns {
-		results.FieldsData = append(results.FieldsData, col.pick(rows))
+		results.FieldsData = append(results.FieldsData, col.pick(shown))
 	}
 	if s.groupBy != nil {
 		results.GroupByFieldValue = s.groupBy.pick(rows)
 	}
-	return results
+	return results, nil
 }
 
 // emptyFields returns the field data of a search without hits, as Milvus 2.3 sends them:

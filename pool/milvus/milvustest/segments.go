@@ -4,6 +4,7 @@ package milvustest
 
 import (
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -17,6 +18,8 @@ type segment struct {
 	shard int
 	keys  int              // keys ever inserted, each once
 	gone  map[key]struct{} // the keys of those that have no row in the segment now
+
+	flushed bool
 }
 
 // segmentFor returns the segment that a new row of a partition belongs to.
@@ -94,6 +97,11 @@ func removeAt[T any](list []T, i int32) []T {
 // flush ends the segments of the collection, and counts their rows from now on.
 func (c *collection) flush() {
 	for _, p := range c.partitions {
+		for _, seg := range p.growing {
+			if seg != nil {
+				seg.flushed = true
+			}
+		}
 		p.flushed, p.growing = p.written, nil
 	}
 }
@@ -123,6 +131,10 @@ func (c *collection) ordered(rows []int32) []int32 {
 // many as limit says, or without a limit of each segment as many as it can.
 func (c *collection) read(rows []int32, limit int) []int32 {
 	rows = c.ordered(rows)
+	if c.as.before(since24) && !c.keysAreTexts {
+		// The proxy of 2.3 merges by the smallest key, and takes the largest for no key.
+		rows = slices.DeleteFunc(rows, func(row int32) bool { return c.keyAt(int(row)).number == math.MaxInt64 })
+	}
 	if c.keys.extra == 0 || !c.as.before(since24) {
 		return rows
 	}
