@@ -27,6 +27,9 @@ func merge(old, next []*commonpb.KeyValuePair) []*commonpb.KeyValuePair {
 
 func (h *service) AlterCollection(ctx context.Context, req *milvuspb.AlterCollectionRequest) (*commonpb.Status, error) {
 	return h.writing(func() error {
+		if req.GetCollectionName() == "" && h.server.as.before(since24) {
+			return failf(CodeUnexpected, "alter collection failed, collection name does not exists")
+		}
 		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
@@ -78,6 +81,9 @@ func (h *service) AlterIndex(ctx context.Context, req *milvuspb.AlterIndexReques
 func (h *service) GetReplicas(ctx context.Context, req *milvuspb.GetReplicasRequest) (*milvuspb.GetReplicasResponse, error) {
 	reply := &milvuspb.GetReplicasResponse{}
 	reply.Status = h.reading(func() error {
+		if req.GetCollectionName() == "" && h.server.as.before(since24) {
+			return failf(CodeReplicaNotFound, "failed to get replicas by collection: replica not found[replica=0]")
+		}
 		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
@@ -110,7 +116,7 @@ func (c *collection) segments() map[*partition]int64 {
 func (h *service) GetPersistentSegmentInfo(ctx context.Context, req *milvuspb.GetPersistentSegmentInfoRequest) (*milvuspb.GetPersistentSegmentInfoResponse, error) {
 	reply := &milvuspb.GetPersistentSegmentInfoResponse{}
 	reply.Status = h.reading(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
 		}
@@ -130,7 +136,7 @@ func (h *service) GetPersistentSegmentInfo(ctx context.Context, req *milvuspb.Ge
 func (h *service) GetQuerySegmentInfo(ctx context.Context, req *milvuspb.GetQuerySegmentInfoRequest) (*milvuspb.GetQuerySegmentInfoResponse, error) {
 	reply := &milvuspb.GetQuerySegmentInfoResponse{}
 	reply.Status = h.reading(func() error {
-		c, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName())
+		c, err := h.store.unchecked(ctx, req.GetDbName(), req.GetCollectionName())
 		if err != nil {
 			return err
 		}
@@ -177,8 +183,14 @@ func (h *service) ManualCompaction(_ context.Context, req *milvuspb.ManualCompac
 	return reply, nil
 }
 
-func (h *service) GetCompactionState(context.Context, *milvuspb.GetCompactionStateRequest) (*milvuspb.GetCompactionStateResponse, error) {
-	return &milvuspb.GetCompactionStateResponse{Status: toStatus(nil), State: commonpb.CompactionState_Completed}, nil
+// GetCompactionState takes a compaction that it does not know for one that runs, as
+// Milvus does.
+func (h *service) GetCompactionState(_ context.Context, req *milvuspb.GetCompactionStateRequest) (*milvuspb.GetCompactionStateResponse, error) {
+	reply := &milvuspb.GetCompactionStateResponse{Status: toStatus(nil), State: commonpb.CompactionState_Completed}
+	if req.GetCompactionID() == 0 {
+		reply.State = commonpb.CompactionState_Executing
+	}
+	return reply, nil
 }
 
 func (h *service) GetCompactionStateWithPlans(context.Context, *milvuspb.GetCompactionPlansRequest) (*milvuspb.GetCompactionPlansResponse, error) {
@@ -254,6 +266,9 @@ func (h *service) Import(ctx context.Context, req *milvuspb.ImportRequest) (*mil
 		if _, err := h.store.collection(ctx, req.GetDbName(), req.GetCollectionName()); err != nil {
 			return err
 		}
+		if len(req.GetFiles()) == 0 {
+			return invalidf("import request is empty: invalid parameter")
+		}
 		return failf(CodeImportFailed, "importing data failed: this test server has no object storage: use Insert")
 	})
 	return reply, nil
@@ -278,6 +293,21 @@ func channelName(collection int64, shard int32) string {
 
 func (h *service) CalcDistance(context.Context, *milvuspb.CalcDistanceRequest) (*milvuspb.CalcDistanceResults, error) {
 	return &milvuspb.CalcDistanceResults{Status: toStatus(failf(CodeUnavailable, "service unavailable: CalcDistance deprecated"))}, nil
+}
+
+// LoadBalance has no second node to move segments to.
+func (h *service) LoadBalance(ctx context.Context, req *milvuspb.LoadBalanceRequest) (*commonpb.Status, error) {
+	return h.writing(func() error {
+		if _, err := h.store.unchecked(ctx, req.GetDbName(), req.GetCollectionName()); err != nil {
+			return err
+		}
+		return failf(CodeUnexpected, "this test server has one node: no segments can be moved")
+	}), nil
+}
+
+// RegisterLink answers as Milvus does, which has nothing to tell.
+func (h *service) RegisterLink(context.Context, *milvuspb.RegisterLinkRequest) (*milvuspb.RegisterLinkResponse, error) {
+	return &milvuspb.RegisterLinkResponse{Status: toStatus(nil)}, nil
 }
 
 func (h *service) Dummy(context.Context, *milvuspb.DummyRequest) (*milvuspb.DummyResponse, error) {

@@ -65,7 +65,11 @@ func (s *store) newCollection(req *milvuspb.CreateCollectionRequest, schema *sch
 		})
 	}
 	for i, f := range fields {
-		c.columns = append(c.columns, newColumn(f))
+		col := newColumn(f)
+		if col == nil {
+			col = opaque{f}
+		}
+		c.columns = append(c.columns, col)
 		if s.as.before(since24) {
 			takeAny(c.columns[i])
 		}

@@ -431,9 +431,9 @@ type statusReply struct{ st *commonpb.Status }
 func (r statusReply) GetStatus() *commonpb.Status { return r.st }
 
 func TestWhatIsNotThereIsUnimplemented(t *testing.T) {
-	_, err := stub(t, start(t, milvustest.Config{})).LoadBalance(testContext(t), &milvuspb.LoadBalanceRequest{})
+	_, err := stub(t, start(t, milvustest.Config{})).BackupRBAC(testContext(t), &milvuspb.BackupRBACMetaRequest{})
 	if status.Code(err) != codes.Unimplemented {
-		t.Errorf("LoadBalance = %v, want Unimplemented", err)
+		t.Errorf("BackupRBAC = %v, want Unimplemented", err)
 	}
 }
 

@@ -4,6 +4,7 @@ package milvustest
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,6 +200,9 @@ func (p searchParams) distances(metric string) (bounds, error) {
 		return bounds{}, p.as.badStatement("failed to range search: invalid metric type: %s", metric)
 	}
 	radius, filter := p.bounds.low, p.bounds.high
+	if metric == metricHamming {
+		radius = float32(math.Trunc(float64(radius))) // A radius is a number of bits.
+	}
 	b := bounds{low: minusInf, high: radius, set: true}
 	if isSimilarity(metric) {
 		// A score in the range is greater than the radius and at most range_filter.

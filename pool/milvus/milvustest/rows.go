@@ -76,6 +76,9 @@ func (c *collection) batch(s *store, given []*schemapb.FieldData, n int) ([]*sch
 	if n == 0 {
 		return nil, invalidf("num_rows should be greater than 0: invalid parameter[expected=invalid num_rows][actual=0]")
 	}
+	if err := c.checkHasKeys(given); err != nil {
+		return nil, err
+	}
 	batch := make([]*schemapb.FieldData, len(c.columns))
 	for _, fd := range given {
 		i, err := c.columnOf(fd, len(given))
@@ -116,6 +119,17 @@ func (c *collection) batch(s *store, given []*schemapb.FieldData, n int) ([]*sch
 		}
 	}
 	return batch, nil
+}
+
+// checkHasKeys is a check of Milvus 2.3: if the number of fields is right, it looks for
+// the primary key before it looks at any other field.
+func (c *collection) checkHasKeys(given []*schemapb.FieldData) error {
+	key := c.columns[c.primaryKey].schema()
+	if !c.as.before(since24) || key.GetAutoID() || len(given) != len(c.schema.GetFields()) ||
+		slices.ContainsFunc(given, func(fd *schemapb.FieldData) bool { return fd.GetFieldName() == key.GetName() }) {
+		return nil
+	}
+	return failf(CodeUnexpected, "can't find data for primary field: %s", key.GetName())
 }
 
 // columnOf returns the index of the column for field data, of given in the request.

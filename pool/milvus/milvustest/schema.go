@@ -125,6 +125,8 @@ func checkField(as release, f *schemapb.FieldSchema) error {
 		return as.badStatement("only primary field can speficy AutoID with true, field name = %s", name)
 	}
 	switch kind {
+	case schemapb.DataType_String:
+		return as.badStatement("string data type not supported yet, please use VarChar type instead")
 	case schemapb.DataType_VarChar:
 		if err := checkMaxLength(as, f); err != nil {
 			return err
@@ -138,7 +140,7 @@ func checkField(as release, f *schemapb.FieldSchema) error {
 			return err
 		}
 	}
-	if newColumn(f) == nil {
+	if newColumn(f) == nil && (kind == schemapb.DataType_None || !as.before(since24)) {
 		return as.badStatement("field %s has type %s, which this test server does not have", name, kind)
 	}
 	return nil
@@ -164,7 +166,7 @@ func checkDim(as release, f *schemapb.FieldSchema) error {
 	case !isVectorType(kind):
 		return nil
 	case kind == schemapb.DataType_SparseFloatVector:
-		if given {
+		if given && !as.before(since24) {
 			return as.badStatement("dim should not be specified for sparse vector field %s(%d)", f.GetName(), f.GetFieldID())
 		}
 		return nil

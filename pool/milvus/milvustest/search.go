@@ -32,6 +32,7 @@ type search struct {
 	cut      bool   // there were hits before the offset
 
 	partitions []*partition // to search in
+	flushed    bool         // only rows that were flushed
 }
 
 func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*milvuspb.SearchResults, error) {
@@ -60,6 +61,9 @@ func (h *service) Search(ctx context.Context, req *milvuspb.SearchRequest) (*mil
 func (c *collection) newSearch(req *milvuspb.SearchRequest) (*search, error) {
 	if len(req.GetSubReqs()) > 0 || req.GetSearchByPrimaryKeys() {
 		return nil, c.as.badStatement("this test server does not have sub-requests and searches by primary key: use HybridSearch and vectors")
+	}
+	if c.as.before(since24) && req.GetDslType() != commonpb.DslType_BoolExprV1 {
+		return nil, c.as.badStatement("the search has DslType %s: the only one is BoolExprV1", req.GetDslType())
 	}
 	s := &search{}
 	var err error
@@ -98,6 +102,7 @@ func (c *collection) newSearch(req *milvuspb.SearchRequest) (*search, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.flushed = p.flushed
 	s.partitions, s.filter = readable, c.within(readable, c.inFlushed(p.flushed, filter))
 	return s, s.bind(c, field, &p, vectors)
 }
@@ -165,6 +170,9 @@ func (c *collection) vectorField(name string) (vectorColumn, error) {
 			only = v
 		}
 	}
+	if only == nil {
+		return nil, c.as.badStatement("failed to create query plan: failed to get field schema by name: fieldName() not found")
+	}
 	return only, nil
 }
 
@@ -184,8 +192,8 @@ func (c *collection) readQueries(req *milvuspb.SearchRequest) (*commonpb.Placeho
 		return nil, c.as.badStatement("nq [%d] is invalid, nq (number of search vector per search request) should be in range [1, %d], but got %d",
 			nq, maxWindow, nq)
 	}
-	if len(group.GetPlaceholders()) != 1 {
-		return nil, c.as.badStatement("there must be one placeholder, there are %d", len(group.GetPlaceholders()))
+	if len(group.GetPlaceholders()) == 0 {
+		return nil, c.as.badStatement("there is no placeholder")
 	}
 	vectors := group.GetPlaceholders()[0]
 	if int64(len(vectors.GetValues())) != nq {
@@ -242,7 +250,7 @@ func (s *search) results(c *collection, found [][]hit) (*schemapb.SearchResultDa
 		results.TopK = int64(len(hits))
 		results.Topks = append(results.Topks, results.TopK)
 	}
-	if c.rows() == 0 && c.as.before(since24) {
+	if (c.rows() == 0 || s.flushed && c.flushedRows() == 0) && c.as.before(since24) {
 		results.OutputFields = nil
 		return results, nil
 	}

@@ -28,7 +28,7 @@ func searchRequest(t testing.TB, query []float32) *milvuspb.SearchRequest {
 	}}}))
 	must(t, err)
 	return &milvuspb.SearchRequest{
-		CollectionName: "people", PlaceholderGroup: group, Nq: 1,
+		DslType: commonpb.DslType_BoolExprV1, CollectionName: "people", PlaceholderGroup: group, Nq: 1,
 		SearchParams: []*commonpb.KeyValuePair{{Key: "anns_field", Value: "vec"}, {Key: "topk", Value: "3"}, {Key: "metric_type", Value: "L2"}},
 	}
 }

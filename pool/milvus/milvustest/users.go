@@ -49,12 +49,16 @@ func (r release) newPassword(text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	most := 72
+	const hashed = 72 // bcrypt takes no more
+	most := hashed
 	if r.before(since24) {
 		most = 256
 	}
-	if len(password) < 6 || len(password) > most {
+	switch {
+	case len(password) < 6 || len(password) > most:
 		return "", invalidf("out of range 6 <= value <= %d: invalid parameter[value=%d]: invalid password length", most, len(password))
+	case len(password) > hashed:
+		return "", failf(CodeUnexpected, "encrypt password failed: bcrypt: password length exceeds 72 bytes")
 	}
 	return password, nil
 }

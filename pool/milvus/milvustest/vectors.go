@@ -84,7 +84,7 @@ func (v *vectors) numbers(fd *schemapb.FieldData) []float32 {
 }
 
 func (v *vectors) check(fd *schemapb.FieldData, n int) error {
-	if dim := fd.GetVectors().GetDim(); dim != 0 && dim != int64(v.dim) {
+	if dim := fd.GetVectors().GetDim(); dim != int64(v.dim) {
 		return invalidf("the dim (%d) of field data(%s) is not equal to schema dim (%d): invalid parameter[expected=%d][actual=%d]",
 			dim, v.field.GetName(), v.dim, v.dim, dim)
 	}

@@ -35,7 +35,7 @@ func vectorsIn(t testing.TB, c client.Client, field *entity.Field, metric, index
 func vectorSearch(t testing.TB, metric, params string, kind commonpb.PlaceholderType, query []byte) *milvuspb.SearchRequest {
 	t.Helper()
 	return &milvuspb.SearchRequest{
-		CollectionName: "v", Nq: 1, PlaceholderGroup: placeholders(t, kind, query), OutputFields: []string{"vec"},
+		DslType: commonpb.DslType_BoolExprV1, CollectionName: "v", Nq: 1, PlaceholderGroup: placeholders(t, kind, query), OutputFields: []string{"vec"},
 		SearchParams: pairs("anns_field", "vec", "topk", "10", "metric_type", metric, "params", params),
 	}
 }
@@ -189,7 +189,7 @@ func TestSchemasOfArraysAndVectorsAsMilvus(t *testing.T) {
 		{vector(schemapb.DataType_Float16Vector, "dim", "0"), 65535, 1100},
 		{vector(schemapb.DataType_FloatVector, "dim", "x"), 65535, 1100},
 		{vector(schemapb.DataType_FloatVector, "dim", "32769"), 65535, 1100},
-		{vector(schemapb.DataType_SparseFloatVector, "dim", "8"), 65535, 1100},
+		{vector(schemapb.DataType_SparseFloatVector, "dim", "8"), 0, 1100}, {vector(schemapb.DataType(24)), 0, 1100},
 	} {
 		for _, cfg := range []milvustest.Config{as23, as24} {
 			fields := []*schemapb.FieldSchema{{Name: "id", DataType: schemapb.DataType_Int64, IsPrimaryKey: true}, test.field}
