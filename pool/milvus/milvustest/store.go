@@ -48,6 +48,9 @@ type database struct {
 
 func newStore(as release) *store {
 	s := &store{databases: make(map[string]*database), as: as}
+	// The ids of Milvus come from the time too. All have 18 digits, so that the order of
+	// keys does not depend on whether they are numbers or texts.
+	s.lastID.Store(int64(s.timestamp()))
 	s.users = users{rootUser: "Milvus"}
 	s.roles, s.rolesOf = newRoles(), make(map[string][]string)
 	s.groups = resourceGroups{defaultGroup: 1}
