@@ -16,6 +16,7 @@ type Difference struct {
 	Group, Kind, Request string
 	Real, Test           Outcome
 	Agreement            Agreement
+	Chance               bool   // they show different rows of a key that has rows in several partitions
 	Left                 string // class of the row of the table Left that it matches, "" if none
 }
 
@@ -69,6 +70,7 @@ func Compare(groups []Group, real, test Recording, parting bool) *Report {
 }
 
 func (r *Report) group(g Group, real, test []Record, parting bool) {
+	written := places{}
 	for i, request := range g.all() {
 		text := request.String()
 		if i >= len(real) || i >= len(test) || real[i].Request != text || test[i].Request != text {
@@ -84,6 +86,10 @@ func (r *Report) group(g Group, real, test []Record, parting bool) {
 				d.Agreement = OneFailed
 			}
 		}
+		if d.Real.Code == 0 {
+			written.write(request)
+		}
+		d.Chance = d.Agreement == OtherValue && written.explain(d.Real, d.Test)
 		if i >= len(g.Setup) && d.Kind != cleanup {
 			r.count(d)
 		}
