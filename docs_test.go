@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/penstock-go/penstock"
@@ -64,8 +65,15 @@ func effective[C interface{ Effective() (C, error) }](t *testing.T, cfg C) C {
 	return cfg
 }
 
-// asyncLimit returns how many operations core.Go runs at once by default.
-func asyncLimit(t *testing.T) int {
+// asyncLimit returns how many operations core.Go runs at once by default. In virtual time
+// none of them ends by a limit meanwhile, however busy the machine is.
+func asyncLimit(t *testing.T) (n int) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { n = countAsync(t) })
+	return n
+}
+
+func countAsync(t *testing.T) int {
 	t.Helper()
 	client, err := penstock.New(penstock.Backend[int]{Factory: oneConn{}}, penstock.Config{})
 	if err != nil {
