@@ -44,7 +44,7 @@ func (k *checker) resolve(text string) (*fieldRef, error) {
 	schema := f.column.schema()
 	f.dataType, f.elementType = schema.GetDataType(), schema.GetElementType()
 	if name == text {
-		if f.dataType == schemapb.DataType_JSON && len(f.path) == 0 && k.as.before(since25) {
+		if f.dataType == schemapb.DataType_JSON && len(f.path) == 0 && k.as.before(since24) {
 			return nil, errors.New("can not comparisons jsonField directly")
 		}
 		return f, nil

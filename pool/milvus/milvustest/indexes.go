@@ -104,7 +104,7 @@ func (h *service) CreateIndex(ctx context.Context, req *milvuspb.CreateIndexRequ
 			if old.name == x.name && maps.Equal(old.params, x.params) {
 				return nil
 			}
-			return failf(CodeUnexpected, "at most one distinct index is allowed per field")
+			return failf(CodeUnexpected, "CreateIndex failed: at most one distinct index is allowed per field")
 		}
 		if len(c.indexesMatching(x.name, "")) > 0 {
 			return failf(CodeUnexpected, "index already exists: %s", x.name)

@@ -21,8 +21,6 @@ var (
 	allMetrics    = slices.Concat(floatMetrics, bitMetrics)
 	binaryMetrics = slices.Concat(bitMetrics, []string{metricSubstructure, metricSuperstructure})
 	sparseMetrics = []string{metricIP}
-
-	release25 = release{2, 5}
 )
 
 // indexRule is what Milvus demands of an index type of vectors.
@@ -119,6 +117,14 @@ func (r release) indexes(kind schemapb.DataType) bool {
 
 // checkAutoIndex checks an index whose type Milvus chooses.
 func checkAutoIndex(as release, f *schemapb.FieldSchema, params map[string]string) error {
+	if !as.before(since24) { // Since 2.4 the parameters in the object are parameters as the others.
+		all, err := nestedParams(params)
+		if err != nil {
+			return as.badStatement("unmarshal params failed, %v", err)
+		}
+		maps.Copy(params, all)
+		delete(params, "params")
+	}
 	metrics := metricsFor(as, f.GetDataType(), allMetrics)
 	metric, ok := params["metric_type"]
 	if !ok {
@@ -226,10 +232,7 @@ func scalarIndexTypes(as release, kind schemapb.DataType) []string {
 		return nil
 	}
 	if !as.before(since24) {
-		types = append(types, "INVERTED", autoIndex, "")
-	}
-	if !as.before(release25) {
-		types = append(types, "BITMAP")
+		types = append(types, "INVERTED", autoIndex, "", "BITMAP")
 	}
 	return types
 }

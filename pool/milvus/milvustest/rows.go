@@ -93,7 +93,7 @@ func (c *collection) batch(s *store, given []*schemapb.FieldData, n int) ([]*sch
 			return nil, invalidf("the value of field %s is made by the server: autoID is on: invalid parameter", f.GetName())
 		case fd.GetField() == nil:
 			return nil, c.noData(f, true)
-		case fd.GetType() != f.GetDataType() && !c.as.before(since24): // 2.3 looks at the data alone.
+		case !sameType(fd.GetType(), f.GetDataType()) && !c.as.before(since24): // 2.3 looks at the data alone.
 			return nil, invalidf("field %s has type %s, the data given for it has type %s: invalid parameter", f.GetName(), f.GetDataType(), fd.GetType())
 		}
 		if err := c.checkJSON(f, fd); err != nil {
@@ -119,6 +119,12 @@ func (c *collection) batch(s *store, given []*schemapb.FieldData, n int) ([]*sch
 		}
 	}
 	return batch, nil
+}
+
+// sameType reports whether data of one type are those of a field. The SDK sends the texts
+// of rows as those of a string field.
+func sameType(given, kind schemapb.DataType) bool {
+	return given == kind || given == schemapb.DataType_String && kind == schemapb.DataType_VarChar
 }
 
 // checkHasKeys is a check of Milvus 2.3: if the number of fields is right, it looks for

@@ -128,7 +128,7 @@ func (r release) unknownPartition(name string) error {
 	if r.before(since24) {
 		return failf(CodeUnexpected, "partition name %s not found", name)
 	}
-	return failf(CodePartitionNotFound, "partition not found[partition=%s]", name)
+	return failf(CodePartitionNotFound, "partition name %s not found: partition not found[partition=%s]", name, name)
 }
 
 // unloadedPartition is the error of a read of a partition that is not loaded.
