@@ -107,7 +107,7 @@ func (h *service) CreateIndex(ctx context.Context, req *milvuspb.CreateIndexRequ
 			return failf(CodeUnexpected, "CreateIndex failed: at most one distinct index is allowed per field")
 		}
 		if len(c.indexesMatching(x.name, "")) > 0 {
-			return failf(CodeUnexpected, "index already exists: %s", x.name)
+			return failf(CodeUnexpected, "CreateIndex failed: at most one distinct index is allowed per field")
 		}
 		x.id = h.store.nextID()
 		c.indexes = append(c.indexes, x)

@@ -92,7 +92,7 @@ func checkVectorIndex(as release, f *schemapb.FieldSchema, params map[string]str
 		return as.badStatement("data type %s is not supported by index type %s", f.GetDataType(), kind)
 	}
 	if metrics := metricsFor(as, f.GetDataType(), rule.metrics); !slices.Contains(metrics, all["metric_type"]) {
-		return as.badStatement("metric type not found or not supported, supported: %v", metrics)
+		return as.badMetric(f.GetDataType(), all["metric_type"], metrics)
 	}
 	for _, r := range rule.ranges {
 		if n, err := strconv.ParseInt(all[r.name], 10, 64); err != nil || n < r.low || n > r.high {
@@ -136,10 +136,26 @@ func checkAutoIndex(as release, f *schemapb.FieldSchema, params map[string]strin
 		}
 	}
 	if !slices.Contains(metrics, metric) {
-		return as.badStatement("metric type not found or not supported, supported: %v", metrics)
+		return as.badMetric(f.GetDataType(), metric, metrics)
 	}
 	params["index_type"], params["metric_type"] = autoIndex, metric
 	return nil
+}
+
+// badMetric is the error of an index with a metric that its type of vectors does not have.
+func (r release) badMetric(kind schemapb.DataType, metric string, metrics []string) error {
+	switch {
+	case r.before(since24):
+		return r.badStatement("metric type not found or not supported, supported: %v", metrics)
+	case metric == "":
+		return r.badStatement("metric type not set for vector index: invalid parameter")
+	case isSparse(kind):
+		return r.badStatement("only IP is the supported metric type for sparse index: invalid parameter[actual=%s]", metric)
+	case isBinary(kind):
+		return r.badStatement("binary vector index does not support metric type: %s: invalid parameter", metric)
+	default:
+		return r.badStatement("float vector index does not support metric type: %s: invalid parameter", metric)
+	}
 }
 
 // metricsFor returns those of the metrics that a type of vectors has. Milvus 2.3 does not
@@ -210,9 +226,18 @@ func checkScalarIndex(as release, f *schemapb.FieldSchema, params map[string]str
 			f.GetDataType(), f.GetDataType())
 	}
 	if kind, ok := params["index_type"]; ok && !slices.Contains(types, kind) {
+		if text := scalarIndexesOnly[kind]; text != "" && !as.before(since24) {
+			return invalidf("%s: invalid parameter[actual=%s]", text, f.GetDataType())
+		}
 		return invalidf("index type not match: invalid parameter[expected=%s][actual=%s]", types[0], kind)
 	}
 	return nil
+}
+
+// scalarIndexesOnly says what index types of scalar fields are for.
+var scalarIndexesOnly = map[string]string{
+	"STL_SORT": "STL_SORT are only supported on numeric field", "Trie": "TRIE are only supported on varchar field",
+	"HNSW": "can't build hnsw in not vector type",
 }
 
 // scalarIndexTypes returns the index types of a type of fields, nil if there is none.

@@ -4,6 +4,8 @@ package milvustest
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -25,6 +27,7 @@ var identifierPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 type outputs struct {
 	columns []column // each once
 	names   []string // as in the request, each once; a dynamic key has its own name
+	keys    []string // of the dynamic field that are asked for; nil for all
 }
 
 func (o *outputs) add(name string, col column) {
@@ -36,9 +39,40 @@ func (o *outputs) add(name string, col column) {
 	}
 }
 
+// pick returns the fields of rows. Since 2.4 the dynamic field has the keys alone that are
+// asked for.
+func (o *outputs) pick(rows []int32) []*schemapb.FieldData {
+	var fields []*schemapb.FieldData
+	for _, col := range o.columns {
+		fd := col.pick(rows)
+		if documents := fd.GetScalars().GetJsonData().GetData(); fd.GetIsDynamic() && o.keys != nil {
+			for i, raw := range documents {
+				documents[i] = keep(raw, o.keys)
+			}
+		}
+		fields = append(fields, fd)
+	}
+	return fields
+}
+
+// keep returns a JSON object with these of its keys.
+func keep(raw []byte, keys []string) []byte {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil {
+		return raw
+	}
+	maps.DeleteFunc(object, func(key string, _ json.RawMessage) bool { return !slices.Contains(keys, key) })
+	kept, err := json.Marshal(object)
+	if err != nil {
+		return raw
+	}
+	return kept
+}
+
 // outputs finds the output fields of a request.
 func (c *collection) outputs(names []string) (outputs, error) {
 	var o outputs
+	var keys []string
 	for _, name := range names {
 		name = strings.TrimSpace(name)
 		switch col := c.column(name); {
@@ -55,7 +89,11 @@ func (c *collection) outputs(names []string) (outputs, error) {
 		default:
 			// The client itself picks the key from the dynamic field.
 			o.add(name, c.column(dynamicField))
+			keys = append(keys, name)
 		}
+	}
+	if !c.as.before(since24) && !slices.Contains(o.names, dynamicField) {
+		o.keys = keys
 	}
 	return o, nil
 }
@@ -179,9 +217,7 @@ func (c *collection) query(req *milvuspb.QueryRequest, reply *milvuspb.QueryResu
 		rows = rows[min(offset, len(rows)):]
 		rows = rows[:min(limit, len(rows))]
 	}
-	for _, col := range wanted.columns {
-		reply.FieldsData = append(reply.FieldsData, col.pick(rows))
-	}
+	reply.FieldsData = wanted.pick(rows)
 	reply.OutputFields = wanted.names
 	return nil
 }

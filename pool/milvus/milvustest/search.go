@@ -263,9 +263,7 @@ func (s *search) results(c *collection, found [][]hit) (*schemapb.SearchResultDa
 	if err != nil {
 		return nil, err
 	}
-	for _, col := range s.outputs.columns {
-		results.FieldsData = append(results.FieldsData, col.pick(shown))
-	}
+	results.FieldsData = s.outputs.pick(shown)
 	if s.groupBy != nil {
 		results.GroupByFieldValue = s.groupBy.pick(rows)
 	}
