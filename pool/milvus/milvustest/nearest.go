@@ -56,6 +56,7 @@ func (n *nearest) farthest() float32 {
 
 func (n *nearest) reset() { n.heap = n.heap[:0] }
 
+// compareHits orders hits as a search gives them.
 func (c *collection) compareHits(a, b hit) int {
 	if a.distance != b.distance {
 		return cmp.Compare(a.distance, b.distance)
@@ -66,7 +67,14 @@ func (c *collection) compareHits(a, b hit) int {
 	return cmp.Compare(c.born[b.row], c.born[a.row])
 }
 
-func (n *nearest) compare(a, b hit) int { return n.rows.compareHits(a, b) }
+// compare orders hits. If keys have several rows, a segment keeps the older of two rows
+// with the same distance.
+func (n *nearest) compare(a, b hit) int {
+	if n.rows.keys.extra > 0 && a.distance == b.distance {
+		return cmp.Compare(n.rows.born[a.row], n.rows.born[b.row])
+	}
+	return n.rows.compareHits(a, b)
+}
 
 // plusInf is the distance of rows that Milvus does not find: their vectors, or that of the
 // query, have numbers that are too large.

@@ -200,10 +200,10 @@ func (p searchParams) distances(metric string) (bounds, error) {
 		return bounds{}, p.as.badStatement("failed to range search: invalid metric type: %s", metric)
 	}
 	radius, filter := p.bounds.low, p.bounds.high
-	if metric == metricHamming {
-		radius = float32(math.Trunc(float64(radius))) // A radius is a number of bits.
-	}
 	b := bounds{low: minusInf, high: radius, set: true}
+	if metric == metricHamming {
+		b.high = float32(math.Trunc(float64(radius))) // A radius is a number of bits.
+	}
 	if isSimilarity(metric) {
 		// A score in the range is greater than the radius and at most range_filter.
 		b.high = -radius

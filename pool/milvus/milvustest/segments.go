@@ -160,22 +160,25 @@ func (c *collection) visible(rows []int32, limit int) []int32 {
 	return slices.CompactFunc(rows, func(a, b int32) bool { return c.keyAt(int(a)) == c.keyAt(int(b)) })
 }
 
-// nearestOfEachKey returns the hits that a search shows, of hits in their order: of each
-// key the nearest. A segment finds no more than most rows, whose keys may be the same.
+// nearestOfEachKey returns the hits that a search shows, of hits with the nearest first:
+// of each key the nearest. A segment finds no more than most rows, whose keys may be the
+// same.
 func (c *collection) nearestOfEachKey(hits []hit, most int) []hit {
 	if c.keys.extra == 0 {
 		return hits[:min(most, len(hits))]
 	}
 	seen, found := make(map[key]struct{}), make(map[*segment]int)
 	hits = slices.DeleteFunc(hits, func(h hit) bool {
-		seg, k := c.segmentOf[h.row], c.keyAt(int(h.row))
-		_, known := seen[k]
+		seg := c.segmentOf[h.row]
 		found[seg]++
-		if known || found[seg] > most {
-			return true
-		}
+		return found[seg] > most
+	})
+	slices.SortFunc(hits, c.compareHits)
+	hits = slices.DeleteFunc(hits, func(h hit) bool {
+		k := c.keyAt(int(h.row))
+		_, known := seen[k]
 		seen[k] = struct{}{}
-		return false
+		return known
 	})
 	return hits[:min(most, len(hits))]
 }
