@@ -79,7 +79,9 @@ dashboards-check:
 	cd internal/dashboards && $(GO) vet . && $(GO) test . && $(GO) run . -check
 
 milvusv2-check: ## vet and test the adapter for the current SDK of Milvus, a module of its own
-	cd pool/milvusv2 && $(GO) mod tidy -diff && $(CGO) $(GO) vet ./... && $(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m ./...)
+	cd pool/milvusv2 && $(GO) mod tidy -diff && $(CGO) $(GO) vet ./...
+	cd pool/milvusv2 && $(CGO) $(GO) tool -modfile=../../.ci/tools/go.mod staticcheck ./...
+	cd pool/milvusv2 && $(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m ./...)
 
 servers: ## install a real Milvus, Jaeger and Prometheus for the tests, into the user's cache
 	@status=0; \

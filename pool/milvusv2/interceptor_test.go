@@ -47,11 +47,10 @@ func TestTheSDKDoesNotRetry(t *testing.T) {
 	}
 }
 
+//lint:ignore SA1019 servers of 2.2 send nothing else
 func legacy(code commonpb.ErrorCode) *commonpb.Status {
-	return &commonpb.Status{
-		ErrorCode: code,
-		Reason:    "no",
-	}
+	//lint:ignore SA1019 as above
+	return &commonpb.Status{ErrorCode: code, Reason: "no"}
 }
 
 func TestErrorsKeepWhatTheServerSaid(t *testing.T) {

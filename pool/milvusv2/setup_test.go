@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/client/v2/entity"
 	"github.com/milvus-io/milvus/client/v2/index"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
@@ -196,10 +195,6 @@ func query(t *testing.T, c *milvusv2.Conn, output string) error {
 
 func getVersionOn(ctx context.Context, c *milvusv2.Conn) (string, error) {
 	return c.GetServerVersion(ctx, milvusclient.NewGetServerVersionOption())
-}
-
-func checkHealthOn(ctx context.Context, c *milvusv2.Conn) (*milvuspb.CheckHealthResponse, error) {
-	return c.GetService().CheckHealth(ctx, &milvuspb.CheckHealthRequest{})
 }
 
 func dropCollectionOn(ctx context.Context, c *milvusv2.Conn, name string) error {
