@@ -17,7 +17,8 @@ import (
 // inCode are the fields that only code sets: functions, interfaces and
 // providers, and names that follow from the name of the pool.
 var inCode = []string{
-	"milvus.Config.TLS", // the tls settings make one of files
+	"milvus.Config.TLS", // the tls settings make both
+	"milvus.Config.TLSFiles",
 	"milvus.Config.Credentials",
 	"milvus.Config.DialOptions",
 	"pool.Config.Mode", // always shared
@@ -91,6 +92,8 @@ func fieldOf(t *testing.T) map[string]string {
 	for key, p := range pointers {
 		at := reflect.ValueOf(p).Pointer()
 		switch {
+		case strings.HasPrefix(key, "tls.") && strings.HasSuffix(key, "_file"):
+			set[key] = "milvus.Config.TLSFiles"
 		case strings.HasPrefix(key, "tls."):
 			set[key] = "milvus.Config.TLS"
 		case fields[at] == "":

@@ -56,9 +56,8 @@ func fromKubernetes(name, value string) bool {
 // could be one.
 func Load(file string) (milvus.Config, penstock.Config, error) {
 	var (
-		l   = loader{file: file, k: koanf.New(delim), env: koanf.New(delim)}
-		t   target
-		err error
+		l = loader{file: file, k: koanf.New(delim), env: koanf.New(delim)}
+		t target
 	)
 	l.read(Keys())
 	for _, f := range t.fields(l.has) {
@@ -66,9 +65,7 @@ func Load(file string) (milvus.Config, penstock.Config, error) {
 			l.set(f)
 		}
 	}
-	if t.milvus.TLS, err = t.tls.load(); err != nil {
-		l.add(err)
-	}
+	l.add(t.tls.set(&t.milvus))
 	l.add(check(t.milvus, t.client))
 	if len(l.faults) > 0 {
 		return milvus.Config{}, penstock.Config{}, fmt.Errorf("config: %w", errors.Join(l.faults...))

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/penstock-go/penstock/fxmodule/config"
+	"github.com/penstock-go/penstock/pool/milvus"
 )
 
 // keyPair writes a certificate and its key.
@@ -51,10 +52,13 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := cfg.TLS; c == nil || c.RootCAs == nil || len(c.Certificates) != 1 || c.ServerName != "milvus" || c.MinVersion != tls.VersionTLS12 {
+	if c := cfg.TLS; c == nil || c.ServerName != "milvus" || c.MinVersion != tls.VersionTLS12 {
 		t.Errorf("TLS = %+v", c)
 	}
-	if cfg, _, err = config.Load(file(t, "tls: {enabled: true}")); err != nil || cfg.TLS == nil || cfg.TLS.RootCAs != nil {
+	if want := (milvus.TLSFiles{CA: cert, Cert: cert, Key: key}); cfg.TLSFiles != want {
+		t.Errorf("TLSFiles = %+v, want %+v", cfg.TLSFiles, want)
+	}
+	if cfg, _, err = config.Load(file(t, "tls: {enabled: true}")); err != nil || cfg.TLS == nil || cfg.TLSFiles != (milvus.TLSFiles{}) {
 		t.Errorf("Load = %+v, %v, want the system's roots", cfg.TLS, err)
 	}
 }
@@ -62,9 +66,9 @@ func TestTLS(t *testing.T) {
 func TestTLSFilesThatAreOfNoUseAreAllNamed(t *testing.T) {
 	cert, key := keyPair(t)
 	for text, want := range map[string][]string{
-		fmt.Sprintf("{enabled: true, ca_file: %q, cert_file: %q}", key, cert): {"tls.ca_file: no certificate in " + key, "need each other"},
-		"{enabled: true, ca_file: nowhere.pem, key_file: nowhere.pem}":        {"tls.ca_file: open nowhere.pem", "need each other"},
-		fmt.Sprintf("{enabled: true, cert_file: %q, key_file: %q}", key, key): {"tls.cert_file and tls.key_file: "},
+		fmt.Sprintf("{enabled: true, ca_file: %q, cert_file: %q}", key, cert): {"tls.ca_file): no certificate in PEM form in " + key, "need each other"},
+		"{enabled: true, ca_file: nowhere.pem, key_file: nowhere.pem}":        {"tls.ca_file): open nowhere.pem", "need each other"},
+		fmt.Sprintf("{enabled: true, cert_file: %q, key_file: %q}", key, key): {"tls.cert_file and tls.key_file): "},
 	} {
 		_, _, err := config.Load(file(t, "tls: "+text))
 		for _, want := range want {

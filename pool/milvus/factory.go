@@ -78,15 +78,13 @@ func newFactoryFor(cfg Config, family *family) *Factory {
 	f := &Factory{
 		address: cfg.hostPort(),
 		resolve: cfg.hostPort() != cfg.Address,
+		tls:     milvusbase.NewTLS(cfg.TLS, cfg.TLSFiles),
 		rotates: cfg.Credentials != nil,
 		traces:  !cfg.PropagationDisabled,
 		query:   cfg.QueryText,
 		family:  family,
 
 		database: cfg.Database,
-	}
-	if cfg.TLS != nil {
-		f.tls = credentials.NewTLS(cfg.TLS) // clones it
 	}
 	theirs := slices.Clone(cfg.DialOptions)
 	f.connect = func(ctx context.Context, mine []grpc.DialOption) (client.Client, error) {

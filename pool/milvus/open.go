@@ -3,6 +3,7 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -14,6 +15,7 @@ import (
 // not be reached and why; if cfg or client is wrong, it names all that is wrong
 // with both. The client is to be closed.
 func Open(ctx context.Context, cfg Config, client penstock.Config) (*penstock.Client[*Conn], error) {
+	cfg.TLSFiles.Logger = cmp.Or(cfg.TLSFiles.Logger, client.Logger)
 	b, err := cfg.Backend()
 	if err != nil {
 		_, clientErr := penstock.New(b, client) // so that one error names it all

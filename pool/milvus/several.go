@@ -3,7 +3,9 @@
 package milvus
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"net"
 	"slices"
 	"strconv"
@@ -68,8 +70,9 @@ func (c Config) endpoints() endpoint.Config[*Conn] {
 // at returns c with one address. A certificate is for the host that was configured.
 func (c Config) at(a endpoint.Address) Config {
 	c.Address, c.Addresses = a.HostPort, nil
-	if c.TLS != nil && c.TLS.ServerName == "" {
-		c.TLS = c.TLS.Clone()
+	if milvusbase.HasTLS(c.TLS, c.TLSFiles) && (c.TLS == nil || c.TLS.ServerName == "") {
+		c.TLS = c.TLS.Clone() // of nil it is nil
+		c.TLS = cmp.Or(c.TLS, &tls.Config{MinVersion: tls.VersionTLS12})
 		c.TLS.ServerName = a.Host
 	}
 	return c

@@ -94,6 +94,7 @@ func TestAnotherConfigurationOfTheSamePoolIsRefused(t *testing.T) {
 	shared(t, base)
 	for want, change := range map[string]func(*milvus.Config){
 		"other TLS":                               func(c *milvus.Config) { c.TLS = &tls.Config{} },
+		"other TLSFiles":                          func(c *milvus.Config) { c.TLSFiles.CA = "ca.pem" },
 		"other DialOptions":                       func(c *milvus.Config) { c.DialOptions = []grpc.DialOption{grpc.WithUserAgent("a")} },
 		"other PropagationDisabled, QueryText":    func(c *milvus.Config) { c.PropagationDisabled, c.QueryText = true, true },
 		"other Pool.MaxSize":                      func(c *milvus.Config) { c.Pool.MaxSize = 4 },

@@ -54,9 +54,13 @@ type Config struct {
 	Credentials func(context.Context) (Credentials, error) `json:"-"`
 
 	// TLS is the configuration of an encrypted connection. The package does not
-	// change it. A certificate in it makes mutual TLS. Nil means plain text: then
-	// the credentials can be read on the network.
+	// change it. A certificate in it makes mutual TLS. Nil without TLSFiles means plain
+	// text: then the credentials can be read on the network.
 	TLS *tls.Config `json:"-"`
+	// TLSFiles are read for each handshake, in addition to TLS: certificates and keys can
+	// be replaced while the process runs. Any of them makes an encrypted connection, also
+	// if TLS is nil.
+	TLSFiles TLSFiles
 
 	// DialOptions come after the SDK's defaults and the options of this package. An
 	// example is a stats handler that traces every RPC. Add an interceptor by
@@ -101,6 +105,7 @@ func (c Config) faults() fault.List {
 	if c.Credentials != nil && static != (Credentials{}) {
 		faults.Add("Credentials is set beside Username, Password or APIKey: leave one or the other out")
 	}
+	faults = append(faults, milvusbase.FaultsOfTLS(c.TLS, c.TLSFiles)...)
 	if slices.Contains(c.DialOptions, nil) {
 		faults.Add("DialOptions has a nil option: leave it out")
 	}
@@ -167,7 +172,7 @@ func (c Config) describe() []slog.Attr {
 		slog.String("Password", c.Password.String()),
 		slog.String("APIKey", c.APIKey.String()),
 		slog.Bool("Credentials", c.Credentials != nil),
-		slog.Bool("TLS", c.TLS != nil),
+		slog.Bool("TLS", milvusbase.HasTLS(c.TLS, c.TLSFiles)),
 		slog.Int("DialOptions", len(c.DialOptions)),
 		slog.Bool("PropagationDisabled", c.PropagationDisabled),
 		slog.Bool("QueryText", c.QueryText),

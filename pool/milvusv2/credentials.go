@@ -21,6 +21,12 @@ func NewSecret(text string) Secret { return milvusbase.NewSecret(text) }
 // The zero Credentials are for a server that does not authenticate.
 type Credentials = milvusbase.Credentials
 
+// TLSFiles name PEM files for an encrypted connection. They are read for each handshake,
+// so that a file that was replaced holds from the next connection on. Connections that
+// are there keep what they were made with; pool.Pool.Reset replaces them all. A file that
+// cannot be used leaves those in force that were read before.
+type TLSFiles = milvusbase.TLSFiles
+
 // credentials returns the present credentials for a dial.
 func (c Config) credentials(ctx context.Context) (Credentials, error) {
 	if c.Credentials == nil {

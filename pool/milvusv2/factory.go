@@ -73,14 +73,12 @@ func newFactory(cfg Config) *Factory {
 	f := &Factory{
 		address:  cfg.hostPort(),
 		resolve:  cfg.hostPort() != cfg.Address,
+		tls:      milvusbase.NewTLS(cfg.TLS, cfg.TLSFiles),
 		rotates:  cfg.Credentials != nil,
 		traces:   !cfg.PropagationDisabled,
 		query:    cfg.QueryText,
 		schemas:  newSchemas(),
 		database: cfg.Database,
-	}
-	if cfg.TLS != nil {
-		f.tls = credentials.NewTLS(cfg.TLS) // clones it
 	}
 	theirs := slices.Clone(cfg.DialOptions)
 	f.connect = func(ctx context.Context, mine []grpc.DialOption) (*milvusclient.Client, error) {

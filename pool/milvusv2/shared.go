@@ -106,6 +106,9 @@ func (c Config) differences(other Config) (names []string) {
 	if c.TLS != other.TLS {
 		names = append(names, "TLS")
 	}
+	if c.TLSFiles != other.TLSFiles {
+		names = append(names, "TLSFiles")
+	}
 	if !slices.EqualFunc(c.DialOptions, other.DialOptions, func(a, b grpc.DialOption) bool { return same(a, b) }) {
 		names = append(names, "DialOptions")
 	}

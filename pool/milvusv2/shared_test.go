@@ -94,6 +94,7 @@ func TestAnotherConfigurationOfTheSamePoolIsRefused(t *testing.T) {
 	shared(t, base)
 	for want, change := range map[string]func(*milvusv2.Config){
 		"other TLS":                               func(c *milvusv2.Config) { c.TLS = &tls.Config{} },
+		"other TLSFiles":                          func(c *milvusv2.Config) { c.TLSFiles.CA = "ca.pem" },
 		"other DialOptions":                       func(c *milvusv2.Config) { c.DialOptions = []grpc.DialOption{grpc.WithUserAgent("a")} },
 		"other PropagationDisabled, QueryText":    func(c *milvusv2.Config) { c.PropagationDisabled, c.QueryText = true, true },
 		"other Pool.MaxSize":                      func(c *milvusv2.Config) { c.Pool.MaxSize = 4 },
