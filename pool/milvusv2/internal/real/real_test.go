@@ -12,7 +12,7 @@ import (
 
 func TestHappyPathsOnMilvustest(t *testing.T) {
 	srv := milvustest.Start(t)
-	happyPaths(t, srv.Addr(), lacks{alias: true, dynamic: true})
+	happyPaths(t, srv.Addr(), lacks{})
 }
 
 func TestHappyPathsOnMilvus(t *testing.T) {
