@@ -37,6 +37,7 @@ type nearest struct {
 	bounds bounds
 	rows   *collection
 	heap   []hit // the farthest first
+	byAge  bool  // The older of two rows with the same distance counts as nearer.
 }
 
 func newNearest(k int, b bounds, rows *collection) *nearest {
@@ -67,10 +68,8 @@ func (c *collection) compareHits(a, b hit) int {
 	return cmp.Compare(c.born[b.row], c.born[a.row])
 }
 
-// compare orders hits. If keys have several rows, a segment keeps the older of two rows
-// with the same distance.
 func (n *nearest) compare(a, b hit) int {
-	if n.rows.keys.extra > 0 && a.distance == b.distance {
+	if n.byAge && a.distance == b.distance {
 		return cmp.Compare(n.rows.born[a.row], n.rows.born[b.row])
 	}
 	return n.rows.compareHits(a, b)

@@ -142,3 +142,18 @@ func TestADynamicKeyIsShownAloneSince24(t *testing.T) {
 		}
 	})
 }
+
+// Looked up on 2.3.5: the best two hits of the partition p are the rows of key 1, so that
+// its key 2 is not found, and key 3 of another partition is.
+func TestTheHitsOfASegmentMayHaveOneKey(t *testing.T) {
+	eachRelease(t, func(q truth) {
+		q.ready("c")
+		st, err := q.raw.CreatePartition(q.ctx, &milvuspb.CreatePartitionRequest{CollectionName: "c", PartitionName: "p"})
+		q.done("partition", 0, st, err)
+		q.insert("p", 10, 1, 1, 2)
+		q.insert("", 50, 3)
+		if code, hits := q.search(1, 10, 2, []string{"k"}); code != 0 || hits != "1:10 3:50" {
+			t.Errorf("Search = %q with code %d, want 1:10 3:50", hits, code)
+		}
+	})
+}

@@ -220,10 +220,13 @@ func (c *collection) readQueries(req *milvuspb.SearchRequest) (*commonpb.Placeho
 // offset.
 func (s *search) run(ctx context.Context, c *collection) [][]hit {
 	var best collector
-	k := min(s.offset+s.limit+c.keys.extra, c.rows())
-	if s.groupBy != nil {
+	k := min(s.offset+s.limit, c.rows())
+	switch {
+	case s.groupBy != nil:
 		best = newGroups(k, s.groupBy, c)
-	} else {
+	case c.keys.extra > 0:
+		best = newBySegment(k, s.bounds, c)
+	default:
 		best = newNearest(k, s.bounds, c)
 	}
 	found := make([][]hit, len(s.queries))

@@ -161,19 +161,12 @@ func (c *collection) visible(rows []int32, limit int) []int32 {
 }
 
 // nearestOfEachKey returns the hits that a search shows, of hits with the nearest first:
-// of each key the nearest. A segment finds no more than most rows, whose keys may be the
-// same.
+// of each key the nearest, and no more than most.
 func (c *collection) nearestOfEachKey(hits []hit, most int) []hit {
 	if c.keys.extra == 0 {
 		return hits[:min(most, len(hits))]
 	}
-	seen, found := make(map[key]struct{}), make(map[*segment]int)
-	hits = slices.DeleteFunc(hits, func(h hit) bool {
-		seg := c.segmentOf[h.row]
-		found[seg]++
-		return found[seg] > most
-	})
-	slices.SortFunc(hits, c.compareHits)
+	seen := make(map[key]struct{})
 	hits = slices.DeleteFunc(hits, func(h hit) bool {
 		k := c.keyAt(int(h.row))
 		_, known := seen[k]
