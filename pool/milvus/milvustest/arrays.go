@@ -76,7 +76,7 @@ func (a *arrays) check(fd *schemapb.FieldData, n int) error {
 			return invalidf("insert data does not match: the elements of array field %s should be %s", a.field.GetName(), a.field.GetElementType())
 		}
 		if len(elements) > a.capacity {
-			return invalidf("the length (%d) of array field %s exceeds max capacity (%d)", len(elements), a.field.GetName(), a.capacity)
+			return invalidf("the length (%d) of array field %s exceeds max capacity (%d): array length exceeds max capacity", len(elements), a.field.GetName(), a.capacity)
 		}
 		if err := a.element.check(&schemapb.FieldData{Field: &schemapb.FieldData_Scalars{Scalars: row}}, len(elements)); err != nil {
 			return err

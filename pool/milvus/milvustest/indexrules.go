@@ -94,6 +94,11 @@ func checkVectorIndex(as release, f *schemapb.FieldSchema, params map[string]str
 	if metrics := metricsFor(as, f.GetDataType(), rule.metrics); !slices.Contains(metrics, all["metric_type"]) {
 		return as.badMetric(f.GetDataType(), all["metric_type"], metrics)
 	}
+	if ratio, ok := all["drop_ratio_build"]; ok && isSparse(f.GetDataType()) {
+		if x, err := strconv.ParseFloat(ratio, 64); err != nil || x < 0 || x >= 1 {
+			return as.badStatement("invalid drop_ratio_build: %s, must be in range [0, 1)", ratio)
+		}
+	}
 	for _, r := range rule.ranges {
 		if n, err := strconv.ParseInt(all[r.name], 10, 64); err != nil || n < r.low || n > r.high {
 			return as.badStatement("%s out of range: [%d, %d]", r.name, r.low, r.high)
@@ -226,7 +231,11 @@ func checkScalarIndex(as release, f *schemapb.FieldSchema, params map[string]str
 			f.GetDataType(), f.GetDataType())
 	}
 	if kind, ok := params["index_type"]; ok && !slices.Contains(types, kind) {
-		if text := scalarIndexesOnly[kind]; text != "" && !as.before(since24) {
+		text := scalarIndexesOnly[kind]
+		if _, ok := indexRules[kind]; ok && text == "" {
+			text = notDense
+		}
+		if text != "" && !as.before(since24) {
 			return invalidf("%s: invalid parameter[actual=%s]", text, f.GetDataType())
 		}
 		return invalidf("index type not match: invalid parameter[expected=%s][actual=%s]", types[0], kind)
@@ -239,6 +248,8 @@ var scalarIndexesOnly = map[string]string{
 	"STL_SORT": "STL_SORT are only supported on numeric field", "Trie": "TRIE are only supported on varchar field",
 	"HNSW": "can't build hnsw in not vector type",
 }
+
+const notDense = "data type should be FloatVector, Float16Vector or BFloat16Vector"
 
 // scalarIndexTypes returns the index types of a type of fields, nil if there is none.
 func scalarIndexTypes(as release, kind schemapb.DataType) []string {

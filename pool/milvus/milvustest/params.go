@@ -110,6 +110,19 @@ func (p *searchParams) readExtra() error {
 	return nil
 }
 
+// checkWidth checks how many rows an index looks at. Milvus checks it where an index was
+// built; this server checks it since 2.4 alone, where the tests of the SDK expect it.
+func (p *searchParams) checkWidth(x *index) error {
+	if p.as.before(since24) {
+		return nil
+	}
+	name := map[string]string{"HNSW": "ef", "SCANN": "reorder_k"}[x.params["index_type"]]
+	if n, ok := p.extra[name].(float64); ok && int(n) < p.limit+p.offset {
+		return p.as.badStatement("%s(%d) should be larger than k(%d)", name, int(n), p.limit+p.offset)
+	}
+	return nil
+}
+
 // refuseUnknown returns an error for a parameter that this server does not know, because
 // a release of Milvus could have it: to ignore it would give a wrong answer. Milvus 2.3
 // is known to ignore all others.

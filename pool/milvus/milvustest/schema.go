@@ -43,6 +43,8 @@ func checkCollectionName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "":
 		return invalidf("collection name should not be empty: invalid parameter")
+	case len(name) > 255:
+		return invalidf("Invalid collection name: %s. the length of a collection name must be less than 255 characters: invalid parameter", name)
 	case !validName(name):
 		return invalidf("Invalid collection name: %s. the first character of a collection name must be an underscore "+
 			"or letter, the others letters, digits and underscores, 255 in all: invalid parameter", name)
@@ -100,7 +102,9 @@ func parseSchema(as release, name string, raw []byte) (*schemapb.CollectionSchem
 		sortPairs(f.IndexParams)
 	}
 	switch most := as.maxVectorFields(); {
-	case primaryKeys != 1:
+	case primaryKeys == 0:
+		return nil, as.badStatement("primary key is not specified")
+	case primaryKeys > 1:
 		return nil, as.badStatement("there must be one primary key in the schema, there are %d", primaryKeys)
 	case vectors == 0 && !as.before(since24):
 		return nil, invalidf("schema does not contain vector field: invalid parameter")
@@ -114,7 +118,8 @@ func checkField(as release, f *schemapb.FieldSchema) error {
 	name, kind := f.GetName(), f.GetDataType()
 	switch {
 	case !validName(name):
-		return failf(CodeFieldInvalidName, "Invalid field name: %s: field name invalid[field=%s]", name, name)
+		return failf(CodeFieldInvalidName, "Invalid field name: %s. The first character of a field name must be an underscore or letter, "+
+			"the others letters, digits and underscores: field name invalid[field=%s]", name, name)
 	case slices.Contains(systemFields, name):
 		return invalidf("schema contains system field: RowID, Timestamp, $meta: invalid parameter")
 	case f.GetIsDynamic():

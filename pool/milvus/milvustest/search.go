@@ -133,6 +133,9 @@ func (s *search) bind(c *collection, field vectorColumn, p *searchParams, vector
 	if err != nil {
 		return err
 	}
+	if err := p.checkWidth(x); err != nil {
+		return err
+	}
 	if s.groupBy != nil && p.bounds.set {
 		return invalidf("Not allowed to do range-search when doing search-group-by: invalid parameter")
 	}
