@@ -40,6 +40,15 @@ var leftOnPurpose = []left{
 	},
 }
 
+// Left returns the classes of the differences that stay on purpose.
+func Left() []string {
+	classes := make([]string, len(leftOnPurpose))
+	for i, l := range leftOnPurpose {
+		classes[i] = l.class
+	}
+	return classes
+}
+
 // leftAs returns the class of the difference in the table, "" if it is in none.
 func leftAs(d Difference) string {
 	for _, l := range leftOnPurpose {

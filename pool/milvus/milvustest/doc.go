@@ -60,13 +60,11 @@
 //
 // It is no database: nothing is written to disk, nothing is distributed, and
 // nothing is ever pending. A read sees every write that was answered, at every
-// consistency level; with Config.TimeTick, reads wait as their level says in Milvus. A segment is flushed, an index built and a collection
-// loaded at once.
+// consistency level; with Config.TimeTick, reads wait as their level says in Milvus. A
+// segment is flushed, an index built and a collection loaded at once.
 //
-// Dropping an object that does not exist succeeds, as in Milvus. Which of several
-// partitions gives the row of a key that is in all of them is a matter of chance in
-// Milvus; here it is the oldest row. A request that would end the process of Milvus
-// 2.3.5, such as vectors of another dimension, is an error.
+// Dropping an object that does not exist succeeds, as in Milvus. A request that would end
+// the process of Milvus 2.3.5, such as a vector without its dimension, is an error.
 //
 // Roles and grants are kept and listed; every user may do everything. As 2.3 the server
 // ignores parameters of a search that it does not know, as Milvus 2.3 does; as a later
@@ -82,8 +80,8 @@
 // A server that is started as 2.3 reads filters as Milvus 2.3.5: it takes and refuses
 // the same forms, with the same code, and matches the same rows. Later releases have
 // more words and forms, each since its release: AND and OR in upper case, patterns with
-// % anywhere and _, and the order of a computed value since 2.4, empty lists, whole JSON
-// fields and "is null" since 2.5. What is different on purpose:
+// % anywhere and _, the order of a computed value and whole JSON fields since 2.4, empty
+// lists and "is null" since 2.5. What is different on purpose:
 //
 //	filter                                       Milvus                       this server
 //	k / 0 == 1, j["n"] % 0 == 1                  2.3.5 ends                   an error
@@ -96,4 +94,16 @@
 //	nesting deeper than 1,000                    taken by most releases       an error
 //	"is null" on a field that is not JSON        true of a nullable field     never true
 //	id * 2.5 == 5 on an integer field            an empty plan in 2.3 alone   in 2.4 and later an error
+//
+// # What differs from Milvus 2.3.5
+//
+// Generated sequences of operations and a catalogue of hostile requests are answered by
+// both. What differs on purpose, but for filters:
+//
+//	class                                     Milvus 2.3.5                         this server
+//	a key with rows in several partitions     the row of the first to answer       the oldest row
+//	order of equal scores                     that of a heap                       that of the keys
+//	stale cache of the proxy                  after a release, a search by an      code 101: not loaded
+//	                                          alias fails in a node (65535)
+//	version                                   that of the build                    Config.Version
 package milvustest
