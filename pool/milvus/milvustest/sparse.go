@@ -52,7 +52,7 @@ func checkSparse(row []byte) error {
 		case index == math.MaxUint32:
 			return invalidf("invalid index in sparse float vector: must be less than 2^32-1")
 		case i > 0 && index <= before:
-			return invalidf("Invalid sparse row: id should be strict ascending")
+			return invalidf("unsorted or same indices in sparse float vector: Invalid sparse row: id should be strict ascending")
 		case math.IsNaN(f) || math.IsInf(f, 0):
 			return invalidf("value '%v' is not a number or infinity", x)
 		case x < 0:
