@@ -15,9 +15,10 @@ import (
 
 // Acquire returns a lease of a connection to the better of two endpoints that are chosen
 // at random among those that are not ejected. If that endpoint has no connection that is
-// free now, the lease is of another endpoint. The caller waits only if no endpoint has a
-// free connection: for one of the least loaded endpoint, or, while no endpoint has any
-// connection, for the first one that any of them gets.
+// free now, the lease is of another one of these. If none has a free connection, the caller
+// waits for one of the least loaded endpoint. While none of them has any connection of which
+// the last call did not fail, a lease of an ejected endpoint serves, or else the first
+// connection that any endpoint gets.
 //
 // The errors are those of [pool.Pool.Acquire]; of several dials that failed, all.
 func (b *Balancer[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
@@ -80,7 +81,7 @@ func (b *Balancer[C]) acquireElsewhere(ctx context.Context, all []*endpoint[C], 
 	for tries := 1; ; tries++ {
 		sorted := b.byLoad(all)
 		for _, e := range sorted {
-			if e == tried {
+			if e == tried || e.out.Load() && !b.panicking(all) {
 				continue
 			}
 			if lease, ok := e.acquireNow(ctx); ok {
@@ -146,6 +147,13 @@ func (b *Balancer[C]) wait(ctx context.Context, sorted []*endpoint[C]) (*endpoin
 	if len(sorted) == 1 {
 		lease, err := sorted[0].pool.Acquire(ctx)
 		return sorted[0], lease, err
+	}
+	for _, e := range sorted { // an ejected one is better than none
+		if e.out.Load() {
+			if lease, ok := e.acquireNow(ctx); ok {
+				return e, lease, nil
+			}
+		}
 	}
 	return b.race(ctx, sorted)
 }
