@@ -58,3 +58,110 @@ func TestCallersThatFindNoFreeConnectionDoNotUseAnEjectedEndpoint(t *testing.T) 
 		}
 	})
 }
+
+// hold has three calls that hang on a:1 until it is ejected, and waits until it is back.
+func hold(t *testing.T, lb *endpoint.Balancer[*conn], b *backend) (held []core.Lease[*conn]) {
+	t.Helper()
+	c := client(t, lb)
+	for range 200 {
+		if _, err := do(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var others []core.Lease[*conn]
+	for len(held) < 6 {
+		lease, err := lb.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lease.Conn().at.address == "a:1" {
+			held = append(held, lease)
+		} else {
+			others = append(others, lease) // so that the loads stay alike
+		}
+	}
+	for _, lease := range others {
+		lease.Release()
+	}
+	for state(t, lb, "a:1") != endpoint.Ejected {
+		if _, err := do(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for state(t, lb, "a:1") != endpoint.In {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return held
+}
+
+func TestCallsFromBeforeAnEjectionDoNotEjectAgain(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		then func(*testing.T, *endpoint.Balancer[*conn], []core.Lease[*conn])
+	}{
+		{"they hang still", func(t *testing.T, lb *endpoint.Balancer[*conn], _ []core.Lease[*conn]) {
+			// No call goes to a:1, so that none succeeds there.
+			for range 100 {
+				time.Sleep(100 * time.Millisecond)
+				leaseOf(t, lb, "b:1").Release()
+			}
+		}},
+		{"they fail", func(_ *testing.T, _ *endpoint.Balancer[*conn], held []core.Lease[*conn]) {
+			for _, lease := range held {
+				lease.Return(core.Keep, errDown)
+			}
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var b backend
+				b.setAll(time.Millisecond, three...)
+				lb := b.open(t, endpoint.Config[*conn]{Addresses: three})
+				if err := lb.Start(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				held := hold(t, lb, &b)
+				row.then(t, lb, held)
+				ejected := 0
+				for _, line := range b.history() {
+					if line == "a:1 ejected hanging" || line == "a:1 ejected consecutive_failures" {
+						ejected++
+					}
+				}
+				if ejected != 1 {
+					t.Errorf("changes = %q, want one ejection", b.history())
+				}
+				for _, lease := range held {
+					lease.Release()
+				}
+			})
+		})
+	}
+}
+
+func TestALeaseThatIsKeptLongKeepsNoOtherCallsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b backend
+		b.setAll(time.Millisecond, "a:1", "b:1")
+		lb := b.open(t, endpoint.Config[*conn]{Addresses: []string{"a:1", "b:1"}})
+		if err := lb.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c := client(t, lb)
+		for range 200 {
+			if _, err := do(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held := leaseOf(t, lb, "a:1")
+		time.Sleep(5 * time.Second)
+		before := b.node("a:1").calls.Load()
+		stop := load(t.Context(), c, 8)
+		time.Sleep(time.Second)
+		took, _ := stop()
+		if n := b.node("a:1").calls.Load() - before; n < int64(len(took)/4) {
+			t.Errorf("the endpoint with a long call had %d of %d calls, want about half", n, len(took))
+		}
+		held.Release()
+	})
+}

@@ -21,6 +21,8 @@ const (
 	samples = 64
 	// enough is how many calls it takes to say anything about an endpoint.
 	enough = 20
+	// many is how many calls must take long to say that the endpoint hangs.
+	many = 3
 	// unknown is the load of an endpoint with calls in flight and no latency yet. It is
 	// greater than any load that is known, and less with fewer calls.
 	unknown = 1e15
@@ -30,9 +32,10 @@ const (
 type traffic[C any] struct {
 	latency float64       // peak EWMA, in nanoseconds
 	stamp   time.Duration // when latency was brought up to date
-	oldest  *lent[C]      // calls in flight, in the order of their begin
+	flying  int           // calls in flight
+	oldest  *lent[C]      // those since the endpoint was let in, in the order of their begin
 	newest  *lent[C]
-	flying  int
+	recent  int // how many those are
 
 	ring      [samples]sample
 	next      int
@@ -62,6 +65,7 @@ type lent[C any] struct {
 	prev, next *lent[C]
 	verdict    core.Verdict
 	over       bool
+	stale      bool // the endpoint was ejected and let in meanwhile
 }
 
 // unjudged is the verdict of a lease of which core said none.
@@ -133,6 +137,7 @@ func (e *endpoint[C]) began(l *lent[C]) {
 	}
 	e.newest = l
 	e.flying++
+	e.recent++
 }
 
 // finished takes l out of the calls in flight and learns from it, once.
@@ -143,19 +148,14 @@ func (e *endpoint[C]) finished(l *lent[C], verdict core.Verdict, reason error) {
 		return
 	}
 	l.over = true
-	if l.prev == nil {
-		e.oldest = l.next
-	} else {
-		l.prev.next = l.next
-	}
-	if l.next == nil {
-		e.newest = l.prev
-	} else {
-		l.next.prev = l.prev
-	}
-	l.prev, l.next = nil, nil
 	e.flying--
 	now := e.b.now()
+	if l.stale { // the ejection was for this call too: it says nothing of the time since
+		e.mu.Unlock()
+		e.b.judgeIfDue(l.ctx, now)
+		return
+	}
+	e.unlink(l)
 	why := e.learn(now, now-l.since, verdict)
 	e.mu.Unlock()
 	if verdict == core.Failure {
@@ -167,6 +167,22 @@ func (e *endpoint[C]) finished(l *lent[C], verdict core.Verdict, reason error) {
 		e.b.eject(l.ctx, e, why, reason)
 	}
 	e.b.judgeIfDue(l.ctx, now)
+}
+
+// unlink takes l off the list. e.mu is held.
+func (e *endpoint[C]) unlink(l *lent[C]) {
+	if l.prev == nil {
+		e.oldest = l.next
+	} else {
+		l.prev.next = l.next
+	}
+	if l.next == nil {
+		e.newest = l.prev
+	} else {
+		l.next.prev = l.prev
+	}
+	l.prev, l.next = nil, nil
+	e.recent--
 }
 
 // learn takes note of the end of a call, and returns the reason to eject the endpoint,
@@ -223,8 +239,9 @@ func (e *endpoint[C]) decay(now time.Duration, to float64) {
 	e.stamp = now
 }
 
-// load returns the load of the endpoint: latency times calls. While calls on it take
-// longer than its average, their age counts.
+// load returns the load of the endpoint: latency times calls. While many calls on it take
+// longer than its average, their age counts. A call or two may take long by themselves, or
+// never end: they must not keep all others away.
 func (e *endpoint[C]) load(now time.Duration) float64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -236,7 +253,7 @@ func (e *endpoint[C]) load(now time.Duration) float64 {
 		return unknown + float64(e.flying)
 	}
 	latency := e.latency
-	if e.oldest != nil && float64(now-e.oldest.since) > latency {
+	if e.recent >= many && float64(now-e.oldest.since) > latency {
 		latency = max(latency, float64(e.typicalAge(now)))
 	}
 	return latency * float64(e.flying+1)
@@ -247,7 +264,7 @@ func (e *endpoint[C]) load(now time.Duration) float64 {
 func (e *endpoint[C]) typicalAge(now time.Duration) time.Duration {
 	const most = 32
 	l := e.oldest
-	for range min(e.flying/2, most) {
+	for range min(e.recent/2, most) {
 		l = l.next
 	}
 	return now - l.since
@@ -273,13 +290,12 @@ func (e *endpoint[C]) quartiles(now time.Duration) (quick, slow time.Duration, o
 	return recent[n/4], recent[n*3/4], true
 }
 
-// hanging returns a call that hangs, together with others: most calls have been in flight
+// hanging returns a call that hangs, together with others: many calls have been in flight
 // for longer than limit, and none succeeded meanwhile.
 func (e *endpoint[C]) hanging(now, limit time.Duration) *lent[C] {
-	const many = 3
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.flying < many || now-e.answered <= limit {
+	if e.recent < many || now-e.answered <= limit {
 		return nil
 	}
 	l := e.oldest
@@ -292,12 +308,17 @@ func (e *endpoint[C]) hanging(now, limit time.Duration) *lent[C] {
 	return l
 }
 
-// forget drops what is known of calls that have ended, when the endpoint is let back in.
+// forget drops what is known of all calls, when the endpoint is let back in. Those that are
+// in flight only count as such from now on: if they hang or fail, that is old news.
 // The average latency stays: it falls by itself, so that callers come back little by
 // little.
 func (e *endpoint[C]) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for e.oldest != nil {
+		e.oldest.stale = true
+		e.unlink(e.oldest)
+	}
 	e.ring, e.next, e.row = [samples]sample{}, 0, 0
 	e.this, e.before = tally{}, tally{}
 	e.answered = e.b.now()
