@@ -89,13 +89,9 @@ func (b *Balancer[C]) now() time.Duration { return time.Since(b.epoch) }
 func (b *Balancer[C]) endpoints() []*endpoint[C] { return *b.set.Load() }
 
 // use makes the given addresses the endpoints: new ones begin with an empty pool, and
-// those that are gone drain. It keeps the old set if a factory cannot be made.
+// those that are gone drain. It keeps the old set if a factory cannot be made. Calls of use
+// come one after another, so that the set does not change before the lock.
 func (b *Balancer[C]) use(addresses []Address) error {
-	b.mu.Lock()
-	if b.closing {
-		b.mu.Unlock()
-		return b.errClosed()
-	}
 	old, next := b.endpoints(), make([]*endpoint[C], 0, len(addresses))
 	var found, gone []*endpoint[C]
 	for _, a := range addresses {
@@ -104,12 +100,16 @@ func (b *Balancer[C]) use(addresses []Address) error {
 			next = append(next, old[at])
 			continue
 		}
-		e, err := b.newEndpoint(a)
+		e, err := b.newEndpoint(a) // calls a function of the user: no lock is held
 		if err != nil {
-			b.mu.Unlock()
 			return err
 		}
 		next, found = append(next, e), append(found, e)
+	}
+	b.mu.Lock()
+	if b.closing {
+		b.mu.Unlock()
+		return b.errClosed()
 	}
 	for _, e := range old {
 		if !slices.Contains(next, e) {
@@ -175,6 +175,9 @@ func (b *Balancer[C]) retire(e *endpoint[C]) {
 // its MinSize.
 func (b *Balancer[C]) Start(ctx context.Context) error {
 	if err := b.resolved(ctx); err != nil {
+		b.mu.Lock()
+		b.started = true
+		b.mu.Unlock()
 		return fmt.Errorf("pool %q cannot start: %w", b.Name(), err)
 	}
 	b.mu.Lock()

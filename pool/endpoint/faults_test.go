@@ -3,6 +3,9 @@
 package endpoint_test
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +58,61 @@ func TestCallersThatFindNoFreeConnectionDoNotUseAnEjectedEndpoint(t *testing.T) 
 		took, failed := stop()
 		if n > 0 || failed > 0 {
 			t.Errorf("%d of %d calls went to an ejected endpoint, %d failed; want none", n, len(took), failed)
+		}
+	})
+}
+
+func TestALookupThatHangsIsTheOnlyOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			b       backend
+			hangs   atomic.Bool
+			running atomic.Int64
+			most    atomic.Int64
+			asked   atomic.Int64
+		)
+		lb := b.open(t, endpoint.Config[*conn]{
+			Addresses: []string{"dns:///milvus.internal:19530"},
+			LookupHost: func(ctx context.Context, _ string) ([]string, error) {
+				asked.Add(1)
+				most.Store(max(most.Load(), running.Add(1)))
+				defer running.Add(-1)
+				if hangs.Load() {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				return []string{"10.0.0.1"}, nil
+			},
+		})
+		if err := lb.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		hangs.Store(true)
+		time.Sleep(10 * time.Minute)
+		if most.Load() > 1 || asked.Load() < 10 {
+			t.Errorf("of %d lookups %d ran at once, want one after the other, each with an end", asked.Load(), most.Load())
+		}
+		hangs.Store(false)
+	})
+}
+
+func TestAStartWithoutDNSKeepsTheMinSizeLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			b   backend
+			dns names
+		)
+		dns.set(errors.New("no answer"))
+		lb := b.open(t, endpoint.Config[*conn]{
+			Addresses: []string{"dns:///milvus.internal:19530"}, LookupHost: dns.lookUp, Pool: pool.Config{MinSize: 2},
+		})
+		if err := lb.Start(t.Context()); err == nil {
+			t.Fatal("Start = nil, want an error without DNS")
+		}
+		dns.set(nil, "10.0.0.1")
+		time.Sleep(time.Minute)
+		if s := lb.Stats(); s.Idle != 2 {
+			t.Errorf("Stats = %+v, want the two connections of MinSize", s)
 		}
 	})
 }

@@ -27,7 +27,14 @@ type lookups struct {
 	mu    sync.Mutex // guards what follows
 	timer *time.Timer
 	last  time.Time // begin of the last lookup
+	going *going    // the one that is under way, nil if there is none
 	over  bool
+}
+
+// going is a lookup under way.
+type going struct {
+	done chan struct{}
+	err  error // once done is closed
 }
 
 func (l *lookups) begin() {
@@ -69,7 +76,7 @@ func (l *lookups) again() {
 func (b *Balancer[C]) initLookups() {
 	b.lookups.run = func() {
 		b.lookups.again() // first, so that a failed dial can bring it forward
-		_ = b.lookUp(b.ctx)
+		b.lookUp()
 	}
 	if b.resolve {
 		b.lookups.every = b.cfg.Detection.ResolveEvery
@@ -106,17 +113,57 @@ func (b *Balancer[C]) resolved(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.pingTimeout())
 	defer cancel()
-	err := b.lookUp(ctx)
-	b.lookups.begin()
-	return err
+	defer b.lookups.begin()
+	l := b.lookUp()
+	if l == nil {
+		return b.errClosed()
+	}
+	select {
+	case <-l.done:
+		return l.err
+	case <-ctx.Done():
+		return &LookupError{Host: b.hosts(), Err: context.Cause(ctx)}
+	}
 }
 
-// lookUp looks up all hosts and uses what it finds. If a lookup fails, the endpoints stay
-// as they are.
-func (b *Balancer[C]) lookUp(ctx context.Context) error {
-	b.lookups.mu.Lock()
-	b.lookups.last = time.Now()
-	b.lookups.mu.Unlock()
+// hosts returns the names of the hosts that are looked up.
+func (b *Balancer[C]) hosts() string {
+	var all []string
+	for _, t := range b.targets {
+		if t.dns {
+			all = append(all, t.host)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// lookUp begins a lookup of all hosts and returns it, or the one that is under way: there
+// is but one at a time, so that one that hangs holds no others up, and no older answer
+// replaces a newer one. It returns nil after Close.
+func (b *Balancer[C]) lookUp() *going {
+	l := &b.lookups
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over || l.going != nil {
+		return l.going
+	}
+	this := &going{done: make(chan struct{})}
+	l.last, l.going = time.Now(), this
+	b.jobs.Go(func() {
+		ctx, cancel := context.WithTimeout(b.ctx, b.pingTimeout())
+		defer cancel()
+		this.err = b.lookUpAll(ctx)
+		close(this.done)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.going = nil
+	})
+	return this
+}
+
+// lookUpAll looks up all hosts and uses what it finds. If a lookup fails, the endpoints
+// stay as they are.
+func (b *Balancer[C]) lookUpAll(ctx context.Context) error {
 	var (
 		addresses []Address
 		errs      []error
