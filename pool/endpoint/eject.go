@@ -183,7 +183,7 @@ func (e *endpoint[C]) ping() (took time.Duration, err error) {
 	began := time.Now()
 	if e.pinger != nil {
 		err = errors.New("endpoint: the ping did not return")
-		contain.Call("Ping", e.b.panicked, func() { err = e.pinger.Ping(ctx, lease.Conn()) })
+		contain.Apart("Ping", e.b.panicked, func() { err = e.pinger.Ping(ctx, lease.Conn()) })
 	} else if e.checker != nil && !e.alive(lease.Conn()) {
 		err = errNotAlive
 	}

@@ -36,7 +36,7 @@ type endpoint[C any] struct {
 func (b *Balancer[C]) newEndpoint(a Address) (*endpoint[C], error) {
 	var f pool.Factory[C]
 	err := errors.New("the function Factory did not return")
-	contain.Apart("Factory", nil, func() { f, err = b.cfg.Factory(a) })
+	contain.Apart("Factory", b.panicked, func() { f, err = b.cfg.Factory(a) })
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %s: %w", a.HostPort, err)
 	}
@@ -147,8 +147,8 @@ func (e *endpoint[C]) acquireNow(ctx context.Context) (core.Lease[C], bool) {
 
 // alive asks the checker, which the pool has asked before.
 func (e *endpoint[C]) alive(conn C) (alive bool) {
-	defer func() { _ = recover() }() // the pool tells of a panic of the checker
-	return e.checker.Alive(conn)
+	contain.Apart("Alive", e.b.panicked, func() { alive = e.checker.Alive(conn) })
+	return alive
 }
 
 // lend returns the lease that a caller gets, and begins to watch it.

@@ -5,6 +5,7 @@ package endpoint_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -93,6 +94,75 @@ func TestALookupThatHangsIsTheOnlyOne(t *testing.T) {
 			t.Errorf("of %d lookups %d ran at once, want one after the other, each with an end", asked.Load(), most.Load())
 		}
 		hangs.Store(false)
+	})
+}
+
+// odd is a node whose functions may call runtime.Goexit.
+type odd struct {
+	*node
+	pingExits, aliveExits *atomic.Bool
+}
+
+func (o odd) Ping(ctx context.Context, c *conn) error {
+	if o.pingExits.Load() {
+		runtime.Goexit()
+	}
+	return o.node.Ping(ctx, c)
+}
+
+func (o odd) Alive(c *conn) bool {
+	if o.aliveExits.Load() {
+		runtime.Goexit()
+	}
+	return o.node.Alive(c)
+}
+
+func TestFunctionsThatCallGoexitLoseNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			b            backend
+			pings, alive atomic.Bool
+		)
+		b.setAll(time.Millisecond, three...)
+		lb, err := endpoint.New(endpoint.Config[*conn]{
+			Addresses: three, Pool: pool.Config{Mode: pool.Shared, CheckIdleAfter: time.Hour},
+			Factory: func(a endpoint.Address) (pool.Factory[*conn], error) { return odd{b.factory(a), &pings, &alive}, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lb.Close(context.WithoutCancel(t.Context()))
+		if err := lb.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		pings.Store(true)
+		for range 5 {
+			leaseOf(t, lb, "a:1").Return(core.Keep, errDown)
+		}
+		time.Sleep(5 * time.Second) // the first ping exits
+		pings.Store(false)
+		time.Sleep(time.Minute)
+		if s := state(t, lb, "a:1"); s != endpoint.In {
+			t.Errorf("the endpoint is %s after a ping that exited, want in", s)
+		}
+		leaseOf(t, lb, "b:1").Return(core.Keep, errDown) // now Alive is asked
+		alive.Store(true)
+		for range 20 {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if lease, err := lb.Acquire(t.Context()); err == nil {
+					lease.Release()
+				}
+			}()
+			<-done
+		}
+		alive.Store(false)
+		time.Sleep(time.Minute)
+		if n := lb.Stats().InFlight; n != 0 {
+			t.Errorf("%d leases are out, want none", n)
+		}
 	})
 }
 
