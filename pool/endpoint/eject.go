@@ -143,13 +143,10 @@ func (e *endpoint[C]) stopProbes() {
 
 // probe asks an ejected endpoint whether it works, and lets it back in or waits again.
 func (b *Balancer[C]) probe(e *endpoint[C]) {
-	took, err := e.ping()
 	b.mu.Lock()
 	why := e.reason
 	b.mu.Unlock()
-	if err == nil && why == ReasonSlow {
-		err = b.stillSlow(e, took)
-	}
+	err := b.trial(e, why)
 	b.mu.Lock()
 	if e.ended || b.closing {
 		b.mu.Unlock()
@@ -167,6 +164,23 @@ func (b *Balancer[C]) probe(e *endpoint[C]) {
 	change := b.changed(e, Change{To: In, Reason: ReasonProbe})
 	b.mu.Unlock()
 	b.tell(b.ctx, change)
+}
+
+// trial returns why an endpoint that was ejected for that reason is not to be let in, nil
+// if it is. Any ping may take long by chance: that of several which all do is slow.
+func (b *Balancer[C]) trial(e *endpoint[C], why Reason) error {
+	const pings = 3
+	var err error
+	for range pings {
+		var took time.Duration
+		if took, err = e.ping(); err != nil || why != ReasonSlow {
+			return err
+		}
+		if err = b.stillSlow(e, took); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // ping pings the endpoint on a connection of its pool. An endpoint without a Ping answers

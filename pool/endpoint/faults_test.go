@@ -293,3 +293,45 @@ func TestALeaseThatIsKeptLongKeepsNoOtherCallsAway(t *testing.T) {
 		held.Release()
 	})
 }
+
+// moody is a node of which every other ping takes long.
+type moody struct {
+	*node
+	pings *atomic.Int64
+}
+
+func (m moody) Ping(ctx context.Context, c *conn) error {
+	if m.address == "c:1" && m.pings.Add(1)%2 == 1 {
+		time.Sleep(200 * time.Millisecond)
+	}
+	return m.node.Ping(ctx, c)
+}
+
+func TestOnePingThatTakesLongKeepsNoEndpointOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			b     backend
+			pings atomic.Int64
+		)
+		b.setAll(10*time.Millisecond, three...)
+		lb, err := endpoint.New(endpoint.Config[*conn]{
+			Addresses: three, Pool: pool.Config{Mode: pool.Shared}, OnChange: b.told,
+			Factory: func(a endpoint.Address) (pool.Factory[*conn], error) { return moody{b.factory(a), &pings}, nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lb.Close(context.WithoutCancel(t.Context()))
+		b.setAll(100*time.Millisecond, "c:1")
+		stop := load(t.Context(), client(t, lb), 64)
+		for state(t, lb, "c:1") != endpoint.Ejected {
+			time.Sleep(10 * time.Millisecond)
+		}
+		stop()
+		b.setAll(10*time.Millisecond, "c:1") // it has recovered
+		time.Sleep(2 * time.Second)          // more than the ejection, less than a second one
+		if s := state(t, lb, "c:1"); s != endpoint.In {
+			t.Errorf("the endpoint is %s after %q, want in", s, b.history())
+		}
+	})
+}
