@@ -23,6 +23,7 @@ type Balancer[C any] struct {
 	targets []target
 	resolve bool // an address is looked up
 	pool    pool.Config
+	places  int // how many leases the pool of an endpoint has
 
 	epoch  time.Time
 	ctx    context.Context // of lookups, pings and drains; ends with Close
@@ -61,6 +62,7 @@ func New[C any](cfg Config[C]) (*Balancer[C], error) {
 	if err != nil {
 		faults.Add("Pool: %w", err)
 	}
+	b.places = effective.MaxSize * max(effective.MaxSharing, 1)
 	b.pool.Name, b.pool.Observer = effective.Name, core.Contained(cfg.Pool.Observer)
 	if err := faults.Err("endpoint"); err != nil {
 		return nil, err

@@ -335,3 +335,32 @@ func TestOnePingThatTakesLongKeepsNoEndpointOut(t *testing.T) {
 		}
 	})
 }
+
+func TestNobodyWaitsForTheOnlyConnectionOfAnEndpointThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b backend
+		b.setAll(10*time.Millisecond, "a:1", "b:1")
+		lb := b.open(t, endpoint.Config[*conn]{Addresses: []string{"a:1", "b:1"}, Pool: pool.Config{MaxSize: 1, MaxSharing: 1}})
+		if err := lb.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c := client(t, lb)
+		for range 100 {
+			if _, err := do(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held, err := lb.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		stop := load(t.Context(), c, 4)
+		time.Sleep(2 * time.Second)
+		took, failed := stop()
+		if p := p99(took); p > 100*time.Millisecond || failed > 0 {
+			t.Errorf("p99 of %d calls %v, %d failed; want the time of a few calls to the other endpoint, and none", len(took), p, failed)
+		}
+		held.Release()
+	})
+}

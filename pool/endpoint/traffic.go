@@ -241,7 +241,7 @@ func (e *endpoint[C]) decay(now time.Duration, to float64) {
 
 // load returns the load of the endpoint: latency times calls. While many calls on it take
 // longer than its average, their age counts. A call or two may take long by themselves, or
-// never end: they must not keep all others away.
+// never end: they must not keep all others away, unless they have all that the pool has.
 func (e *endpoint[C]) load(now time.Duration) float64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -253,7 +253,7 @@ func (e *endpoint[C]) load(now time.Duration) float64 {
 		return unknown + float64(e.flying)
 	}
 	latency := e.latency
-	if e.recent >= many && float64(now-e.oldest.since) > latency {
+	if e.recent >= min(many, e.b.places) && float64(now-e.oldest.since) > latency {
 		latency = max(latency, float64(e.typicalAge(now)))
 	}
 	return latency * float64(e.flying+1)
