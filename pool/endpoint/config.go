@@ -40,6 +40,8 @@ type Config[C any] struct {
 	// Detection says when an endpoint is ejected and let back in.
 	Detection Detection
 	// LookupHost returns the addresses of a host. Nil means the resolver of package net.
+	// It must end with its context, which lasts for Pool.DialTimeout: there is one lookup
+	// at a time.
 	LookupHost func(ctx context.Context, host string) ([]string, error)
 	// OnChange is told when an endpoint is ejected, let back in, found or gone. It is
 	// called on the goroutine of a caller and must not block. Nil disables it.
@@ -62,7 +64,7 @@ type Detection struct {
 	// endpoints stay below (the median of the others). Default 4.
 	//
 	// An endpoint also is ejected when three calls on it hang: none has succeeded there
-	// for that long, and for a second.
+	// for that long, and for a second. Calls from before it was last let in do not count.
 	SlowFactor float64
 	// Interval is how far back FailureRate and SlowFactor look. Default 10 s.
 	Interval time.Duration

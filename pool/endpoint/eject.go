@@ -19,7 +19,7 @@ type State string
 
 const (
 	In      State = "in"      // the endpoint gets leases
-	Ejected State = "ejected" // the endpoint gets none, unless the Balancer panics
+	Ejected State = "ejected" // it gets none, unless the Balancer panics or all others are in doubt
 	Gone    State = "gone"    // the endpoint was found no more; it drains
 )
 
@@ -32,7 +32,7 @@ const (
 	ReasonFailureRate Reason = "failure_rate"
 	ReasonSlow        Reason = "slow"
 	ReasonHanging     Reason = "hanging"
-	ReasonUnreachable Reason = "unreachable" // a dial failed, or no connection is alive
+	ReasonUnreachable Reason = "unreachable" // a dial failed, or the next connection is not alive
 
 	ReasonProbe Reason = "probe" // the ping of an ejected endpoint succeeded
 	ReasonFound Reason = "found" // a lookup found the endpoint

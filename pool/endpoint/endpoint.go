@@ -164,7 +164,7 @@ func (e *endpoint[C]) lend(ctx context.Context, lease core.Lease[C]) core.Lease[
 }
 
 // errNotAlive is the cause of an ejection after Alive returned false.
-var errNotAlive = fmt.Errorf("no connection to the endpoint is alive: %w", core.ErrConnection)
+var errNotAlive = fmt.Errorf("the connection to the endpoint is not alive: %w", core.ErrConnection)
 
 // rounded returns d without its less significant digits, for people.
 func rounded(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
