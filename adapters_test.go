@@ -13,9 +13,6 @@ import (
 // of the other has not. Left out are the methods of Conn, which follow those of the SDK.
 var onlyOne = map[string]string{
 	"func WithConsistencyLevel(level entity.ConsistencyLevel) client.CreateCollectionOption": "The option of the current SDK has a method for it.",
-	"type Config struct, field Addresses []string":                                           "The adapter for the current SDK has one endpoint.",
-	"type Config struct, field Endpoints endpoint.Detection":                                 "The adapter for the current SDK has one endpoint.",
-	"type Config struct, field Lanes []lane.Lane \"json:\\\"-\\\"\"":                         "The adapter for the current SDK has one lane.",
 	"type Conn struct, embeds client.Client":                                                 "The old SDK's client is an interface.",
 	"type Conn struct, embeds *sdk":                                                          "The current SDK's client is a struct.",
 }
@@ -45,6 +42,18 @@ func TestTheAdaptersOfMilvusHaveTheSameNames(t *testing.T) {
 	for line, why := range onlyOne {
 		if !used[line] || !strings.HasSuffix(why, ".") {
 			t.Errorf("%q of the table is in both adapters or in none, or has no sentence", line)
+		}
+	}
+}
+
+// twins are the files that both adapters have, apart from the name of the package.
+var twins = []string{"config.go", "credentials.go", "error.go", "open.go", "several.go", "shared.go"}
+
+func TestTheAdaptersOfMilvusHaveTheSameSettings(t *testing.T) {
+	for _, file := range twins {
+		one, other := read(t, "pool/milvus/"+file), read(t, "pool/milvusv2/"+file)
+		if one != strings.ReplaceAll(other, "milvusv2", "milvus") {
+			t.Errorf("pool/milvus/%s and pool/milvusv2/%s differ in more than the name of the package: change both", file, file)
 		}
 	}
 }

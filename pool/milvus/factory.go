@@ -73,6 +73,12 @@ func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
 
 func newFactory(cfg Config) *Factory { return newFactoryFor(cfg, newFamily()) }
 
+// newFactories returns a function that makes factories whose connections share the caches.
+func newFactories() func(Config) *Factory {
+	family := newFamily()
+	return func(cfg Config) *Factory { return newFactoryFor(cfg, family) }
+}
+
 // newFactoryFor returns a factory whose connections share what family knows.
 func newFactoryFor(cfg Config, family *family) *Factory {
 	f := &Factory{

@@ -57,12 +57,12 @@ func (c Config) place() string {
 // caches of connections: a write through one endpoint is seen by a session read through
 // another.
 func (c Config) endpoints() endpoint.Config[*Conn] {
-	family := newFamily()
+	factory := newFactories()
 	return endpoint.Config[*Conn]{
 		Addresses: c.addresses(),
 		Detection: c.Endpoints,
 		Factory: func(a endpoint.Address) (pool.Factory[*Conn], error) {
-			return newFactoryFor(c.at(a), family), nil
+			return factory(c.at(a)), nil
 		},
 	}
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/penstock-go/penstock/internal/fault"
 	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/endpoint"
+	"github.com/penstock-go/penstock/pool/lane"
 )
 
 // defaultDatabase is Milvus' own name of the database of a connection that names
@@ -30,10 +32,23 @@ const defaultDatabase = "default"
 // Password nor APIKey, wherever it is held. A type that embeds a Config is printed as
 // the Config alone, because it inherits the methods; give the field a name instead.
 type Config struct {
-	// Address is host:port, or dns:///host:port, for which gRPC resolves the host, tries
-	// all its addresses, and resolves it again after a connection was lost. Without
-	// the scheme the host is resolved for each dial. Empty means localhost:19530.
+	// Address is host:port, or dns:///host:port. With the scheme the client has one
+	// endpoint at each address that DNS has for the host, and asks DNS again every 30 s
+	// and after a failed dial. Without the scheme the host is resolved for each dial.
+	// Empty means localhost:19530. [NewPool] and [NewFactory] have one endpoint always:
+	// for them gRPC resolves the host of dns:///.
 	Address string
+	// Addresses are those of several servers of one Milvus, in place of Address, each as
+	// Address has it. Each has a pool of its own, with the bounds of Pool. A server that
+	// fails, hangs or is far slower than the others gets no calls for a while. [NewPool]
+	// and [NewFactory] refuse more than one.
+	Addresses []string
+	// Endpoints says when a server of several gets no calls.
+	Endpoints endpoint.Detection
+	// Lanes give groups of operations connections of their own, such as
+	// lane.ReadWrite(): bulk writes do not hold up searches then. Empty is one lane for
+	// all. [Open] and [Config.Backend] heed them.
+	Lanes []lane.Lane `json:"-"`
 	// Database is the database that every connection uses. Empty means the server's
 	// default database.
 	Database string
@@ -84,19 +99,25 @@ type Config struct {
 
 // withDefaults returns c with its defaults filled in.
 func (c Config) withDefaults() Config {
-	c.Address = cmp.Or(c.Address, "localhost:"+strconv.Itoa(DefaultPort))
+	if len(c.Addresses) == 0 {
+		c.Address = cmp.Or(c.Address, "localhost:"+strconv.Itoa(DefaultPort))
+	}
 	c.Pool.Mode = pool.Shared
 	c.Pool.MinSize = cmp.Or(c.Pool.MinSize, 1)
-	c.Pool.Name = cmp.Or(c.Pool.Name, c.hostPort()+"/"+c.Namespace())
+	c.Pool.Name = cmp.Or(c.Pool.Name, c.place()+"/"+c.Namespace())
 	return c
 }
 
 // faults returns what is wrong with c. It does not look at Pool.
 func (c Config) faults() fault.List {
 	var faults fault.List
-	if problem := addressProblem(c.Address); problem != "" {
+	switch problem := addressProblem(c.Address); {
+	case len(c.Addresses) > 0 && c.Address != "":
+		faults.Add("Address and Addresses are both set: leave one out")
+	case len(c.Addresses) == 0 && problem != "":
 		faults.Add("Address %s", problem)
 	}
+	faults = append(faults, c.severalFaults()...)
 	if !sendable(c.Database) {
 		faults.Add("Database %q has characters other than printable ASCII: correct the name", c.Database)
 	}
@@ -165,8 +186,18 @@ func (c Config) describe() []slog.Attr {
 	if strings.Contains(address, "@") {
 		address = milvusbase.Redacted // it is not valid, and may hold a password
 	}
+	where := slog.String("Address", address)
+	if len(c.Addresses) > 0 {
+		addresses := slices.Clone(c.Addresses)
+		for i, a := range addresses {
+			if strings.Contains(a, "@") {
+				addresses[i] = milvusbase.Redacted
+			}
+		}
+		where = slog.Any("Addresses", addresses)
+	}
 	return []slog.Attr{
-		slog.String("Address", address),
+		where,
 		slog.String("Database", c.Database),
 		slog.String("Username", c.Username),
 		slog.String("Password", c.Password.String()),

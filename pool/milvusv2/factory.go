@@ -47,8 +47,9 @@ type Factory struct {
 // NewFactory checks cfg and returns a factory for it. One error names everything
 // that is wrong. NewFactory does not connect.
 func NewFactory(cfg Config) (*Factory, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.faults().Err("milvus"); err != nil {
+	cfg = cfg.oneAddress().withDefaults()
+	faults := append(cfg.faults(), cfg.manyFault()...)
+	if err := faults.Err("milvus"); err != nil {
 		return nil, err
 	}
 	return newFactory(cfg), nil
@@ -57,8 +58,8 @@ func NewFactory(cfg Config) (*Factory, error) {
 // NewPool checks cfg and returns a pool of connections. One error names everything
 // that is wrong. The pool does not connect before it is used or started.
 func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
-	cfg = cfg.withDefaults()
-	faults := cfg.faults()
+	cfg = cfg.oneAddress().withDefaults()
+	faults := append(cfg.faults(), cfg.manyFault()...)
 	p, err := pool.New(newFactory(cfg), cfg.Pool)
 	if err != nil {
 		faults = append(faults, err)
@@ -69,7 +70,16 @@ func NewPool(cfg Config) (*pool.Pool[*Conn], error) {
 	return p, nil
 }
 
-func newFactory(cfg Config) *Factory {
+func newFactory(cfg Config) *Factory { return newFactoryFor(cfg, newSchemas()) }
+
+// newFactories returns a function that makes factories whose connections share the caches.
+func newFactories() func(Config) *Factory {
+	schemas := newSchemas()
+	return func(cfg Config) *Factory { return newFactoryFor(cfg, schemas) }
+}
+
+// newFactoryFor returns a factory whose connections share what schemas knows.
+func newFactoryFor(cfg Config, schemas *schemas) *Factory {
 	f := &Factory{
 		address:  cfg.hostPort(),
 		resolve:  cfg.hostPort() != cfg.Address,
@@ -77,7 +87,7 @@ func newFactory(cfg Config) *Factory {
 		rotates:  cfg.Credentials != nil,
 		traces:   !cfg.PropagationDisabled,
 		query:    cfg.QueryText,
-		schemas:  newSchemas(),
+		schemas:  schemas,
 		database: cfg.Database,
 	}
 	theirs := slices.Clone(cfg.DialOptions)

@@ -27,7 +27,7 @@ func Open(ctx context.Context, cfg Config, client penstock.Config) (*penstock.Cl
 // Backend returns what package penstock makes a client of. It connects to
 // nothing. The error names all that is wrong with c, except for its Pool.
 func (c Config) Backend() (penstock.Backend[*Conn], error) {
-	c = c.withDefaults()
+	c = c.oneAddress().withDefaults()
 	b := penstock.Backend[*Conn]{
 		Factory:     newFactory(c),
 		Classifier:  Classify,
@@ -35,7 +35,11 @@ func (c Config) Backend() (penstock.Backend[*Conn], error) {
 		System:      System,
 		Namespace:   c.Namespace(),
 		DefaultPort: DefaultPort,
+		Lanes:       c.Lanes,
 	}
-	b.Address, b.Port = c.Endpoint()
+	b.Address, b.Port = c.server()
+	if c.several() {
+		b.Endpoints = c.endpoints()
+	}
 	return b, c.faults().Err("milvus")
 }

@@ -35,8 +35,8 @@ type Handle struct {
 
 var _ core.Source[*Conn] = (*Handle)(nil)
 
-// Shared returns a handle on the one pool of this process for the address, the
-// database and the credentials of cfg. The first call makes the pool, and the
+// Shared returns a handle on the one pool of this process for the address or
+// the set of addresses, the database and the credentials of cfg. The first call makes the pool, and the
 // Close of its last handle closes it. While the pool lives, everything else in cfg
 // must be the same in each call, or the error matches [ErrDiffers] and names the
 // fields that differ. Two functions are never the same, so a cfg with Credentials
@@ -44,13 +44,13 @@ var _ core.Source[*Conn] = (*Handle)(nil)
 //
 // As with [NewPool], the pool does not connect before it is used or started.
 func Shared(cfg Config) (*Handle, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.oneAddress().withDefaults()
 	key := sharedKeyOf(cfg)
 	sharedPools.mu.Lock()
 	defer sharedPools.mu.Unlock()
 	s := sharedPools.byKey[key]
 	if s == nil {
-		p, err := NewPool(cfg)
+		p, err := poolOf(cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func Shared(cfg Config) (*Handle, error) {
 		s.cfg.Username, s.cfg.Password, s.cfg.APIKey = "", Secret{}, Secret{}
 		sharedPools.byKey[key] = s
 	} else if differs := s.cfg.differences(cfg); len(differs) > 0 {
-		return nil, fmt.Errorf("%w for %s: other %s", ErrDiffers, cfg.Address, strings.Join(differs, ", "))
+		return nil, fmt.Errorf("%w for %s: other %s", ErrDiffers, cfg.place(), strings.Join(differs, ", "))
 	}
 	s.handles++
 	return &Handle{shared: s}, nil
@@ -69,7 +69,7 @@ func Shared(cfg Config) (*Handle, error) {
 type sharedPool struct {
 	key     sharedKey
 	cfg     Config // without credentials
-	pool    *pool.Pool[*Conn]
+	pool    source
 	handles int // guarded by sharedPools.mu
 }
 
@@ -92,7 +92,7 @@ func sharedKeyOf(cfg Config) sharedKey {
 		_ = binary.Write(hash, binary.BigEndian, uint64(len(s))) // a hash returns no error
 		hash.Write([]byte(s))
 	}
-	key := sharedKey{address: cfg.Address, database: cfg.Namespace()}
+	key := sharedKey{address: cfg.sortedAddresses(), database: cfg.Namespace()}
 	hash.Sum(key.credentials[:0])
 	return key
 }
@@ -111,6 +111,9 @@ func (c Config) differences(other Config) (names []string) {
 	}
 	if !slices.EqualFunc(c.DialOptions, other.DialOptions, func(a, b grpc.DialOption) bool { return same(a, b) }) {
 		names = append(names, "DialOptions")
+	}
+	if c.Endpoints != other.Endpoints {
+		names = append(names, "Endpoints")
 	}
 	if c.PropagationDisabled != other.PropagationDisabled {
 		names = append(names, "PropagationDisabled")
@@ -137,8 +140,11 @@ func same(a, b any) bool {
 }
 
 // Pool returns the pool, for its Name and its Stats. The pool belongs to the other
-// handles too: it must not be closed or drained.
-func (h *Handle) Pool() *pool.Pool[*Conn] { return h.shared.pool }
+// handles too: it must not be closed or drained. It is nil with several endpoints.
+func (h *Handle) Pool() *pool.Pool[*Conn] {
+	p, _ := h.shared.pool.(*pool.Pool[*Conn])
+	return p
+}
 
 // Acquire leases a connection, see [pool.Pool.Acquire]. After Close it returns
 // pool.ErrClosed.
@@ -155,7 +161,7 @@ func (h *Handle) Do(ctx context.Context, fn func(context.Context, *Conn) error) 
 	if h.closer.Begun() {
 		return h.errClosed()
 	}
-	return h.shared.pool.Do(ctx, fn)
+	return pool.Run(ctx, h.shared.pool, fn)
 }
 
 func (h *Handle) errClosed() error {
