@@ -4,6 +4,7 @@ package milvus_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -15,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
@@ -149,6 +152,36 @@ func TestABadTLSFileLeavesTheOldInForceAndIsToldOnce(t *testing.T) {
 				t.Errorf("the log says %d times that the files are good, want once: %s", n, &logs)
 			}
 		})
+	}
+}
+
+func TestTheLoggerOfTheClientIsToldOfABadTLSFile(t *testing.T) {
+	i := newIdentity(t)
+	var present atomic.Pointer[identity]
+	present.Store(&i)
+	srv := startMutual(t, &present)
+	files := tlsFiles(t, nil)
+	i.write(t, files)
+	files.Logger = nil
+	var logs bytes.Buffer
+	client, err := milvus.Open(t.Context(), milvus.Config{Address: srv.Addr(), TLSFiles: files},
+		penstock.Config{Logger: slog.New(slog.NewTextHandler(&logs, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, files.Key, []byte("garbage"))
+	client.Pool().Reset("new files") // so that the next operation dials
+	_, err = core.Do(t.Context(), client, milvus.ListCollections(), func(ctx context.Context, c *milvus.Conn) (any, error) {
+		return nil, ping(t, c)
+	})
+	if err != nil {
+		t.Errorf("Do = %v", err)
+	}
+	if err := client.Close(t.Context()); err != nil { // no dial is under way then
+		t.Error(err)
+	}
+	if n := strings.Count(logs.String(), files.Key); n != 1 {
+		t.Errorf("the log of the client names the file %d times, want once: %s", n, &logs)
 	}
 }
 
