@@ -182,7 +182,7 @@ var rules = []rule{
 	{
 		folder: milvusbase,
 		may: []string{
-			"core", "pool", fault, nested, tracectx, milvuserr, "github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...",
+			"core", "pool", fault, errtype, nested, tracectx, milvuserr, "github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...",
 			"go.opentelemetry.io/otel/attribute",
 		},
 	},

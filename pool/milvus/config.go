@@ -23,10 +23,6 @@ import (
 	"github.com/penstock-go/penstock/pool/lane"
 )
 
-// defaultDatabase is Milvus' own name of the database of a connection that names
-// none.
-const defaultDatabase = "default"
-
 // Config says which Milvus to connect to, with which credentials, and how. The
 // zero value connects to localhost:19530. A printed or logged Config shows neither
 // Password nor APIKey, wherever it is held. A type that embeds a Config is printed as
@@ -118,7 +114,7 @@ func (c Config) faults() fault.List {
 		faults.Add("Address %s", problem)
 	}
 	faults = append(faults, c.severalFaults()...)
-	if !sendable(c.Database) {
+	if !milvusbase.Sendable(c.Database) {
 		faults.Add("Database %q has characters other than printable ASCII: correct the name", c.Database)
 	}
 	static := Credentials{Username: c.Username, Password: c.Password, APIKey: c.APIKey}
@@ -151,11 +147,6 @@ func addressProblem(address string) string {
 		return fmt.Sprintf("%q has no port from 1 to 65535: give one, such as localhost:19530", address)
 	}
 	return ""
-}
-
-// sendable reports whether s can be the value of a gRPC header.
-func sendable(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // String describes c without its secrets.

@@ -3,21 +3,15 @@
 package milvus
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"reflect"
 	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"google.golang.org/grpc/metadata"
+
+	"github.com/penstock-go/penstock/internal/milvusbase"
 )
-
-// databaseHeader is the header by which Milvus chooses the database of a request.
-const databaseHeader = "dbname"
-
-// databaseKey is the key of the context value that names a database.
-type databaseKey struct{}
 
 // WithDatabase returns a context whose requests go to another database than the one of
 // [Config]. One pool serves any number of databases so: each request names its own. An
@@ -28,27 +22,18 @@ type databaseKey struct{}
 // like name their database themselves. An iterator reads from the database that the
 // context of each of its calls names.
 func WithDatabase(ctx context.Context, name string) context.Context {
-	return context.WithValue(ctx, databaseKey{}, name)
+	return milvusbase.WithDatabase(ctx, name)
 }
 
 // databaseOf returns the database that ctx names, "" for the database of the factory.
-func (h *hook) databaseOf(ctx context.Context) string {
-	name, _ := ctx.Value(databaseKey{}).(string)
-	if name == cmp.Or(h.database, defaultDatabase) {
-		return ""
-	}
-	return name
-}
+func (h *hook) databaseOf(ctx context.Context) string { return milvusbase.DatabaseOf(ctx, h.database) }
 
 // route returns the context for a request, with the header of its database.
 func (h *hook) route(ctx context.Context, database string) (context.Context, error) {
-	if !sendable(database) {
+	if !milvusbase.Sendable(database) {
 		return nil, &invalidError{fmt.Errorf("milvus: database %q has characters other than printable ASCII: correct the name", database)}
 	}
-	if name := cmp.Or(database, h.database); name != "" {
-		ctx = metadata.AppendToOutgoingContext(ctx, databaseHeader, name)
-	}
-	return ctx, nil
+	return milvusbase.Route(ctx, database, h.database), nil
 }
 
 // separator stands between a collection and its database in a key. No name of a

@@ -4,18 +4,13 @@ package milvus
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 
-	"github.com/penstock-go/penstock/core"
-	"github.com/penstock-go/penstock/internal/errtype"
-	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/internal/milvusbase"
 )
 
 // ErrNotReady is matched by what [ReadyCheck] answers when the server says that
 // it, or a part of it, is not healthy. The error gives the server's reasons.
-var ErrNotReady = core.Sentinel("milvus: not healthy", "unhealthy")
+var ErrNotReady = milvusbase.ErrNotReady
 
 // Prober runs a question to the server on a connection of its own choice. A
 // *core.Client[*Conn] is one, and so is a pointer to a type that embeds it.
@@ -45,22 +40,15 @@ type Prober interface {
 // without one is the factory's Ping.
 func ReadyCheck(client Prober) func(context.Context) error {
 	return func(ctx context.Context) error {
-		err := client.Probe(ctx, checkHealth)
-		if full, ok := errors.AsType[*pool.AcquireError](err); ok && full.LastDial == nil && full.InUse > 0 {
-			return nil
-		}
-		if failed, ok := errors.AsType[*core.Error](err); ok && failed.Outcome.ErrorType == errtype.RateLimited {
-			return nil
-		}
-		return err
+		return milvusbase.Readiness(client.Probe(ctx, checkHealth))
 	}
 }
 
 // checkHealth asks the server for the health of all its parts.
 func checkHealth(ctx context.Context, c *Conn) error {
 	state, err := c.CheckHealth(ctx)
-	if err == nil && !state.IsHealthy {
-		err = fmt.Errorf("%w: %s", ErrNotReady, strings.Join(state.Reasons, "; "))
+	if err != nil {
+		return err
 	}
-	return err
+	return milvusbase.Health(state.IsHealthy, state.Reasons, nil)
 }

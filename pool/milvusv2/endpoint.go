@@ -37,7 +37,7 @@ func (c Config) Endpoint() (host string, port int) {
 }
 
 // Namespace returns the name of the database, with the default.
-func (c Config) Namespace() string { return cmp.Or(c.Database, defaultDatabase) }
+func (c Config) Namespace() string { return cmp.Or(c.Database, milvusbase.DefaultDatabase) }
 
 // PoolConfig returns Pool with the defaults of this package.
 func (c Config) PoolConfig() pool.Config { return c.withDefaults().Pool }
