@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus/client/v2/entity"
-	"github.com/milvus-io/milvus/client/v2/milvusclient"
+	"google.golang.org/grpc"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
@@ -30,7 +31,7 @@ func twice(t *testing.T, srv *milvustest.Server) []string {
 	return []string{srv.Addr(), net.JoinHostPort("localhost", port)}
 }
 
-func TestEndpointsAndLanesShareWhatTheyKnow(t *testing.T) {
+func TestAClientHasEndpointsInEachLane(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	c, err := milvusv2.Open(t.Context(), milvusv2.Config{Addresses: twice(t, srv), Lanes: lane.ReadWrite()}, penstock.Config{})
 	if err != nil {
@@ -40,38 +41,51 @@ func TestEndpointsAndLanesShareWhatTheyKnow(t *testing.T) {
 	if c.Pool() != nil || len(c.PoolStats()) != 2 || len(c.Endpoints()) != 2 {
 		t.Errorf("Pool %v, PoolStats %v, Endpoints %v; want two lanes with two endpoints each", c.Pool(), c.PoolStats(), c.Endpoints())
 	}
-	do := func(op core.Op, fn func(context.Context, *milvusv2.Conn) error) {
-		t.Helper()
-		if _, err := core.Do(t.Context(), c, op, func(ctx context.Context, conn *milvusv2.Conn) (any, error) { return nil, fn(ctx, conn) }); err != nil {
+	if _, err := core.Do(t.Context(), c, milvusv2.ListCollections(), func(ctx context.Context, conn *milvusv2.Conn) (any, error) {
+		return nil, askVersion(ctx, conn)
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASessionReadThroughOneEndpointWaitsForTheWriteThroughAnother(t *testing.T) {
+	srv := start(t, milvustest.Config{})
+	s := new(spy)
+	b, err := milvusv2.Config{
+		Addresses: twice(t, srv), DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(s.intercept)},
+	}.Backend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conns []*milvusv2.Conn
+	for _, address := range b.Endpoints.Addresses {
+		f, err := b.Endpoints.Factory(endpoint.Address{HostPort: address})
+		if err != nil {
 			t.Fatal(err)
 		}
+		conns = append(conns, dial(t, f.(*milvusv2.Factory)))
 	}
-	do(core.Op{Name: "Setup"}, func(_ context.Context, conn *milvusv2.Conn) error {
-		createWith(t, conn, "v", entity.ClSession)
-		return nil
+	createWith(t, conns[0], "v", entity.ClSession)
+	var wrote, asked uint64
+	s.look(func(req, reply any) {
+		if r, ok := req.(*milvuspb.QueryRequest); ok {
+			asked = r.GetGuaranteeTimestamp()
+		}
+		if r, ok := reply.(*milvuspb.MutationResult); ok {
+			wrote = r.GetTimestamp()
+		}
 	})
-	for id := range int64(20) {
-		do(milvusv2.Insert("docs"), func(ctx context.Context, conn *milvusv2.Conn) error { return insert(ctx, conn, "v", id+1) })
-		do(milvusv2.Query("docs"), func(ctx context.Context, conn *milvusv2.Conn) error {
-			found, err := conn.Query(ctx, milvusclient.NewQueryOption("docs").WithFilter("id > 0").WithOutputFields("id"))
-			if err == nil && found.ResultCount != int(id+1) {
-				t.Errorf("%d rows after %d inserts", found.ResultCount, id+1)
-			}
-			return err
-		})
-	}
-	// Another endpoint may have the schema from before in its cache.
-	do(milvusv2.DropCollection("docs"), func(ctx context.Context, conn *milvusv2.Conn) error { return dropCollectionOn(ctx, conn, "docs") })
-	do(core.Op{Name: "Setup"}, func(_ context.Context, conn *milvusv2.Conn) error {
-		createWith(t, conn, "w", entity.ClSession)
-		return nil
-	})
-	before := srv.Calls("Insert")
-	for id := range int64(20) {
-		do(milvusv2.Insert("docs"), func(ctx context.Context, conn *milvusv2.Conn) error { return insert(ctx, conn, "w", id+1) })
-	}
-	if n := srv.Calls("Insert") - before; n != 20 {
-		t.Errorf("%d inserts, want 20: one was made with an old schema", n)
+	for id := range int64(4) {
+		writer, reader := conns[id%2], conns[1-id%2]
+		if err := insert(t.Context(), writer, "v", id+1); err != nil {
+			t.Fatal(err)
+		}
+		if err := query(t, reader, "id"); err != nil {
+			t.Fatal(err)
+		}
+		if wrote == 0 || asked != wrote {
+			t.Errorf("the read waits for %d, want the last write, %d", asked, wrote)
+		}
 	}
 }
 
