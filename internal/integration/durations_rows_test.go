@@ -18,6 +18,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/endpoint"
 )
 
 // made builds the client.
@@ -129,6 +130,18 @@ func hopeless(t *testing.T, w *world) {
 	}
 }
 
+// detection returns a function that gives a world two endpoints, of which one is looked up.
+func detection(set func(*endpoint.Detection, time.Duration)) func(*world, time.Duration) {
+	return func(w *world, d time.Duration) {
+		w.backend.Endpoints = endpoint.Config[*struct{}]{
+			Addresses:  []string{"a.example:1", "dns:///b.example:1"},
+			Factory:    func(endpoint.Address) (pool.Factory[*struct{}], error) { return w.backend.Factory, nil },
+			LookupHost: func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil },
+		}
+		set(&w.backend.Endpoints.Detection, d)
+	}
+}
+
 // durations are the fields of all configurations that hold a duration.
 var durations = map[string]durationRow{
 	"pool.Config.AcquireTimeout": func() durationRow {
@@ -180,6 +193,11 @@ var durations = map[string]durationRow{
 		}
 		return given(func(w *world, d time.Duration) { w.backend.Pool.LeakAfter = d }, leaks(0), leaks(2))
 	}(),
+
+	"endpoint.Detection.Interval":     {set: detection(func(c *endpoint.Detection, d time.Duration) { c.Interval = d })},
+	"endpoint.Detection.BaseEjection": {set: detection(func(c *endpoint.Detection, d time.Duration) { c.BaseEjection = d })},
+	"endpoint.Detection.MaxEjection":  {set: detection(func(c *endpoint.Detection, d time.Duration) { c.BaseEjection, c.MaxEjection = 1, d })},
+	"endpoint.Detection.ResolveEvery": {set: detection(func(c *endpoint.Detection, d time.Duration) { c.ResolveEvery = d })},
 
 	"core.ClientConfig.OperationTimeout": func() durationRow {
 		long, short := hour(func(*world) {})

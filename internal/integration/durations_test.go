@@ -26,6 +26,7 @@ var results = []string{
 	"breaker.OpenError", "bulkhead.FullError", "ratelimit.LimitedError", "hedge.Stats", "middleware.WorstCase",
 	"middleware.Chain", "otelx.Figures", "otelx.BreakerFigures",
 	"core.Scope", "core.Event", "core.Outcome", "core.TimeoutError", "pool.AcquireError", "pool.Holder",
+	"endpoint.Change", "endpoint.Status", "otelx.EndpointFigures",
 	"coretest.Phase", "coretest.BreakerConfig", "milvustest.Fault", "milvustest.Config",
 }
 

@@ -74,7 +74,7 @@ type Detection struct {
 	// MaxEjection. Defaults 1 s and 30 s.
 	BaseEjection, MaxEjection time.Duration
 	// ResolveEvery is how often a host of a dns:/// address is looked up again. It is
-	// looked up after a failed dial too, but not within a second. Default 30 s.
+	// looked up after a failed dial too, and never twice within a second. Default 30 s.
 	ResolveEvery time.Duration
 }
 

@@ -79,7 +79,7 @@ func (b *Balancer[C]) initLookups() {
 		b.lookUp()
 	}
 	if b.resolve {
-		b.lookups.every = b.cfg.Detection.ResolveEvery
+		b.lookups.every = max(b.cfg.Detection.ResolveEvery, pause)
 	}
 }
 
