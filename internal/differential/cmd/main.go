@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/penstock-go/penstock/internal/differential"
@@ -46,13 +47,13 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "regular expression for the groups of the catalogue")
 	flag.StringVar(&o.list, "list", "", "write a line for each request of the catalogue into this file")
 	flag.Parse()
-	if err := with(context.Background(), o.run); err != nil {
+	if err := servers.With(context.Background(), o.run); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func (o options) run(h *harness) error {
+func (o options) run(h testing.TB) error {
 	srv, err := milvustest.New(milvustest.Config{Version: "v" + servers.MilvusVersion})
 	if err != nil {
 		return err
