@@ -41,7 +41,7 @@ func serverRestarted(s *Service) func(context.Context) {
 func slowBackend(s *Service) func(context.Context) {
 	slow := time.Duration(110+s.Random.IntN(60)) * time.Millisecond
 	return func(context.Context) {
-		s.Inject(milvustest.Fault{Share: 0.5, Seed: 3, Delay: slow + 60*time.Millisecond})
+		s.Inject(milvustest.Fault{Share: 0.5, Seed: 3, Delay: 60 * time.Millisecond})
 		s.Inject(milvustest.Fault{Delay: slow})
 	}
 }

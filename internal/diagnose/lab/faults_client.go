@@ -146,8 +146,8 @@ func hedgingOverload(s *Service) func(context.Context) {
 	// of which it counts at most 24. Without hedges it has to do some 50.
 	const each = 14 * time.Millisecond
 	s.Latency = each
-	for n := 24; n > 1; n-- {
-		s.crowds = append(s.crowds, crowd{n, time.Duration(n) * each})
+	s.crowded = func(*rand.Rand) time.Duration {
+		return each * time.Duration(min(s.backend.InFlight("Search"), 24)-1)
 	}
 	return func(context.Context) { s.use(after) }
 }
@@ -177,19 +177,5 @@ func newHedger(cfg hedge.Config) *hedge.Hedger {
 func (s *Service) use(h *hedge.Hedger) {
 	for _, r := range s.Routes {
 		r.Change(func(m *Manners) { m.Hedger = h })
-	}
-}
-
-// crowd says how long the server works for a search while it has that many.
-type crowd struct {
-	searches int
-	latency  time.Duration
-}
-
-// fault returns what makes the server that slow.
-func (c crowd) fault(s *Service) milvustest.Fault {
-	return milvustest.Fault{
-		Method: "Search", Delay: c.latency,
-		If: func(context.Context, any) bool { return s.backend.InFlight("Search") >= c.searches },
 	}
 }

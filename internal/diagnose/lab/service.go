@@ -60,11 +60,7 @@ type Service struct {
 	serving sync.RWMutex // guards client while there are requests; each holds it for reading
 	client  *penstock.Client[*milvus.Conn]
 	tracer  trace.Tracer
-	crowds  []crowd // makes the server slower while it has much to do, the slowest first
-
-	mu      sync.Mutex         // guards the fields below
-	latency []milvustest.Fault // those of Work
-	removes []func()           // removes them
+	crowded milvustest.Latency // of each search, beside Latency; nil for a server that has room
 }
 
 // newService returns a service with the settings of a team that takes care: short
@@ -114,10 +110,10 @@ func (s *Service) start(ctx context.Context, t *telemetry) error {
 		}
 		s.Milvus.Address = s.wire.addr
 	}
-	for _, c := range s.crowds {
-		s.backend.Inject(c.fault(s))
+	s.Inject(milvustest.Fault{If: isWork, Seed: 1, Latency: uneven(s.Latency)})
+	if s.crowded != nil {
+		s.Inject(milvustest.Fault{Method: "Search", Latency: s.crowded})
 	}
-	s.Work(s.Latency)
 	s.Client.TracerProvider, s.Client.MeterProvider = t.tracers, t.meters
 	s.tracer = t.tracers.Tracer("app")
 	return s.open(ctx)
@@ -164,48 +160,21 @@ func (s *Service) close(ctx context.Context) error {
 	return s.backend.Close()
 }
 
-// Inject makes the server fail as f says. The fault goes before those of Latency.
-func (s *Service) Inject(f milvustest.Fault) (remove func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	latency := s.removeLatency()
-	remove = s.backend.Inject(f)
-	s.addLatency(latency)
-	return remove
-}
+// Inject makes the server fail as f says. Its delay adds to Latency.
+func (s *Service) Inject(f milvustest.Fault) (remove func()) { return s.backend.Inject(f) }
 
-// Work makes the server work for about d on each search, query and insert.
-func (s *Service) Work(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.removeLatency()
-	s.addLatency(latencies(d))
-}
-
-// latencies are the faults that hold each call for half of d, d or twice d.
-func latencies(d time.Duration) []milvustest.Fault {
-	return []milvustest.Fault{
-		{If: isWork, Share: 0.3, Seed: 1, Delay: d / 2},
-		{If: isWork, Share: 0.2, Seed: 2, Delay: 2 * d},
-		{If: isWork, Delay: d},
+// uneven is d for most calls, half of d for three in ten, and twice d for one in seven.
+func uneven(d time.Duration) milvustest.Latency {
+	return func(random *rand.Rand) time.Duration {
+		switch n := random.IntN(100); {
+		case n < 30:
+			return d / 2
+		case n < 44:
+			return 2 * d
+		default:
+			return d
+		}
 	}
-}
-
-// addLatency is called with mu held.
-func (s *Service) addLatency(faults []milvustest.Fault) {
-	s.latency = faults
-	for _, f := range faults {
-		s.removes = append(s.removes, s.backend.Inject(f))
-	}
-}
-
-// removeLatency is called with mu held.
-func (s *Service) removeLatency() []milvustest.Fault {
-	for _, remove := range s.removes {
-		remove()
-	}
-	s.removes = nil
-	return s.latency
 }
 
 // isWork reports whether a request is one of the callers' own, and no probe.
