@@ -137,8 +137,10 @@ type Event struct {
 	// From and To are states (EventTransition, EventHealth). From is also the
 	// state of the breaker that refused (EventReject).
 	From, To string
-	// Outcome says how the retries ended (EventRetryEnd), or what was limited:
-	// "attempt" or "operation" (EventTimeout).
+	// Outcome says how the retries ended (EventRetryEnd), what was limited: "attempt" or
+	// "operation" (EventTimeout), or why an open breaker became half-open:
+	// "recovery_timeout", or "health_probe" if the backend answered a probe before that
+	// (EventTransition).
 	Outcome string
 	// Err is the error behind it. The error of an EventPanic has a method
 	// Stack() []byte.

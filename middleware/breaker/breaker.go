@@ -33,6 +33,7 @@ type Breaker struct {
 type shared struct {
 	cfg      Config
 	observer atomic.Pointer[core.Observer] // of the first operation that had one
+	opened   atomic.Pointer[func()]        // see Watch
 }
 
 // totals are the outcomes counted so far.

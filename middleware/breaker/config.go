@@ -31,7 +31,8 @@ type Config struct {
 	// judged. Zero is 20, or FailureWindow if that is less.
 	MinimumCalls int
 	// RecoveryTimeout is how long the breaker stays open before it lets probes
-	// through. Zero is 30 seconds.
+	// through, unless it is told earlier that the backend answers: see
+	// [Breaker.Answered]. Zero is 30 seconds.
 	RecoveryTimeout time.Duration
 	// HalfOpenSuccesses is how many probes must succeed to close the breaker. Zero
 	// is 3.

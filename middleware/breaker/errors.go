@@ -27,8 +27,8 @@ type OpenError struct {
 	State State  // Open, HalfOpen or ForcedOpen
 	// RetryAfter is how long to wait before the next operation. It is never zero, so a
 	// caller may sleep for it and try again. While the breaker is open, RetryAfter is
-	// the time until the breaker lets probes through: after it, no operation is
-	// refused because the breaker is still open. In the other states nothing tells how
+	// the time until the breaker lets probes through, which it may do earlier: after it,
+	// no operation is refused because the breaker is still open. In the other states nothing tells how
 	// long it takes, and RetryAfter is an estimate: a tenth of RecoveryTimeout up to a
 	// second if HalfOpen, RecoveryTimeout if ForcedOpen.
 	RetryAfter time.Duration

@@ -23,8 +23,15 @@ type period struct {
 
 	breaker *Breaker
 	mode    State         // Open stands for half-open, too, see state
-	until   time.Duration // end of the open state, since the breaker was made; of mode Open
+	since   time.Duration // begin of the period, since the breaker was made
 	machine machine       // shared with the periods before and after
+
+	// Of mode Open.
+	until atomic.Int64  // time.Duration, see end; written under Breaker.mu
+	heeds time.Duration // answers are ignored before it, see Breaker.Answered
+	// early says that an answer ended the open state of this period, or, of mode Closed,
+	// of the period before. It is guarded by Breaker.mu.
+	early bool
 
 	row       atomic.Int64 // failures since the last success
 	failures  *failureRate // nil if their rate does not count
@@ -37,7 +44,7 @@ type period struct {
 }
 
 func (b *Breaker) newPeriod(m machine, mode State) *period {
-	p := &period{breaker: b, mode: mode, machine: m}
+	p := &period{breaker: b, mode: mode, since: b.now(), machine: m}
 	if mode == Closed || mode == Disabled {
 		p.failures = newFailureRate(b)
 	}
@@ -75,25 +82,29 @@ func (p *period) state() State {
 	switch {
 	case p.mode != Open:
 		return p.mode
-	case p.breaker.now() < p.until:
+	case p.breaker.now() < p.end():
 		return Open
 	default: // the machine may be open a moment longer, if RecoveryTimeout is very short
 		return p.machine.state()
 	}
 }
 
+// end returns when the open state ends, since the breaker was made.
+func (p *period) end() time.Duration { return time.Duration(p.until.Load()) }
+
 // minRetryAfter is the shortest time that a refusal tells: a caller that waits for
 // it and comes back again and again must not keep a processor busy.
 const minRetryAfter = time.Millisecond
 
 // retryAfter returns how long a caller that is refused in the given state waits
-// before it comes back; now is the time since the breaker was made. The time is exact if the breaker is open. Nothing tells when
-// a probe ends, or when somebody resets a breaker that is forced open.
+// before it comes back; now is the time since the breaker was made. An open breaker ends
+// at that time, or earlier by an answer. Nothing tells when a probe ends, or when somebody
+// resets a breaker that is forced open.
 func (p *period) retryAfter(state State, now time.Duration) time.Duration {
 	recovery := p.breaker.cfg.RecoveryTimeout
 	switch state {
 	case Open:
-		return max(p.until-now, minRetryAfter)
+		return max(p.end()-now, minRetryAfter)
 	case HalfOpen:
 		return max(min(recovery/10, time.Second), minRetryAfter)
 	default:
@@ -110,7 +121,7 @@ func (p *period) idle() bool {
 	case Closed:
 		return p.clean() || b.now()-time.Duration(p.troubleAt.Load()) >= memory
 	case Open: // half-open for long, and nothing has come to probe with
-		return b.now()-p.until >= memory
+		return b.now()-p.end() >= memory
 	default: // by hand
 		return false
 	}

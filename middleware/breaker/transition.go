@@ -10,7 +10,10 @@ import (
 )
 
 // transition is a step from one state to a different state.
-type transition struct{ from, to State }
+type transition struct {
+	from, to State
+	reason   string // why the breaker is half-open; empty in other transitions
+}
 
 func (t transition) none() bool { return t.from == t.to }
 
@@ -23,6 +26,7 @@ type history struct {
 	openedBy       any       // reference to the operation that opened the breaker, see core.Observer
 	cause          error     // why the breaker opened
 	outage         outage
+	hasty          int // recoveries by an answer, in a row, that did not last; see Answered
 }
 
 // outage is what a breaker knows since it was last closed.
@@ -62,11 +66,13 @@ func (b *Breaker) open(p *period, call *core.Call, cause error) (t transition) {
 	if b.current.Load() != p {
 		return t
 	}
+	b.judgeRecovery(p)
 	p.machine.fail()
 	b.openedAt, b.openedBy, b.cause = time.Now(), ref, cause
 	b.outage.open(cause, b.openedAt, p.probing())
 	next := b.newPeriod(p.machine, Open)
-	next.until = later(b.now(), b.cfg.RecoveryTimeout)
+	next.until.Store(int64(later(next.since, b.cfg.RecoveryTimeout)))
+	next.heeds = later(next.since, ignored(b.hasty, b.cfg.RecoveryTimeout))
 	b.replace(next)
 	return b.note(Open)
 }
@@ -91,7 +97,9 @@ func (b *Breaker) closeAfterProbe(p *period, call *core.Call) {
 		b.outage.probe, b.outage.probedAt = nil, time.Now()
 		state := p.machine.state()
 		if state == Closed {
-			b.replace(b.newPeriod(p.machine, Closed))
+			next := b.newPeriod(p.machine, Closed)
+			next.early = p.early
+			b.replace(next)
 		}
 		t = b.note(state)
 	}
@@ -111,6 +119,7 @@ func (b *Breaker) set(state State) {
 		b.openedAt, b.openedBy, b.cause = time.Now(), nil, errForced
 		b.outage.open(errForced, b.openedAt, false)
 	}
+	b.hasty = 0
 	b.replace(b.newPeriod(newMachine(&b.cfg), state))
 	t := b.note(state)
 	b.mu.Unlock()
@@ -129,9 +138,15 @@ const (
 // led there. The caller holds mu, so that no transition is lost or attributed to
 // another call.
 func (b *Breaker) note(to State) transition {
-	t := transition{b.noted, to}
+	t := transition{from: b.noted, to: to}
 	if t.none() {
 		return t
+	}
+	if to == HalfOpen {
+		t.reason = afterTimeout
+		if b.current.Load().early {
+			t.reason = afterAnswer
+		}
 	}
 	b.noted = to
 	b.transitions++
@@ -145,6 +160,9 @@ func (b *Breaker) note(to State) transition {
 // tell tells the observer and the listener of t. The caller does not hold mu.
 func (b *Breaker) tell(t transition, call *core.Call, cause error) {
 	defer b.hear(t) // also if the observer calls Goexit
+	if t.to == Open && !t.none() {
+		b.tellOpened()
+	}
 	b.observe(t, call, cause)
 }
 
@@ -165,7 +183,7 @@ func (b *Breaker) observe(t transition, call *core.Call, cause error) {
 	outage := b.outage
 	b.mu.Unlock()
 	e := core.Event{
-		Kind: core.EventTransition, Name: b.cfg.Name, From: t.from.String(), To: t.to.String(), Err: cause,
+		Kind: core.EventTransition, Name: b.cfg.Name, From: t.from.String(), To: t.to.String(), Err: cause, Outcome: t.reason,
 		Cause: outage.cause, CausedAt: outage.at, Reopened: outage.reopened, Probe: outage.probe, ProbedAt: outage.probedAt,
 	}
 	if call != nil {
