@@ -20,6 +20,7 @@ type lender[C any] interface {
 	Start(context.Context) error
 	Close(context.Context) error
 	Stats() pool.Stats
+	Redial()
 }
 
 // lending is where a client gets its connections from: one lender, or one for each lane.
@@ -116,6 +117,13 @@ func (l *lending[C]) each(what func(lender[C]) error) error {
 		errs = append(errs, <-results)
 	}
 	return errors.Join(errs...)
+}
+
+// redial makes every pool that pauses after a failed dial dial once.
+func (l *lending[C]) redial() {
+	for _, lane := range l.lanes {
+		lane.Redial()
+	}
 }
 
 // Name returns the name of the client's pool. With [Backend.Lanes] the names of the pools

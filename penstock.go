@@ -247,7 +247,10 @@ func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.
 		own.Observer = c.told
 	}
 	if own.Probe == nil && pings {
-		own.Probe = func(ctx context.Context) error { return c.Probe(ctx, pinger.Ping) }
+		own.Probe = func(ctx context.Context) error {
+			c.redial() // the probe is to ask the backend, not to be told of the last dial
+			return c.Probe(ctx, pinger.Ping)
+		}
 	}
 	return &own
 }

@@ -86,6 +86,20 @@ func (p *Pool[C]) replenish() {
 	}
 }
 
+// Redial dials one connection at once if the pool has no usable connection and pauses
+// because a dial failed. It is for a caller that has a reason to ask the backend now,
+// such as a health probe. Other callers get the error of the last dial during the pause,
+// also if the dial of Redial fails, and all may dial when it succeeds.
+func (p *Pool[C]) Redial() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	trial := p.stuck < maxStuck || now >= p.trialAt
+	if !p.draining && trial && p.hopeless(now) && p.room() > 0 {
+		p.beginDial(nil, nil)
+	}
+}
+
 // retryNow begins the dials that were put off, by a backoff or because p.mu was busy.
 func (p *Pool[C]) retryNow() {
 	p.mu.Lock()

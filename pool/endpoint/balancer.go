@@ -213,6 +213,13 @@ func (b *Balancer[C]) Reset(reason string) {
 	}
 }
 
+// Redial does for each endpoint what [pool.Pool.Redial] does.
+func (b *Balancer[C]) Redial() {
+	for _, e := range b.endpoints() {
+		e.pool.Redial()
+	}
+}
+
 // NamesHolders reports whether the pools keep who has their connections.
 func (b *Balancer[C]) NamesHolders() bool { return b.pool.Observer != nil || b.pool.LeakAfter > 0 }
 
