@@ -101,6 +101,7 @@ func Build(cfg Config) (*Chain, error) {
 	chain.Middleware = compose(arranged, users)
 	chain.plan = newPlan(cfg, chain.Names, inForce)
 	chain.Warnings = chain.plan.warnings()
+	chain.recover()
 	return chain, nil
 }
 

@@ -203,7 +203,7 @@ func ExampleChain_Describe() {
 	// retry    2 further attempts; waits of up to 1s, doubled up to 2s, full jitter; budget unlimited
 	// audit    a stage of your own
 	// timeout  10s for each attempt
-	// health   probes every 10s, for 5s at most; shut after 3 failed in a row, open after 1
+	// health   probes every 10s, for 5s at most; every 1s while the backend is away; shut after 3 failed in a row, open after 1
 	// one operation: at most 3 attempts, 33s
 	// warning: the retry budget is unlimited: in an outage the backend gets up to 3 times the load
 }

@@ -41,7 +41,7 @@ func (t tried) dueWarnings(cfg middleware.Config, chain *middleware.Chain, seen 
 		r.breakerRules("keyed_breaker", "KeyedBreaker.Each.", &seen.keyed)
 	}
 	if recovery := seconds(seen.breaker.RecoveryTimeout); r.has("health") {
-		r.rule(recovery > 0 && seen.interval > recovery, "Health.Interval %v is longer than Breaker.RecoveryTimeout %v: ", seen.interval, recovery)
+		r.rule(recovery > 0 && seen.recovery > recovery, "Health.RecoveryInterval %v is longer than Breaker.RecoveryTimeout %v: ", seen.recovery, recovery)
 		r.rule(seen.probeTimeout > seen.interval, "Health.Timeout %v is longer than Health.Interval %v: ", seen.probeTimeout, seen.interval)
 	}
 	for _, op := range cfg.Ops {

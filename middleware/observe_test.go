@@ -35,6 +35,7 @@ type observed struct {
 	jitter, budget         string
 	attempt                time.Duration // limit of an attempt
 	interval, probeTimeout time.Duration // of health probes
+	recovery               time.Duration // between health probes while the backend is away
 	faults                 int           // of chaos
 }
 
@@ -328,20 +329,33 @@ func (o *observed) seeHealth(t *testing.T, cfg middleware.Config) string {
 		return outcome
 	}
 	cfg.Health = &probing
+	background := func(s *solo) {
+		times = nil
+		s.Monitor.Start()
+		enough := func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(times) > 200
+		}
+		for step := time.Millisecond; !enough(); step *= 2 {
+			time.Sleep(step)
+		}
+		if err := s.Monitor.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
 	s := built(t, cfg)
-	s.Monitor.Start()
-	enough := func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return len(times) > 200
-	}
-	for step := time.Millisecond; !enough(); step *= 2 {
-		time.Sleep(step)
-	}
-	if err := s.Monitor.Close(t.Context()); err != nil {
-		t.Error(err)
-	}
+	background(s)
 	o.interval = interval(times, documented(cfg.Health.Interval, 10*time.Second))
+	limit := o.probeTimeout
+	outcome = unavailable
+	away := built(t, cfg)
+	for away.Monitor.Up() {
+		_ = away.Monitor.Check(t.Context())
+	}
+	background(away)
+	o.recovery = interval(times, documented(cfg.Health.RecoveryInterval, min(time.Second, o.interval)))
+	o.probeTimeout = limit
 	down, up := 0, 0
 	for outcome = unavailable; s.Monitor.Up(); down++ {
 		_ = s.Monitor.Check(t.Context())
@@ -352,7 +366,7 @@ func (o *observed) seeHealth(t *testing.T, cfg middleware.Config) string {
 	for outcome = nil; !s.Monitor.Up(); up++ {
 		_ = s.Monitor.Check(t.Context())
 	}
-	return fmt.Sprintf("probes every %v, for %v at most; shut after %d failed in a row, open after %d", o.interval, o.probeTimeout, down, up)
+	return fmt.Sprintf("probes every %v, for %v at most; every %v while the backend is away; shut after %d failed in a row, open after %d", o.interval, o.probeTimeout, o.recovery, down, up)
 }
 
 // interval returns want if the times are as far apart, spread by a fifth either

@@ -110,8 +110,10 @@ func TestSettingsThatWorkAgainstEachOtherAreNamed(t *testing.T) {
 		{"health outside trace", leaveOut(middleware.Config{
 			Order: []string{"health", "trace", "timeout"}, Health: gate,
 		}, "retry", "breaker"), false, `trace stands inside of "health"`},
-		{"a probe interval longer than recovery", middleware.Config{Health: &health.Config{Probe: probeOK, Interval: time.Minute}}, false,
-			"Health.Interval 1m0s is longer than Breaker.RecoveryTimeout 30s"},
+		{"a probe interval longer than recovery", middleware.Config{Health: &health.Config{Probe: probeOK, Interval: time.Minute, RecoveryInterval: time.Minute}}, false,
+			"Health.RecoveryInterval 1m0s is longer than Breaker.RecoveryTimeout 30s"},
+		{"too many replicas for their rate", middleware.Config{Health: &health.Config{Probe: probeOK, MaxRate: 10, Replicas: 1000}}, false,
+			"Health.MaxRate 10 leaves each of 1000 replicas one probe in"},
 		{"a probe longer than its interval", middleware.Config{Health: &health.Config{Probe: probeOK, Interval: time.Second, Timeout: 2 * time.Second}}, false,
 			"Health.Timeout 2s is longer than Health.Interval 1s"},
 		{"attempts longer than the operation", middleware.Config{

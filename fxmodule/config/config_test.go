@@ -73,7 +73,7 @@ breaker:
   slow_call_threshold: 2s
   slow_call_window: 30
 retry: {max_retries: 2, interval: 200ms, max_interval: 2s, jitter: equal}
-health: {disabled: true, interval: 5s, timeout: 1s, down_threshold: 4, up_threshold: 2}
+health: {disabled: true, interval: 5s, recovery_interval: 2s, max_rate: 50, replicas: 3, timeout: 1s, down_threshold: 4, up_threshold: 2}
 bulkhead: {max_concurrent: 100, max_waiting: 50, max_wait: 1s}
 ratelimit: {rate: 250, burst: 20, max_wait: 2s}
 `
@@ -99,7 +99,7 @@ func whole() (milvus.Config, penstock.Config) {
 				SlowCallRate: 0.5, SlowCallThreshold: 2 * time.Second, SlowCallWindow: 30,
 			},
 			Retry:  retry.Config{MaxRetries: 2, Interval: 200 * time.Millisecond, MaxInterval: 2 * time.Second, Jitter: retry.EqualJitter},
-			Health: &health.Config{Disabled: true, Interval: 5 * time.Second, Timeout: time.Second, DownThreshold: 4, UpThreshold: 2},
+			Health: &health.Config{Disabled: true, Interval: 5 * time.Second, RecoveryInterval: 2 * time.Second, MaxRate: 50, Replicas: 3, Timeout: time.Second, DownThreshold: 4, UpThreshold: 2},
 
 			Bulkhead:  &bulkhead.Config{MaxConcurrent: 100, MaxWaiting: 50, MaxWait: time.Second},
 			RateLimit: &ratelimit.Config{Rate: 250, Burst: 20, MaxWait: 2 * time.Second},
@@ -150,7 +150,7 @@ func TestTheEnvironmentSetsEverything(t *testing.T) {
 		"BREAKER_SLOW_CALL_RATE": "0.5", "BREAKER_SLOW_CALL_THRESHOLD": "2s", "BREAKER_SLOW_CALL_WINDOW": "30",
 		"RETRY_MAX_RETRIES": "2", "RETRY_INTERVAL": "200ms", "RETRY_MAX_INTERVAL": "2s", "RETRY_JITTER": "equal",
 		"PROPAGATION_DISABLED": "true", "QUERY_TEXT": "true",
-		"HEALTH_DISABLED": "true", "HEALTH_INTERVAL": "5s", "HEALTH_TIMEOUT": "1s", "HEALTH_DOWN_THRESHOLD": "4", "HEALTH_UP_THRESHOLD": "2",
+		"HEALTH_DISABLED": "true", "HEALTH_INTERVAL": "5s", "HEALTH_RECOVERY_INTERVAL": "2s", "HEALTH_MAX_RATE": "50", "HEALTH_REPLICAS": "3", "HEALTH_TIMEOUT": "1s", "HEALTH_DOWN_THRESHOLD": "4", "HEALTH_UP_THRESHOLD": "2",
 		"BULKHEAD_MAX_CONCURRENT": "100", "BULKHEAD_MAX_WAITING": "50", "BULKHEAD_MAX_WAIT": "1s",
 		"RATELIMIT_RATE": "250", "RATELIMIT_BURST": "20", "RATELIMIT_MAX_WAIT": "2s",
 	} {

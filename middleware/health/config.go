@@ -35,10 +35,28 @@ type Config struct {
 	// Interval is the time between two probes, up to 20 % more or less, and a
 	// millisecond at least. Zero is 10 s.
 	Interval time.Duration
-	// Timeout limits each probe. Zero is 5 s, or Interval if that is shorter.
+	// RecoveryInterval takes the place of Interval while the gate is shut, or a circuit
+	// breaker of the chain is open and would heed an answer, see [Waiter]. It is the time
+	// between the begins of two probes. Zero is 1 s, or Interval if that is shorter.
+	RecoveryInterval time.Duration
+	// MaxRate is how many probes the backend gets in a second at most, from all replicas
+	// of the program together, and Replicas is how many there are. Zero replicas are one,
+	// and a MaxRate of zero is no limit. Replicas know nothing of each other, so each of
+	// them keeps its own part, and probes less often than its intervals say if it must.
+	//
+	// With more replicas than MaxRate, each probes at random, and the expected rate is so
+	// far below MaxRate that one second in a million exceeds it at most: 1.3 probes are
+	// expected in a second with a MaxRate of 10, 22 with 50, 57 with 100, and 843 with
+	// 1000. [Monitor.Check] is not limited.
+	MaxRate, Replicas int
+	// Timeout limits each probe. While probes are made at RecoveryInterval, the limit is
+	// the time between two of them if that is shorter, but a second at least: a probe may
+	// hang on a connection that the outage broke. Zero is 5 s, or Interval if that is
+	// shorter.
 	Timeout time.Duration
-	// DownThreshold is how many probes in a row must fail to shut the gate. Zero is
-	// 3.
+	// DownThreshold is how many probes in a row must fail to shut the gate. The failures
+	// of probes that are made only because of RecoveryInterval do not count for it. Zero
+	// is 3.
 	DownThreshold int
 	// UpThreshold is how many probes in a row must succeed to open the gate again.
 	// Zero is 1.
@@ -58,9 +76,33 @@ func (cfg Config) Effective() (Config, error) {
 		faults.Add("Probe is nil, and the factory has no Ping to make a probe of: write either")
 	}
 	fault.Default(&faults, "Interval", &cfg.Interval, 10*time.Second)
+	fault.Default(&faults, "RecoveryInterval", &cfg.RecoveryInterval, min(time.Second, cfg.Interval))
+	if cfg.RecoveryInterval > cfg.Interval && cfg.Interval > 0 {
+		faults.Add("RecoveryInterval %v is longer than Interval %v: set a shorter one, or leave it out", cfg.RecoveryInterval, cfg.Interval)
+	}
+	cfg.completeRate(&faults)
 	fault.Default(&faults, "Timeout", &cfg.Timeout, min(5*time.Second, max(cfg.Interval, shortestPause)))
 	fault.Default(&faults, "DownThreshold", &cfg.DownThreshold, 3)
 	fault.Default(&faults, "UpThreshold", &cfg.UpThreshold, 1)
 	cfg.Name = cmp.Or(cfg.Name, Name)
 	return cfg, faults.Err("health")
+}
+
+// completeRate fills in how many replicas there are.
+func (cfg *Config) completeRate(faults *fault.List) {
+	if cfg.Replicas > 0 && cfg.MaxRate == 0 {
+		faults.Add("Replicas is %d, but MaxRate is not set: set it, or leave Replicas out", cfg.Replicas)
+	}
+	fault.Default(faults, "MaxRate", &cfg.MaxRate, 0)
+	fault.Default(faults, "Replicas", &cfg.Replicas, 0)
+	if cfg.MaxRate > 0 {
+		cfg.Replicas = max(cfg.Replicas, 1)
+	}
+}
+
+// pace returns the expected time between two probes while the backend is away. cfg is
+// effective.
+func (cfg *Config) pace() time.Duration {
+	s := newShare(cfg)
+	return max(cfg.RecoveryInterval, s.pause, s.cell)
 }

@@ -7,12 +7,14 @@
 // and no attempt has succeeded meanwhile. A shut gate lets one attempt pass in
 // each probe interval, and the success of that attempt opens it. So a probe that is
 // wrong cannot keep a program from a backend that works.
+//
+// While the gate is shut, or a [Waiter] such as an open circuit breaker waits for the
+// backend, the monitor probes more often, and tells the Waiter of the first answer.
 package health
 
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -24,12 +26,16 @@ import (
 // Monitor probes one backend. A new Monitor takes the backend to be up, and does
 // not probe before [Monitor.Start]. It is safe for concurrent use.
 type Monitor struct {
-	cfg Config
+	cfg    Config
+	born   time.Time      // begin of the clock of its schedule
+	random func() float64 // in [0, 1)
+	woken  chan struct{}  // has an element if the Waiter has begun to wait
 
 	attention atomic.Uint32 // why the gate must look at an attempt, see isDown and wake
 	failing   atomic.Bool   // the last probe failed, or the gate is shut; written under mu
 
 	mu       sync.Mutex // guards all fields below
+	waiter   Waiter     // nil if there is none
 	probing  *probing   // the probe under way, nil if there is none
 	failures int        // probes failed in a row
 	passes   int        // probes succeeded in a row
@@ -53,7 +59,7 @@ func NewMonitor(cfg Config) (*Monitor, error) {
 		return nil, err
 	}
 	cfg.Observer = core.Contained(cfg.Observer)
-	return &Monitor{cfg: cfg}, nil
+	return &Monitor{cfg: cfg, born: time.Now(), random: rand.Float64, woken: make(chan struct{}, 1)}, nil
 }
 
 // Start begins to probe in the background. The first probe is made after one
@@ -126,30 +132,13 @@ func (m *Monitor) Close(ctx context.Context) error {
 	return nil
 }
 
-// loop probes until ctx ends.
-func (m *Monitor) loop(ctx context.Context) {
-	for {
-		timer := time.NewTimer(spread(max(m.cfg.Interval, shortestPause), rand.Float64()))
-		select {
-		case <-timer.C:
-			_ = m.check(ctx, true) // the monitor keeps the outcome
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
-	}
-}
-
 // shortestPause is the least Interval that is in force.
 const shortestPause = time.Millisecond
 
 // spread returns an interval from 20 % less to 20 % more than d, for a random number
 // in [0, 1): many clients of one backend should not probe in step.
 func spread(d time.Duration, random float64) time.Duration {
-	if wide := float64(d) * (0.8 + 0.4*random); wide < math.MaxInt64 {
-		return time.Duration(wide)
-	}
-	return math.MaxInt64
+	return duration(float64(d) * (0.8 + 0.4*random))
 }
 
 // The states of a backend.

@@ -3,6 +3,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +15,16 @@ import (
 
 // probing is a probe under way. Callers of Check wait for it.
 type probing struct {
+	kind
 	over chan struct{} // closed when the probe is over
 	err  error         // outcome of the probe; read after it is over
 	cut  bool          // the caller that made the probe gave up, so err says nothing; read after it is over
+}
+
+// kind is what kind of probe a probe is. The zero value is that of a probe that is due.
+type kind struct {
+	extra bool          // it is made only because the backend is away, so its failure does not count for the gate
+	limit time.Duration // zero is Config.Timeout
 }
 
 // probingKey is the key of a monitor's own probe in the context of that probe.
@@ -33,16 +41,16 @@ var errWithin = errors.New("health: Check was called within Probe, and would wai
 // A panic or runtime.Goexit in Probe is a failed probe, as in the background: Check
 // returns an error that wraps core.ErrPanic. Within Probe, Check returns an error at
 // once.
-func (m *Monitor) Check(ctx context.Context) error { return m.check(ctx, false) }
+func (m *Monitor) Check(ctx context.Context) error { return m.check(ctx, false, kind{}) }
 
-// check is Check. With toTheEnd, it waits for the end of a probe of its own, also if
-// ctx ends earlier.
-func (m *Monitor) check(ctx context.Context, toTheEnd bool) error {
+// check is Check, with a probe of the kind k. With toTheEnd, it waits for the end of a
+// probe of its own, also if ctx ends earlier.
+func (m *Monitor) check(ctx context.Context, toTheEnd bool, k kind) error {
 	if ctx.Value(probingKey{m}) != nil {
 		return errWithin
 	}
 	for ctx.Err() == nil {
-		p, own, err := m.join(ctx)
+		p, own, err := m.join(ctx, k)
 		if err != nil {
 			return err
 		}
@@ -61,9 +69,9 @@ func (m *Monitor) check(ctx context.Context, toTheEnd bool) error {
 	return ctx.Err()
 }
 
-// join returns the probe under way. Without one, join begins a probe with ctx, or
-// returns the error of the last probe if too many probes have not returned.
-func (m *Monitor) join(ctx context.Context) (p *probing, own bool, err error) {
+// join returns the probe under way. Without one, join begins a probe of the kind k with
+// ctx, or returns the error of the last probe if too many probes have not returned.
+func (m *Monitor) join(ctx context.Context, k kind) (p *probing, own bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.probing != nil {
@@ -72,7 +80,7 @@ func (m *Monitor) join(ctx context.Context) (p *probing, own bool, err error) {
 	if err := m.hung.pausing(); err != nil {
 		return nil, false, err
 	}
-	m.probing = &probing{over: make(chan struct{}), err: core.ErrPanic} // used if the observer calls Goexit
+	m.probing = &probing{kind: k, over: make(chan struct{}), err: core.ErrPanic} // used if the observer calls Goexit
 	go m.run(ctx, m.probing)
 	return m.probing, true, nil
 }
@@ -86,7 +94,7 @@ func (m *Monitor) run(ctx context.Context, p *probing) {
 		m.mu.Unlock()
 		close(p.over)
 	}()
-	probe, cancel := context.WithTimeout(context.WithValue(ctx, probingKey{m}, p), m.cfg.Timeout)
+	probe, cancel := context.WithTimeout(context.WithValue(ctx, probingKey{m}, p), cmp.Or(p.limit, m.cfg.Timeout))
 	defer cancel()
 	scope := core.Scope{Kind: core.ScopeProbe, Start: time.Now(), Name: m.cfg.Name}
 	if m.cfg.Observer != nil {
@@ -99,7 +107,7 @@ func (m *Monitor) run(ctx context.Context, p *probing) {
 	}()
 	defer func() {
 		if ctx.Err() == nil {
-			m.probed(probe, p.err, unasked(p.err))
+			m.probed(probe, p)
 		}
 	}()
 	p.err = m.ask(probe)
@@ -132,14 +140,17 @@ func unasked(err error) bool {
 	return ok && e.Outcome.Verdict == core.Neutral || errors.Is(err, core.ErrRejected)
 }
 
-// probed counts the outcome of a probe, unless the probe did not ask the backend.
-func (m *Monitor) probed(ctx context.Context, err error, unasked bool) {
+// probed counts the outcome of the probe p, unless p did not ask the backend, and tells
+// the Waiter of an answer.
+func (m *Monitor) probed(ctx context.Context, p *probing) {
+	err := p.err
 	m.mu.Lock()
 	m.ended, m.endedAt = err, time.Now()
-	if unasked {
+	if unasked(err) {
 		m.mu.Unlock()
 		return
 	}
+	back := m.last != nil
 	m.last = err
 	var to string
 	if err == nil {
@@ -152,7 +163,9 @@ func (m *Monitor) probed(ctx context.Context, err error, unasked bool) {
 		m.failing.Store(m.isDown()) // the success of an attempt opens a gate that is still shut
 	} else {
 		m.passes = 0
-		m.failures++
+		if !p.extra {
+			m.failures++
+		}
 		m.failing.Store(true)
 		if !m.isDown() && m.failures >= m.cfg.DownThreshold {
 			m.setDown(true)
@@ -162,7 +175,14 @@ func (m *Monitor) probed(ctx context.Context, err error, unasked bool) {
 		}
 	}
 	e := m.transition(to, err)
+	w, answered := m.waiter, err == nil && !m.isDown()
 	m.mu.Unlock()
+	if w != nil && answered {
+		w.Answered(back)
+	}
+	if to == Down {
+		m.look()
+	}
 	if to != "" && m.cfg.Observer != nil {
 		m.cfg.Observer.Event(ctx, e)
 	}
