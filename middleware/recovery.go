@@ -42,10 +42,11 @@ func (b breakers) Awaits() (wait time.Duration, ok bool) {
 // of keys are told if the backend was away: while it works, its answers say nothing about
 // a key.
 func (b breakers) Answered(back bool) {
-	if b.one != nil {
-		back = b.one.Answered() || back
+	news := b.one == nil || back
+	if b.one != nil && b.one.Answered(back) {
+		news = true
 	}
-	if b.keyed != nil && (back || b.one == nil) {
-		b.keyed.Answered()
+	if b.keyed != nil && news {
+		b.keyed.Answered(back)
 	}
 }

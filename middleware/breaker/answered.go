@@ -11,40 +11,45 @@ const (
 )
 
 // Answered tells the breaker that the backend has answered a probe that did not pass
-// the chain, such as the probe of a health monitor. If the breaker is open, it is
-// half-open from now on, and no longer waits for the end of RecoveryTimeout. Answered
-// reports whether it did that. The half-open state has its own rules, as after
-// RecoveryTimeout.
+// the chain, such as the probe of a health monitor. back says that the probe before had
+// failed: the backend was away. If the breaker is open, it is half-open from now on, and
+// no longer waits for the end of RecoveryTimeout. Answered reports whether it did that.
+// The half-open state has its own rules, as after RecoveryTimeout.
 //
 // An answer is no proof that operations succeed. So the breaker ignores answers for a
-// pause if the last recovery by an answer did not last: a probe of the half-open
-// breaker failed, or the breaker opened again within RecoveryTimeout after it had
-// closed. The pause is a sixteenth of RecoveryTimeout, and doubles each time. When it
-// is as long as RecoveryTimeout, answers change nothing any more. The pauses end when
-// the breaker has been closed for RecoveryTimeout, or is set by hand. A breaker that is
-// forced open ignores answers.
-func (b *Breaker) Answered() bool {
+// pause if the last recovery by an answer did not last. The pause is a sixteenth of
+// RecoveryTimeout, and doubles each time. When it is as long as RecoveryTimeout, answers
+// change nothing any more. A recovery did not last if an operation of the half-open
+// breaker failed, or if the breaker opened again within RecoveryTimeout after it had
+// closed. In the second case an answer with back ends the pause.
+//
+// The pauses end when the breaker has been closed for RecoveryTimeout, closes after an
+// answer with back, or is set by hand. A breaker that is forced open ignores answers.
+func (b *Breaker) Answered(back bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.current.Load()
-	now := b.now()
-	if p.mode != Open || now < p.heeds || now >= p.end() {
+	now, heeds := b.now(), p.heeds
+	if back {
+		heeds = p.heedsBack
+	}
+	if p.mode != Open || now < heeds || now >= p.end() {
 		return false
 	}
-	p.early = true
+	p.early, p.back = true, back
 	p.until.Store(int64(now))
 	return true
 }
 
-// Awaits reports whether the breaker is open and an answer would end that early, see
-// [Breaker.Answered]. wait is for how long the breaker still ignores answers.
+// Awaits reports whether the breaker is open and an answer may end that early, see
+// [Breaker.Answered]. wait is for how long the breaker still ignores every answer.
 func (b *Breaker) Awaits() (wait time.Duration, ok bool) {
 	p := b.current.Load()
 	if p.mode != Open {
 		return 0, false
 	}
 	now := b.now()
-	from := max(p.heeds, now)
+	from := max(p.heedsBack, now)
 	return from - now, from < p.end()
 }
 
@@ -78,14 +83,30 @@ func ignored(n int, recovery time.Duration) time.Duration {
 }
 
 // judgeRecovery notes whether the last recovery lasted, when the breaker opens at the
-// end of period p. The caller holds mu.
-func (b *Breaker) judgeRecovery(p *period) {
+// end of period p. It returns for how long the breaker ignores answers, and answers of a
+// backend that was away. The caller holds mu.
+func (b *Breaker) judgeRecovery(p *period) (all, back time.Duration) {
+	recovery := b.cfg.RecoveryTimeout
 	switch {
-	case p.probing(), b.now()-p.since < b.cfg.RecoveryTimeout:
-		if p.early {
-			b.hasty++
-		}
-	default: // the breaker was closed for long
+	case !p.probing() && b.now()-p.since >= recovery:
 		b.hasty = 0
+	case p.early:
+		b.hasty++
 	}
+	all = ignored(b.hasty, recovery)
+	if p.probing() {
+		back = all
+	}
+	return all, back
+}
+
+// closed returns the period that begins when the breaker closes after the half-open
+// period p. The caller holds mu.
+func (b *Breaker) closed(p *period) *period {
+	next := b.newPeriod(p.machine, Closed)
+	if p.back {
+		b.hasty = 0 // the answer was right
+	}
+	next.early = p.early && !p.back
+	return next
 }

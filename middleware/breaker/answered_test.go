@@ -29,12 +29,12 @@ func TestAnAnswerMakesAnOpenBreakerHalfOpen(t *testing.T) {
 		r.open(t)
 		r.awaits(t, 0, true)
 		time.Sleep(time.Second)
-		if !r.Answered() {
+		if !r.Answered(false) {
 			t.Fatal("Answered = false of an open breaker")
 		}
 		r.is(t, breaker.HalfOpen)
 		r.awaits(t, 0, false)
-		if r.Answered() {
+		if r.Answered(false) {
 			t.Error("Answered = true of a half-open breaker")
 		}
 		r.end(t, 3, nil)
@@ -84,7 +84,7 @@ func TestAnAnswerChangesNoOtherState(t *testing.T) {
 		} {
 			row.set()
 			r.awaits(t, 0, false)
-			if r.Answered() {
+			if r.Answered(false) {
 				t.Errorf("Answered = true of a breaker that is %v", row.want)
 			}
 			r.is(t, row.want)
@@ -96,7 +96,7 @@ func TestAnAnswerChangesNoOtherState(t *testing.T) {
 // moment to turn half-open.
 func (r *rig) answered() bool {
 	synctest.Wait()
-	return r.Answered()
+	return r.Answered(false)
 }
 
 // hasten answers every 100 ms for the time, and calls tried after each answer that the
@@ -137,6 +137,41 @@ func TestAnswersOfABackendThatDoesNoWorkAreIgnoredLongerEachTime(t *testing.T) {
 	}
 }
 
+// The backend goes away again and again, and does its work whenever it is back.
+func TestABackendThatComesBackIsHeededEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, breaker.Config{})
+		for range 10 {
+			r.open(t)
+			r.awaits(t, 0, true)
+			time.Sleep(time.Second)
+			if !r.Answered(true) {
+				t.Error("Answered = false of a backend that was away")
+			}
+			r.end(t, 3, nil)
+			r.is(t, breaker.Closed)
+		}
+		r.open(t)
+		r.awaits(t, 0, true)
+		time.Sleep(time.Second)
+		if !r.Answered(false) {
+			t.Error("Answered = false, although each recovery was right")
+		}
+		r.end(t, 3, nil)
+		r.open(t)
+		time.Sleep(time.Second)
+		if r.awaits(t, 0, true); r.Answered(false) || !r.Answered(true) {
+			t.Error("Answered = true of a backend that was not away, or false of one that was")
+		}
+		r.open(t) // its first operation fails
+		time.Sleep(time.Second)
+		r.awaits(t, 2750*time.Millisecond, true)
+		if r.Answered(true) {
+			t.Error("Answered = true after an answer that was wrong")
+		}
+	})
+}
+
 func TestARecoveryThatLastsEndsThePauses(t *testing.T) {
 	for name, end := range map[string]func(*rig){
 		"closed for long": func(*rig) { time.Sleep(30 * time.Second) },
@@ -149,11 +184,11 @@ func TestARecoveryThatLastsEndsThePauses(t *testing.T) {
 				r.answered()
 				r.open(t)
 				r.awaits(t, 1875*time.Millisecond, true)
-				if r.Answered() {
+				if r.Answered(false) {
 					t.Error("Answered = true in the pause")
 				}
 				time.Sleep(1875 * time.Millisecond)
-				if !r.Answered() {
+				if !r.Answered(false) {
 					t.Error("Answered = false after the pause")
 				}
 				r.end(t, 3, nil)
@@ -221,7 +256,7 @@ func TestAnswersRaceWithOperations(t *testing.T) {
 			defer func() { done <- struct{}{} }()
 			for range 2000 {
 				r.Awaits()
-				r.Answered()
+				r.Answered(false)
 			}
 		}()
 	}

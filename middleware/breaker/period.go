@@ -29,9 +29,12 @@ type period struct {
 	// Of mode Open.
 	until atomic.Int64  // time.Duration, see end; written under Breaker.mu
 	heeds time.Duration // answers are ignored before it, see Breaker.Answered
-	// early says that an answer ended the open state of this period, or, of mode Closed,
-	// of the period before. It is guarded by Breaker.mu.
-	early bool
+	// heedsBack is heeds for the answers of a backend that was away.
+	heedsBack time.Duration
+	// early says that an answer ended the open state, and back that the backend was away
+	// before. Of mode Closed, early says that the breaker closed after an answer of a
+	// backend that was not away. Both are guarded by Breaker.mu.
+	early, back bool
 
 	row       atomic.Int64 // failures since the last success
 	failures  *failureRate // nil if their rate does not count

@@ -66,13 +66,13 @@ func (b *Breaker) open(p *period, call *core.Call, cause error) (t transition) {
 	if b.current.Load() != p {
 		return t
 	}
-	b.judgeRecovery(p)
+	all, back := b.judgeRecovery(p)
 	p.machine.fail()
 	b.openedAt, b.openedBy, b.cause = time.Now(), ref, cause
 	b.outage.open(cause, b.openedAt, p.probing())
 	next := b.newPeriod(p.machine, Open)
 	next.until.Store(int64(later(next.since, b.cfg.RecoveryTimeout)))
-	next.heeds = later(next.since, ignored(b.hasty, b.cfg.RecoveryTimeout))
+	next.heeds, next.heedsBack = later(next.since, all), later(next.since, back)
 	b.replace(next)
 	return b.note(Open)
 }
@@ -97,9 +97,7 @@ func (b *Breaker) closeAfterProbe(p *period, call *core.Call) {
 		b.outage.probe, b.outage.probedAt = nil, time.Now()
 		state := p.machine.state()
 		if state == Closed {
-			next := b.newPeriod(p.machine, Closed)
-			next.early = p.early
-			b.replace(next)
+			b.replace(b.closed(p))
 		}
 		t = b.note(state)
 	}
