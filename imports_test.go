@@ -124,6 +124,8 @@ var rules = []rule{
 	{folder: "middleware/retry", may: []string{"core", list, once, contain, errtype, fault, stage, "github.com/eapache/go-resiliency/retrier", enum}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/ratelimit", may: []string{"core", list, once, contain, errtype, fault, stage, "golang.org/x/time/rate"}, tests: []string{coretests, stagetest}},
 	{folder: "middleware/hedge", may: []string{"core", hedged, list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
+	// A thousand monitors with their breakers are tested beside the monitor, whose random numbers a test may set.
+	{folder: "middleware/health", may: []string{"core", brief, contain, fault, stage}, tests: []string{coretests, stagetest, "middleware/breaker"}},
 	{folder: "middleware/*", may: []string{"core", brief, list, once, contain, errtype, fault, stage}, tests: []string{coretests, stagetest}},
 
 	{
