@@ -154,14 +154,14 @@ var rules = []rule{
 		folder: "fxmodule",
 		// The SDK's types, because applications provide the concrete ones.
 		may: slices.Concat(frontDoor, []string{
-			enum, fxgraph, "otelx/sdk", "go.uber.org/fx/...", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
+			enum, fxgraph, "otelx/sdk", "go.uber.org/fx/...", "go.uber.org/dig", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
 		}),
 		tests: []string{"fxmodule/testdata/penstock", coretests, emittedBy, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/milvusfx",
 		may:    []string{"fxmodule", fxgraph, root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
-		tests:  []string{coretests, milvustest, emittedBy, otelSDK, goleak},
+		tests:  []string{"fxmodule/milvusfx/testdata/milvus", coretests, milvustest, emittedBy, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/config",

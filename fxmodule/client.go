@@ -3,12 +3,9 @@
 package fxmodule
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
-	"slices"
 	"strings"
 
 	"go.uber.org/fx"
@@ -16,44 +13,56 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/pool"
 )
 
 // Client provides a *penstock.Client[C], and the *core.Client[C] and *pool.Pool[C]
 // within it. The graph must hold a penstock.Backend[C] or a pool.Factory[C]. It may
-// hold both, if the Backend leaves the Factory out. The client starts and stops
-// with the application, see [StartMode].
+// hold both, if the Backend leaves the Factory out. A core.Classifier in the graph is
+// for a Backend without one. A core.Observer in the graph takes the place of telemetry.
+// The client starts and stops with the application, see [StartMode], if anything asks
+// for it; see also [Ready].
 //
-// The client is configured by [Config] alone. What the graph holds for a client and no
-// client takes is an error of the application, whether or not anything asks for a
-// client: a Backend with a name that no client of its type has, or without any such
-// client, a penstock.Config that no option passes on, and a pointer to either.
+// A client with a name also provides its *breaker.Breaker, *health.Monitor,
+// *middleware.Chain and *otelx.Observer, with the same tag. [Module] provides those of
+// the client without a name. To ask for a part that the client does not have is an error.
+// The methods of penstock.Client return nil for such a part.
+//
+// The client is configured by [Config] alone. Three things are errors of the
+// application, whether or not anything asks for a client: wiring of which no client can
+// be made, a value in the graph for a client that no client takes, and a pointer to such
+// a value.
 //
 // Several clients of one type need names, see [Named]. If two have the same name, or
 // none, fx reports that useNamedForASecondClientOf of the type is provided already.
 func Client[C any](opts ...Option) fx.Option {
-	if name := Name(opts...); strings.ContainsAny(name, "\"`\\") {
-		return fx.Error(fmt.Errorf("fxmodule: the name %q of a client must be usable in a struct tag", name))
+	name := Name(opts...)
+	if strings.ContainsAny(name, "\"`\\") {
+		return fx.Error(fmt.Errorf("fxmodule: the name %q of a client must be usable in a struct tag: leave out quotation marks and backslashes", name))
 	}
-	tag, own := NameTag(opts...), stagesOf(Name(opts...))
-	optional := strings.TrimSpace(tag + ` optional:"true"`)
-	construct := func(d deps, f pool.Factory[C], b penstock.Backend[C], own []middleware.Stage) (*penstock.Client[C], *core.Client[C], *pool.Pool[C], error) {
-		c, err := build(d, d.in.Shared.resolve(opts), f, b, own)
-		if err != nil {
-			return nil, nil, nil, err
+	const shared = `optional:"true"`
+	tag, own := NameTag(opts...), strings.TrimSpace(NameTag(opts...)+" "+shared)
+	m := newMember[C](name, opts)
+	construct := func(d deps, f pool.Factory[C], b penstock.Backend[C], stages []middleware.Stage, c core.Classifier, o, all core.Observer) *built[C] {
+		if o == nil {
+			o = all
 		}
-		return c, c.Client, c.Pool(), nil
+		return build(d, m.number, given[C]{factory: f, backend: b, stages: stages, classifier: c, observer: o})
 	}
 	return fx.Module("penstock.client["+reflect.TypeFor[C]().String()+"]",
-		// Comes first, so that of two clients the error of fx names this.
-		fx.Provide(fx.Annotate(func() useNamedForASecondClientOf[C] { return useNamedForASecondClientOf[C]{} }, fx.ResultTags(tag))),
+		// Come first, so that of two clients the error of fx names these.
+		markers[C](name, tag),
 		fx.Provide(newDeps, fx.Private),
-		fx.Provide(fx.Annotate(construct,
-			fx.ParamTags("", optional, optional, own),
-			fx.ResultTags(tag, tag, tag),
-		)),
-		members[C](opts),
+		fx.Provide(fx.Annotate(construct, fx.ParamTags("", own, own, stagesOf(name), own, own, shared)), fx.Private),
+		fx.Provide((*built[C]).run, fx.Private),
+		fx.Provide(fx.Annotate((*lifecycle[C]).provided, fx.ResultTags(tag, tag, `group:"penstock.ready"`))),
+		fx.Provide(fx.Annotate((*lifecycle[C]).pool, fx.ResultTags(tag))),
+		partsOf[C](name, tag),
+		m.option(),
 		fx.Invoke(check),
+		// fx would wrap the error of a constructor in its frames.
+		fx.Invoke(func(b *built[C]) error { return b.err }),
 	)
 }
 
@@ -61,6 +70,18 @@ func Client[C any](opts ...Option) fx.Option {
 // clients of one name says only that a type is provided already, so the name of the
 // type says what to do.
 type useNamedForASecondClientOf[C any] struct{}
+
+// useAnotherNameForASecondClient is provided by each client with a name. The parts of
+// two clients of one name would have the same keys, also if the clients have two types.
+type useAnotherNameForASecondClient struct{}
+
+func markers[C any](name, tag string) fx.Option {
+	of := fx.Provide(fx.Annotate(func() useNamedForASecondClientOf[C] { return useNamedForASecondClientOf[C]{} }, fx.ResultTags(tag)))
+	if name == "" {
+		return of
+	}
+	return fx.Options(of, fx.Provide(fx.Annotate(func() useAnotherNameForASecondClient { return useAnotherNameForASecondClient{} }, fx.ResultTags(tag))))
+}
 
 // deps is what every client takes from the graph. fx allows optional fields only
 // in a parameter struct, and tags that are made at run time only outside of one.
@@ -80,43 +101,15 @@ type depsIn struct {
 
 func newDeps(in depsIn) deps { return deps{in} }
 
-func build[C any](d deps, s settings, f pool.Factory[C], b penstock.Backend[C], own []middleware.Stage) (*penstock.Client[C], error) {
-	conn, named := reflect.TypeFor[C](), withName(s.name)
-	switch {
-	case s.start > StartLazy:
-		return nil, fmt.Errorf("fxmodule: the start mode of a client is %v, want eager, background or lazy", s.start)
-	case b.Factory == nil && f == nil:
-		return nil, fmt.Errorf("fxmodule: a client of %v has no factory: provide a pool.Factory[%v] or a penstock.Backend[%v]%s, and what their constructors need", conn, conn, conn, named)
-	case b.Factory != nil && f != nil:
-		return nil, fmt.Errorf("fxmodule: a client of %v has two factories: leave out the pool.Factory[%v]%s or the Factory of its penstock.Backend", conn, conn, named)
-	case b.Factory == nil:
-		b.Factory = f
+// provided returns what the graph gets of a client.
+func (l *lifecycle[C]) provided() (*penstock.Client[C], *core.Client[C], health.Check) {
+	return l.client, l.client.Client, health.Check{Name: l.client.Name(), Ask: l.ready}
+}
+
+// pool returns the pool of the client.
+func (l *lifecycle[C]) pool() (*pool.Pool[C], error) {
+	if p := l.client.Pool(); p != nil {
+		return p, nil
 	}
-	// Pool names tell the clients of an application apart.
-	b.Pool.Name = cmp.Or(b.Pool.Name, s.name)
-	var cfg penstock.Config
-	if s.client != nil {
-		cfg = *s.client
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = logger(d.in.Logger)
-	}
-	var err error
-	if cfg.Observer == nil {
-		if cfg.TracerProvider, cfg.MeterProvider, err = d.in.Providers.pick(cfg.TracerProvider, cfg.MeterProvider); err != nil {
-			return nil, err
-		}
-	}
-	if s.order != nil {
-		cfg.Chain.Order = s.order
-	}
-	cfg.Chain.Stages = slices.Concat(cfg.Chain.Stages, d.in.Stages, own)
-	cfg.Chain, err = cfg.Chain.Without(s.without...)
-	client, clientErr := penstock.New(b, cfg)
-	if err := errors.Join(err, clientErr); err != nil {
-		return nil, err
-	}
-	l := &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger}
-	d.in.Lifecycle.Append(fx.StartStopHook(l.start, l.stop))
-	return client, nil
+	return nil, &wiringError{fmt.Errorf("fxmodule: %s has no single *pool.Pool: it has lanes or several addresses, so take the *penstock.Client and its PoolStats and Endpoints", l.who)}
 }

@@ -66,10 +66,19 @@ func (f *factory) Dial(ctx context.Context) (*conn, error) {
 			return nil, ctx.Err()
 		}
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.err != nil {
 		return nil, f.err
 	}
 	return &conn{f.name}, nil
+}
+
+// heal lets the next Dial succeed.
+func (f *factory) heal() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = nil
 }
 
 func (f *factory) Close(context.Context, *conn) error {

@@ -29,8 +29,9 @@ const (
 	// StartEager dials the pool's minimum. If a dial fails, the application does
 	// not start.
 	StartEager StartMode = iota
-	// StartBackground dials the pool's minimum while the application goes on. A
-	// failure is logged, and operations dial again.
+	// StartBackground dials the pool's minimum while the application goes on. The
+	// first failure is logged, and the client dials again after a second, later after
+	// up to 30 s, until it has a connection. Operations dial as well.
 	StartBackground
 	// StartLazy dials for the first operation.
 	StartLazy

@@ -5,6 +5,8 @@ package fxmodule
 import (
 	"fmt"
 	"reflect"
+	"runtime"
+	"strings"
 	"sync/atomic"
 
 	"go.uber.org/fx"
@@ -45,24 +47,30 @@ func AsMiddleware(constructor any, opts ...StageOption) fx.Option {
 		opt(&p)
 	}
 	if t := reflect.TypeOf(constructor); t == nil || t.Kind() != reflect.Func || t.NumOut() == 0 || t.Out(0) != reflect.TypeFor[middleware.Stage]() {
-		return fx.Error(fmt.Errorf("fxmodule: AsMiddleware needs a constructor of a middleware.Stage, not a %T", constructor))
+		return fx.Error(fmt.Errorf("fxmodule: AsMiddleware has a %T: give it a function that returns a middleware.Stage, or a middleware.Stage and an error", constructor))
+	}
+	maker := runtime.FuncForPC(reflect.ValueOf(constructor).Pointer()).Name()
+	maker = maker[strings.LastIndex(maker, "/")+1:]
+	if p.before != "" && p.after != "" {
+		return fx.Error(fmt.Errorf("fxmodule: the stage of %s has both Before(%q) and After(%q): leave out one of them", maker, p.before, p.after))
 	}
 	// Only a second constructor can change what the first one returned, and the
 	// stage needs a name to travel from one to the other.
-	name := fmt.Sprintf(`name:"penstock.stage.%d"`, stageCount.Add(1))
-	options := []fx.Option{fx.Provide(fx.Annotate(constructor, fx.ResultTags(name)))}
-	groups, targets := []string{allStages}, []target{{all: true}}
+	name := fmt.Sprintf("penstock.stage.%d", stageCount.Add(1))
+	// In errors fx calls a function by its name here, and not if fx.Annotate wraps it.
+	options := []fx.Option{fx.Provide(fx.Annotated{Name: name, Target: constructor})}
+	groups, targets := []string{allStages}, []target{{maker: maker, all: true}}
 	if len(p.clients) > 0 {
 		groups, targets = nil, nil
 	}
 	for _, client := range p.clients {
-		groups, targets = append(groups, stagesOf(client)), append(targets, target{name: client})
+		groups, targets = append(groups, stagesOf(client)), append(targets, target{maker: maker, name: client})
 	}
 	for _, t := range targets {
 		options = append(options, fx.Supply(fx.Annotate(t, fx.ResultTags(`group:"penstock.targets"`))))
 	}
 	for _, group := range groups {
-		options = append(options, fx.Provide(fx.Annotate(p.place, fx.ParamTags(name), fx.ResultTags(group))))
+		options = append(options, fx.Provide(fx.Annotate(p.place, fx.ParamTags(`name:"`+name+`"`), fx.ResultTags(group))))
 	}
 	return fx.Options(append(options, fx.Invoke(check))...)
 }

@@ -25,8 +25,16 @@ import (
 // with nothing configured it is silent. An sdk.Config in the graph configures it. A
 // *slog.Logger in the graph gets export errors.
 func Telemetry() fx.Option {
-	return fx.Module("penstock.telemetry", fx.Provide(newTelemetry, (*telemetry).setUp))
+	return fx.Module("penstock.telemetry",
+		fx.Supply(leaveOutTheSecondTelemetry{}),
+		fx.Provide(newTelemetry, (*telemetry).setUp),
+		fx.Invoke(check),
+	)
 }
+
+// leaveOutTheSecondTelemetry is provided by each Telemetry, so that the error of fx for
+// two of them says what to do.
+type leaveOutTheSecondTelemetry struct{}
 
 // telemetry sets the SDK up on first use.
 type telemetry struct {
@@ -47,15 +55,15 @@ type telemetryParams struct {
 	Logger    *slog.Logger `optional:"true"`
 }
 
-func newTelemetry(in telemetryParams) (*telemetry, error) {
-	if in.Pointer != nil {
-		return nil, errors.New("fxmodule: Telemetry does not take the *sdk.Config in the graph: provide the sdk.Config itself, not a pointer to it")
-	}
+func newTelemetry(in telemetryParams) *telemetry {
 	cfg := in.Config
 	if cfg.Logger == nil {
 		cfg.Logger = in.Logger
 	}
 	t := &telemetry{setUpOnce: sync.OnceValues(func() (*sdk.SDK, error) {
+		if in.Pointer != nil {
+			return nil, errors.New("Telemetry does not take the *sdk.Config in the graph: provide the sdk.Config itself, not a pointer to it")
+		}
 		return sdk.Setup(context.Background(), cfg)
 	})}
 	in.Lifecycle.Append(fx.StopHook(func(ctx context.Context) {
@@ -64,14 +72,18 @@ func newTelemetry(in telemetryParams) (*telemetry, error) {
 		}
 		s, err := t.setUp()
 		if err == nil {
-			err = s.Shutdown(ctx)
+			// Leaves a quarter of the time. What is over when fx's time is over is told as
+			// a deadline alone, without the reports of the clients.
+			within, cancel := share(ctx, 3, 4)
+			defer cancel()
+			err = s.Shutdown(within)
 		}
 		// Lost telemetry is no reason for a graceful stop to fail.
 		if err != nil {
 			logger(cfg.Logger).WarnContext(ctx, "penstock: telemetry was not flushed", "error", err)
 		}
 	}))
-	return t, nil
+	return t
 }
 
 // providers holds the telemetry providers in the graph.
@@ -120,11 +132,4 @@ func (p providers) pick(tracer trace.TracerProvider, meter metric.MeterProvider)
 		meter = otel.GetMeterProvider()
 	}
 	return tracer, meter, nil
-}
-
-func logger(l *slog.Logger) *slog.Logger {
-	if l == nil {
-		return slog.Default()
-	}
-	return l
 }

@@ -8,79 +8,77 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/fxgraph"
+	"github.com/penstock-go/penstock/otelx/sdk"
 )
-
-// member is a client of the application, whether or not anything asks for it. Each
-// application has a value of its own: the same options may make several applications.
-type member struct {
-	number  int64 // smaller in a client that was declared earlier
-	name    string
-	conn    string // type of the connections
-	backend string // type of the penstock.Backend
-	opts    []Option
-}
-
-var memberCount atomic.Int64
-
-// members provides the member for a client of C.
-func members[C any](opts []Option) fx.Option {
-	number := memberCount.Add(1)
-	return fx.Provide(fx.Annotate(func() *member {
-		return &member{
-			number: number, name: Name(opts...), opts: opts,
-			conn:    reflect.TypeFor[C]().String(),
-			backend: reflect.TypeFor[penstock.Backend[C]]().String(),
-		}
-	}, fx.ResultTags(`group:"penstock.clients"`)))
-}
 
 // target says which clients a stage is for: the clients of that name, or all clients.
 type target struct {
-	name string
-	all  bool
+	maker string // name of the constructor of the stage
+	name  string
+	all   bool
 }
 
 type wiring struct {
 	fx.In
-	Shared  *shared `optional:"true"`
-	Graph   fx.DotGraph
-	Config  penstock.Config  `optional:"true"` // a mistake
-	Pointer *penstock.Config `optional:"true"` // a mistake
-	Members []*member        `group:"penstock.clients"`
-	Targets []target         `group:"penstock.targets"`
+	Shared     *shared `optional:"true"`
+	Graph      fx.DotGraph
+	Config     penstock.Config  `optional:"true"` // a mistake
+	Pointer    *penstock.Config `optional:"true"` // a mistake
+	Observer   core.Observer    `optional:"true"`
+	Classifier core.Classifier  `optional:"true"`
+	Telemetry  *telemetry       `optional:"true"`
+	SDK        sdk.Config       `optional:"true"`
+	Members    []*member        `group:"penstock.clients"`
+	Targets    []target         `group:"penstock.targets"`
 }
 
 // check returns an error that names what the application provides for its clients
 // and no client takes. fx calls it whether or not anything asks for a client.
 func check(w wiring) error {
 	slices.SortFunc(w.Members, func(a, b *member) int { return int(a.number - b.number) })
-	if len(w.Members) == 0 && len(w.Targets) > 0 {
-		return errors.New("fxmodule: AsMiddleware gives a stage to clients, and the application has no client: add fxmodule.Client, or leave the stage out")
-	}
-	var faults []error
-	for _, t := range w.Targets {
-		if !t.all && !slices.ContainsFunc(w.Members, func(m *member) bool { return m.name == t.name }) {
-			faults = append(faults, fmt.Errorf("fxmodule: a stage is For(%q), and no client has that name: name one of %s", t.name, names(w.Members)))
-		}
-	}
-	for _, k := range fxgraph.Provided(w.Graph) {
+	faults := w.targets()
+	provided, taken := fxgraph.Provided(w.Graph), fxgraph.Taken(w.Graph)
+	for _, k := range provided {
 		switch {
+		case taken[k]: // also by what the application has for itself
 		case strings.HasPrefix(k.Type, "penstock.Backend["), strings.HasPrefix(k.Type, "*penstock.Backend["):
-			faults = append(faults, w.backend(k))
+			faults = append(faults, w.backend(k, provided))
 		case w.isConfig(k):
 			faults = append(faults, w.config(k))
+		case k.Type == "core.Observer", k.Type == "core.Classifier":
+			faults = append(faults, w.tagged(k, provided))
+		case k.Type == "func(error) core.Class":
+			faults = append(faults, fmt.Errorf("fxmodule: no client takes the %s%s: provide it as a core.Classifier", k.Type, withName(k.Name)))
+		case k.Type == "sdk.Config" && k.Name == "" && w.Telemetry == nil && !reflect.ValueOf(w.SDK).IsZero():
+			faults = append(faults, errors.New("fxmodule: nothing takes the sdk.Config: add fxmodule.Telemetry(), or leave it out"))
 		}
+	}
+	for _, m := range w.Members {
+		faults = append(faults, w.factory(m, provided))
 	}
 	// The groups of fx, and so the faults, come in no order.
 	faults = slices.DeleteFunc(faults, func(err error) bool { return err == nil })
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(faults...)
+}
+
+// targets returns the faults of stages for clients that are not there.
+func (w *wiring) targets() (faults []error) {
+	for _, t := range w.Targets {
+		switch {
+		case len(w.Members) == 0:
+			faults = append(faults, fmt.Errorf("fxmodule: no client takes the stage of %s: add fxmodule.Client, or leave the stage out", t.maker))
+		case !t.all && !slices.ContainsFunc(w.Members, named(t.name)):
+			faults = append(faults, fmt.Errorf("fxmodule: the stage of %s is For(%q), and no client has that name: name one of %s", t.maker, t.name, names(w.Members)))
+		}
+	}
+	return faults
 }
 
 // isConfig reports whether k is a penstock.Config or a pointer to one. The graph has
@@ -97,17 +95,19 @@ func (w *wiring) isConfig(k fxgraph.Key) bool {
 	}
 }
 
-// backend returns the fault of a penstock.Backend that no client takes.
-func (w *wiring) backend(k fxgraph.Key) error {
+// backend returns the fault of a penstock.Backend that no client takes. If a client of its
+// type has nothing to dial with, the fault of that client tells of the backend.
+func (w *wiring) backend(k fxgraph.Key, provided []fxgraph.Key) error {
 	conn := strings.TrimSuffix(k.Type[strings.Index(k.Type, "[")+1:], "]")
 	same := slices.DeleteFunc(slices.Clone(w.Members), func(m *member) bool { return m.backend != strings.TrimPrefix(k.Type, "*") })
-	add := fmt.Sprintf("add fxmodule.Client[%s](%s)", conn, named(k.Name))
+	add := fmt.Sprintf("add fxmodule.Client[%s](%s)", conn, option(k.Name))
+	starved := func(m *member) bool { return !m.canDial(provided) }
 	switch {
 	case strings.HasPrefix(k.Type, "*"):
 		return fmt.Errorf("fxmodule: no client takes the %s%s: provide the penstock.Backend itself, not a pointer to it", k.Type, withName(k.Name))
 	case len(same) == 0:
 		return fmt.Errorf("fxmodule: no client takes the %s%s: %s, or leave it out", k.Type, withName(k.Name), add)
-	case !slices.ContainsFunc(same, func(m *member) bool { return m.name == k.Name }):
+	case !slices.ContainsFunc(same, named(k.Name)) && !slices.ContainsFunc(same, starved):
 		return fmt.Errorf("fxmodule: no client takes the %s%s: give it the name of a client of %s, one of %s, or %s", k.Type, withName(k.Name), conn, names(same), add)
 	default:
 		return nil
@@ -127,28 +127,47 @@ func (w *wiring) config(k fxgraph.Key) error {
 	return fmt.Errorf("fxmodule: no client takes the %s%s in the graph: make it before the application, and pass it to fxmodule.Config as an option of the client or of Module", k.Type, withName(k.Name))
 }
 
-// withName says which name a value has, if any.
-func withName(name string) string {
-	if name == "" {
-		return ""
+// tagged returns the fault of a core.Observer or a core.Classifier that no client takes.
+// The application may have a package core of its own. The value without a name must be
+// there, too; for a value with a name some client must have none of that type.
+func (w *wiring) tagged(k fxgraph.Key, provided []fxgraph.Key) error {
+	taken := slices.ContainsFunc(w.Members, named(k.Name))
+	if k.Name == "" {
+		switch k.Type {
+		case "core.Observer":
+			taken = w.Observer == nil || len(w.Members) > 0 // it is for all clients
+		default:
+			taken = w.Classifier == nil || taken
+		}
 	}
-	return fmt.Sprintf(" with the name %q", name)
+	without := func(m *member) bool { return !slices.Contains(provided, fxgraph.Key{Type: k.Type, Name: m.name}) }
+	if taken || k.Name != "" && !slices.ContainsFunc(w.Members, without) {
+		return nil
+	}
+	if len(w.Members) == 0 {
+		return fmt.Errorf("fxmodule: no client takes the %s%s: add fxmodule.Client, or leave it out", k.Type, withName(k.Name))
+	}
+	return fmt.Errorf("fxmodule: no client takes the %s%s: give it the name of a client, one of %s", k.Type, withName(k.Name), names(w.Members))
 }
 
-// named returns the option for a client of that name, as Go has it.
-func named(name string) string {
-	if name == "" {
-		return ""
+// factory returns the fault of a client that has nothing to dial with, and names what
+// would do and no client takes.
+func (w *wiring) factory(m *member, provided []fxgraph.Key) error {
+	if m.canDial(provided) {
+		return nil
 	}
-	return fmt.Sprintf("fxmodule.Named(%q)", name)
-}
-
-// names lists the names of clients.
-func names(members []*member) string {
-	var all []string
-	for _, m := range members {
-		all = append(all, fmt.Sprintf("%q", m.name))
+	left := ""
+	for _, k := range provided {
+		kind, _, _ := strings.Cut(k.Type, "[")
+		if k.Type == m.factory || k.Type == m.backend {
+			takes := func(m *member) bool { return m.name == k.Name && (m.factory == k.Type || m.backend == k.Type) }
+			if !slices.ContainsFunc(w.Members, takes) {
+				left += fmt.Sprintf("; no client takes the %s[%s]%s", kind, m.conn, withName(k.Name))
+			}
+		}
 	}
-	slices.Sort(all)
-	return strings.Join(slices.Compact(all), ", ")
+	if left == "" && slices.ContainsFunc(provided, func(k fxgraph.Key) bool { return k == fxgraph.Key{Type: "*" + m.backend, Name: m.name} }) {
+		return nil // told by the fault of the pointer
+	}
+	return m.noFactory(fmt.Sprintf("pool.Factory[%s] or a penstock.Backend[%s]", m.conn, m.conn), left)
 }

@@ -5,6 +5,8 @@ package milvusfx_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -90,14 +92,22 @@ type two struct {
 func TestNamedClientsHaveTheirOwnServer(t *testing.T) {
 	one, other := startServer(t), startServer(t)
 	var in two
+	var ready http.Handler
 	app := fxtest.New(t,
 		fxmodule.Module(),
 		milvusfx.Module(), milvusfx.Module(fxmodule.Named("archive")),
 		fx.Supply(milvus.Config{Address: one.Addr()}, fx.Annotate(milvus.Config{Address: other.Addr()}, fx.ResultTags(`name:"archive"`))),
-		fx.Invoke(func(c two) { in = c }),
+		fx.Invoke(func(c two, r fxmodule.Ready) { in, ready = c, r.Handler() }),
 	)
 	app.RequireStart()
 	defer app.RequireStop()
+	w := httptest.NewRecorder()
+	ready.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	for _, name := range []string{in.Main.Name(), "archive"} {
+		if part := `{"name":"` + name + `","status":"up"`; w.Code != http.StatusOK || !strings.Contains(w.Body.String(), part) {
+			t.Errorf("readiness answers %d %s, want 200 with %s", w.Code, w.Body, part)
+		}
+	}
 	one.ResetCalls()
 	other.ResetCalls()
 	if _, err := getVersion(t.Context(), in.Archive); err != nil {

@@ -16,7 +16,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"go.uber.org/fx"
 
@@ -26,25 +28,40 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
-// Module provides a *penstock.Client[*milvus.Conn], and its core client and pool,
-// as [fxmodule.Client] does. The graph must hold a [milvus.Config]. With
+// Module provides a *penstock.Client[*milvus.Conn], and its core client, pool and
+// parts, as [fxmodule.Client] does. The graph must hold a [milvus.Config]. With
 // [fxmodule.Named] the configuration has the same tag, and its pool has the same
-// name unless Pool.Name is set. A client without a Config is an error of the
-// application, which says whether there is a Config with another name, or a pointer.
+// name unless Pool.Name is set. Three things are errors of the application: a client
+// without a Config, a Config that cannot be, and a Config that no client takes.
 func Module(opts ...fxmodule.Option) fx.Option {
 	tag, name := fxmodule.NameTag(opts...), fxmodule.Name(opts...)
 	return fx.Module("penstock.milvus",
 		fx.Provide(
-			fx.Annotate(func(cfg milvus.Config) (penstock.Backend[*milvus.Conn], error) {
-				cfg.Pool.Name = cmp.Or(cfg.Pool.Name, name)
-				return cfg.Backend()
-			}, fx.ParamTags(tag), fx.ResultTags(tag)),
+			fx.Annotate(func(cfg milvus.Config) *backend { return newBackend(cfg, name) }, fx.ParamTags(tag)),
+			fx.Annotate(func(b *backend) penstock.Backend[*milvus.Conn] { return b.Backend }, fx.ResultTags(tag)),
 			fx.Private,
 		),
 		fx.Supply(fx.Annotate(clientName(name), fx.ResultTags(`group:"penstock.milvus"`))),
-		fx.Invoke(check),
+		// fx runs the functions of a module after those of the modules within it, and
+		// the module of the client would say that the client has no factory.
+		fx.Module("wiring", fx.Invoke(check, func(b *backend) error { return b.err })),
 		fxmodule.Client[*milvus.Conn](opts...),
 	)
+}
+
+// backend is the backend of a client, or the fault of its configuration.
+type backend struct {
+	penstock.Backend[*milvus.Conn]
+	err error
+}
+
+func newBackend(cfg milvus.Config, name string) *backend {
+	cfg.Pool.Name = cmp.Or(cfg.Pool.Name, name)
+	b, err := cfg.Backend()
+	if err != nil {
+		err = fmt.Errorf("milvusfx: the client%s: %w", clientName(name).with(), err)
+	}
+	return &backend{b, err}
 }
 
 // clientName is the name of a client of the application.
@@ -53,28 +70,52 @@ type clientName string
 type wiring struct {
 	fx.In
 	Graph   fx.DotGraph
-	Clients []clientName `group:"penstock.milvus"`
+	Config  milvus.Config `optional:"true"` // a mistake, unless a client has no name
+	Clients []clientName  `group:"penstock.milvus"`
 }
 
-// check returns an error that names each client without a configuration, and says which
-// ones no client takes. Without such a client there is no error: the application may
-// have a package milvus with a Config of its own.
+// check returns an error that names each client without a configuration, and each
+// configuration that no client takes.
 func check(w wiring) error {
-	given, left := map[clientName]bool{}, ""
+	given, left, fault := map[clientName]bool{}, "", false
+	taken := fxgraph.Taken(w.Graph) // also by what the application has for itself
 	for _, k := range fxgraph.Provided(w.Graph) {
-		if name := clientName(k.Name); k.Type == "milvus.Config" && slices.Contains(w.Clients, name) {
+		name := clientName(k.Name)
+		switch {
+		case k.Type == "milvus.Config" && slices.Contains(w.Clients, name):
 			given[name] = true
-		} else if k.Type == "milvus.Config" || k.Type == "*milvus.Config" {
+		case taken[k]:
+		case k.Type == "milvus.Config", k.Type == "*milvus.Config":
 			left += fmt.Sprintf("; no client takes the %s%s", k.Type, name.with())
+			fault = fault || k.Type == "milvus.Config" && w.isOurs(name)
 		}
 	}
 	var faults []error
 	for _, name := range slices.Sorted(slices.Values(w.Clients)) {
 		if !given[name] {
-			faults = append(faults, fmt.Errorf("milvusfx: a client%s has no configuration: provide a milvus.Config%s%s", name.with(), name.with(), left))
+			faults = append(faults, fmt.Errorf("milvusfx: the client%s has no configuration: provide a milvus.Config%s%s", name.with(), name.with(), left))
 		}
 	}
+	if fault && len(faults) == 0 {
+		return fmt.Errorf("milvusfx: %s: give it the name of a client, one of %s, or add milvusfx.Module with that fxmodule.Named", strings.TrimPrefix(left, "; "), w.names())
+	}
 	return errors.Join(faults...)
+}
+
+// isOurs reports whether the graph has a milvus.Config of the Milvus adapter by that
+// name. The application may have a package milvus with a Config of its own, and the graph
+// has the names of types without their paths: so the value without a name must be there,
+// too. A value with a name is taken for one of the adapter.
+func (w wiring) isOurs(name clientName) bool {
+	return name != "" || !reflect.ValueOf(w.Config).IsZero()
+}
+
+func (w wiring) names() string {
+	var all []string
+	for _, name := range slices.Sorted(slices.Values(w.Clients)) {
+		all = append(all, fmt.Sprintf("%q", string(name)))
+	}
+	return strings.Join(all, ", ")
 }
 
 // with says which name a value has, if any.

@@ -30,15 +30,39 @@ func Provided(g fx.DotGraph) []Key {
 		if err != nil || !strings.Contains(line, quoted+" [label=<") {
 			continue
 		}
-		key, err := strconv.Unquote(quoted)
-		if err != nil || strings.Contains(key, "[group=") {
-			continue
+		if k, ok := parse(quoted); ok {
+			keys = append(keys, k)
 		}
-		k := Key{Type: key}
-		if at := strings.LastIndex(key, "[name="); at >= 0 {
-			k = Key{key[:at], strings.TrimSuffix(key[at+len("[name="):], "]")}
-		}
-		keys = append(keys, k)
 	}
 	return keys
+}
+
+// Taken returns the keys of all values that a constructor takes, needed or optional, and
+// that are not value groups. What a function for fx.Invoke takes is not in the graph.
+func Taken(g fx.DotGraph) map[Key]bool {
+	keys := map[Key]bool{}
+	for line := range strings.Lines(string(g)) {
+		// A line of a parameter is its constructor, an arrow, and the key in quotes.
+		constructor, rest, _ := strings.Cut(strings.TrimLeft(line, "\t"), " -> ")
+		quoted, err := strconv.QuotedPrefix(rest)
+		if err != nil || !strings.HasPrefix(constructor, "constructor_") {
+			continue
+		}
+		if k, ok := parse(quoted); ok {
+			keys[k] = true
+		}
+	}
+	return keys
+}
+
+// parse reads a key as the graph has it. It refuses value groups.
+func parse(quoted string) (Key, bool) {
+	key, err := strconv.Unquote(quoted)
+	if err != nil || strings.Contains(key, "[group=") || strings.HasPrefix(key, "[type=") {
+		return Key{}, false
+	}
+	if at := strings.LastIndex(key, "[name="); at >= 0 {
+		return Key{key[:at], strings.TrimSuffix(key[at+len("[name="):], "]")}, true
+	}
+	return Key{Type: key}, true
 }

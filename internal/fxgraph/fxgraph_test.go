@@ -3,6 +3,7 @@
 package fxgraph_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -35,5 +36,27 @@ func TestProvidedNamesWhatConstructorsProvide(t *testing.T) {
 	}
 	if keys := fxgraph.Provided("nonsense\n\t\t\"unfinished"); len(keys) > 0 {
 		t.Errorf("nonsense provides %+v", keys)
+	}
+}
+
+type taking struct {
+	fx.In
+	Named    string   `name:"a[b]"`
+	Optional int8     `optional:"true"`
+	Group    []uint16 `group:"numbers"`
+}
+
+func TestTakenNamesWhatConstructorsTake(t *testing.T) {
+	var got map[fxgraph.Key]bool
+	app := fx.New(fx.NopLogger,
+		fx.Provide(func(*pair[int, string], taking) float64 { return 1 }),
+		fx.Invoke(func(g fx.DotGraph) { got = fxgraph.Taken(g) }),
+	)
+	if err := app.Err(); err != nil {
+		t.Fatal(err)
+	}
+	want := map[fxgraph.Key]bool{{Type: "*fxgraph_test.pair[int,string]"}: true, {Type: "string", Name: "a[b]"}: true, {Type: "int8"}: true}
+	if !maps.Equal(got, want) {
+		t.Errorf("Taken = %v, want %v", got, want)
 	}
 }
