@@ -22,6 +22,10 @@ type Stage struct {
 	// Before or After names the stage that this one stands next to, when the order
 	// of the chain does not name it. At most one of them may be set.
 	Before, After string
+	// Description says in one line what the stage does and with which settings, such as
+	// "logs each attempt that failed". [Chain.Describe] shows it. Empty is "a stage of
+	// your own".
+	Description string
 }
 
 // arrange puts stages in order, outermost first. Each name in order needs a

@@ -3,6 +3,7 @@
 package middleware
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -26,7 +27,7 @@ func (c *Chain) Describe() string {
 		width = max(width, len(name))
 	}
 	for _, name := range p.names {
-		line := "a stage of your own"
+		line := cmp.Or(p.described[name], "a stage of your own")
 		if s, ours := p.inForce[name]; ours {
 			line = s.Describe(p.Around)
 		}

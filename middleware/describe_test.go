@@ -187,6 +187,23 @@ func TestTheWorstCaseDoesNotOverflow(t *testing.T) {
 	}
 }
 
+func TestAStageOfTheUsersDescribesItself(t *testing.T) {
+	own := func(name, description string) middleware.Stage {
+		return middleware.Stage{Name: name, Middleware: pass, Before: "retry", Description: description}
+	}
+	chain, err := middleware.Build(middleware.Config{Stages: []middleware.Stage{
+		own("audit", "logs each attempt that failed"), own("lines", " two\n\tlines "), own("silent", ""),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"audit    logs each attempt that failed\n", "lines    two lines\n", "silent   a stage of your own\n"} {
+		if text := chain.Describe(); !strings.Contains(text, line) {
+			t.Errorf("Describe has no %q:\n%s", line, text)
+		}
+	}
+}
+
 func ExampleChain_Describe() {
 	chain, err := middleware.Build(middleware.Config{
 		Health: &health.Config{Probe: func(context.Context) error { return nil }},

@@ -5,6 +5,7 @@ package middleware
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -16,16 +17,20 @@ import (
 // plan is what the stages of a chain say of themselves.
 type plan struct {
 	stage.Around
-	names   []string            // of all stages, outermost first
-	inForce map[string]settings // settings of Penstock's stages, by name
-	costs   map[string]stage.Cost
-	backoff func(n int) (shortest, longest time.Duration) // set if Retries is not zero
+	names     []string            // of all stages, outermost first
+	inForce   map[string]settings // settings of Penstock's stages, by name
+	described map[string]string   // what the user's stages say of themselves, by name
+	costs     map[string]stage.Cost
+	backoff   func(n int) (shortest, longest time.Duration) // set if Retries is not zero
 }
 
 // newPlan returns the plan of a chain. names are its stages, inForce the settings
 // of those that are Penstock's.
 func newPlan(cfg Config, names []string, inForce map[string]settings) plan {
-	p := plan{names: names, inForce: inForce, costs: map[string]stage.Cost{}}
+	p := plan{names: names, inForce: inForce, described: map[string]string{}, costs: map[string]stage.Cost{}}
+	for _, s := range cfg.Stages {
+		p.described[s.Name] = strings.Join(strings.Fields(s.Description), " ") // one line
+	}
 	for _, name := range names {
 		s, ours := inForce[name]
 		if !ours && find(name) != nil {
