@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -52,9 +53,14 @@ func (l *lifecycle[C]) start(ctx context.Context) error {
 
 func (l *lifecycle[C]) startError(err error) error {
 	if errors.Is(err, pool.ErrStart) {
-		return fmt.Errorf("fxmodule: %s could not dial, and its start mode is eager (StartBackground goes on without a connection): %w", l.who, err)
+		return inOneLine(fmt.Errorf("fxmodule: %s could not dial, and its start mode is eager (StartBackground goes on without a connection): %w", l.who, err))
 	}
-	return fmt.Errorf("fxmodule: %s did not start: %w", l.who, err)
+	return inOneLine(fmt.Errorf("fxmodule: %s did not start: %w", l.who, err))
+}
+
+// inOneLine returns err with a text of one line.
+func inOneLine(err error) error {
+	return &explained{strings.ReplaceAll(err.Error(), "\n", "; "), err}
 }
 
 // startInBackground dials until a connection is there. A client that has none is not
@@ -114,10 +120,10 @@ func (l *lifecycle[C]) close(ctx context.Context) error {
 	begin := time.Now()
 	err := l.client.Close(within)
 	if forced, ok := errors.AsType[*pool.CloseError](err); ok && forced.Forced > 0 {
-		return fmt.Errorf("fxmodule: %s was cut off after %v, its share of the stop time: %w", l.who, time.Since(begin).Round(time.Millisecond), err)
+		return inOneLine(fmt.Errorf("fxmodule: %s was cut off after %v, its share of the stop time: %w", l.who, time.Since(begin).Round(time.Millisecond), err))
 	}
 	if err != nil {
-		return fmt.Errorf("fxmodule: %s: %w", l.who, err)
+		return inOneLine(fmt.Errorf("fxmodule: %s: %w", l.who, err))
 	}
 	return nil
 }
