@@ -159,18 +159,36 @@ func names(t *testing.T, opts ...fx.Option) string {
 	return strings.Join(c.Chain().Names, " ")
 }
 
-func TestTheOrderOfStagesNeverDependsOnFx(t *testing.T) {
-	const want = "outer trace a b breaker retry inner timeout"
-	for range 100 { // fx shuffles groups
-		got := names(t,
-			fxmodule.Module(), fxmodule.Client[*conn](),
-			fxmodule.AsMiddleware(stage("b"), fxmodule.Before("breaker")),
-			fxmodule.AsMiddleware(stage("a"), fxmodule.Before("breaker")),
-			fxmodule.AsMiddleware(stage("inner"), fxmodule.After("retry")),
-			fxmodule.AsMiddleware(stage("outer"), fxmodule.Before("trace")),
-		)
-		if got != want {
-			t.Fatalf("chain = %q, want %q", got, want)
+// fx shuffles groups.
+func TestAThousandStartsHaveOneOrderOfStages(t *testing.T) {
+	const (
+		want        = "trace > outer > a > b > breaker > retry > inner > timeout"
+		wantArchive = "trace > outer > a > b > breaker > retry > inner > own > timeout"
+	)
+	options := fx.Options(fx.NopLogger,
+		fxmodule.Module(fxmodule.Start(fxmodule.StartLazy)), fxmodule.Client[*conn](), fxmodule.Client[*conn](fxmodule.Named("archive")),
+		provide(&factory{}), with("archive", conns{Factory: &factory{}}), fx.Supply(fx.Annotate(&coretest.Recorder{}, fx.As(new(core.Observer)))),
+		fxmodule.AsMiddleware(stage("b"), fxmodule.Before("breaker")),
+		fxmodule.AsMiddleware(stage("a"), fxmodule.Before("breaker")),
+		fxmodule.AsMiddleware(stage("own"), fxmodule.After("retry"), fxmodule.For("archive")),
+		fxmodule.AsMiddleware(stage("inner"), fxmodule.After("retry")),
+		fxmodule.AsMiddleware(stage("outer"), fxmodule.After("trace")),
+	)
+	starts := 1000
+	if testing.Short() {
+		starts = 100
+	}
+	for n := range starts {
+		var in clients
+		app := fx.New(options, fx.Invoke(func(c clients) { in = c }))
+		if err := app.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, archive := in.Main.Chain().String(), in.Archive.Chain().String(); got != want || archive != wantArchive {
+			t.Fatalf("start %d: chains %q and %q, want %q and %q", n, got, archive, want, wantArchive)
+		}
+		if err := app.Stop(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
