@@ -5,11 +5,15 @@ package middleware
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/stage"
 )
+
+// ownStage describes a stage of the user's.
+const ownStage = "a stage of your own"
 
 // Describe returns the chain in words, for people and for logs: a line for each
 // stage, outermost first, then the worst that one operation can cost, then the
@@ -27,7 +31,7 @@ func (c *Chain) Describe() string {
 		width = max(width, len(name))
 	}
 	for _, name := range p.names {
-		line := cmp.Or(p.described[name], "a stage of your own")
+		line := cmp.Or(p.described[name], ownStage)
 		if s, ours := p.inForce[name]; ours {
 			line = s.Describe(p.Around)
 		}
@@ -52,4 +56,18 @@ func (w WorstCase) String() string {
 		duration = w.Duration.String()
 	}
 	return fmt.Sprintf("at most %s, %s", stage.Count(w.Attempts, "attempt"), duration)
+}
+
+// InForce returns the settings in force of the named stage, by value, and what the stage
+// does, as in [Chain.Describe]. A stage of the user's has no settings. The stage of a name
+// that is not in the chain has neither.
+func (c *Chain) InForce(name string) (settings any, text string) {
+	if !slices.Contains(c.plan.names, name) {
+		return nil, ""
+	}
+	s, ours := c.plan.inForce[name]
+	if !ours {
+		return nil, cmp.Or(c.plan.described[name], ownStage)
+	}
+	return s, s.Describe(c.plan.Around)
 }
