@@ -159,6 +159,11 @@ var rules = []rule{
 		tests: []string{"fxmodule/testdata/penstock", coretests, emittedBy, otelSDK, goleak},
 	},
 	{
+		folder: "fxmodule/admin",
+		may:    slices.Concat(frontDoor, []string{texts, "fxmodule/admin/page", "go.uber.org/fx/..."}),
+		tests:  []string{"fxmodule", "fxmodule/config", coretests, otelSDK, goleak},
+	},
+	{
 		folder: "fxmodule/milvusfx",
 		may:    []string{"fxmodule", fxgraph, root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
 		tests:  []string{"fxmodule/milvusfx/testdata/milvus", coretests, milvustest, emittedBy, otelSDK, goleak},

@@ -21,6 +21,9 @@ type lender[C any] interface {
 	Close(context.Context) error
 	Stats() pool.Stats
 	Redial()
+	Conns() []pool.ConnState
+	Holders() pool.Holders
+	Effective() pool.Config
 }
 
 // lending is where a client gets its connections from: one lender, or one for each lane.
@@ -32,7 +35,6 @@ type lending[C any] struct {
 
 // lend makes the lenders of b. Without lanes and several addresses that is one pool.
 func (c *Client[C]) lend(b Backend[C]) error {
-	c.name = b.Pool.Name
 	c.sources = (*pool.Pool[C])(nil) // so that a client that cannot be made has one fault for it
 	if len(b.Lanes) == 0 {
 		l, err := c.lender(b, b.Pool)

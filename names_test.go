@@ -39,10 +39,7 @@ func TestPackagesExportFewNames(t *testing.T) {
 // key is the folder of the package, a dot, and the name; a star in it stands for
 // any part of names.
 var unused = map[string]string{
-	"core/coretest.TestBreaker": "An author of another breaker runs this suite.",
-	"core/coretest.TestObserver": "An author of another observer runs this suite; " +
-		"only an author can tell how the observer is read.",
-
+	"core/coretest.TestBreaker":    "An author of another breaker runs this suite.",
 	"middleware/breaker.Forced*":   "They are values of a used type.",
 	"middleware/chaos.ErrInjected": "A test of a user tells by it a fault that the stage made.",
 	"middleware/fallback.Accept":   "It is a field's type of Plan.",
@@ -52,7 +49,6 @@ var unused = map[string]string{
 	"otelx/sdk.EvidenceSampler": "An application with an SDK of its own wraps its sampler with it.",
 
 	"pool.CloseUnhealthy":                "It is a key of Stats.Closed.",
-	"pool.Never":                         "It is a value of Config.ReplaceAfter.",
 	"pool.Lease":                         "An application names the lease of its pool by it.",
 	"pool.NoJitter":                      "It is a value of Config.LifetimeJitter.",
 	"pool/endpoint.*":                    "An application with a backend of its own makes a Balancer, and reads its Status.",
@@ -87,6 +83,7 @@ var unused = map[string]string{
 	"fxmodule.Order":       "An application sets the order of the stages.",
 	"fxmodule.Without":     "An application leaves stages out.",
 	"fxmodule.Start*":      "An application chooses how its clients start.",
+	"fxmodule/admin.*":     "A program that reads the endpoints decodes their answers into the types.",
 	"fxmodule/config.Keys": "A program prints the settings for its own users.",
 }
 

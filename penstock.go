@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -83,6 +84,9 @@ type Config struct {
 	// With an Observer, the providers, Telemetry and UseTime must be empty. Nil makes
 	// an observer of the providers and of Telemetry.
 	Observer core.Observer
+	// Watchers look at the client while it lives, such as an admin.Admin, which shows it
+	// on a page. Optional.
+	Watchers []Watcher
 	// Logger is told what an operator should know: doubtful settings, a circuit breaker
 	// that opens or closes, a health gate that shuts or opens, a budget of retries that is
 	// spent, an exhausted pool, a leak, a pool closed by force, a panic in a function of the
@@ -102,10 +106,14 @@ type Client[C any] struct {
 	useTimes bool // measure for how long connections are lent
 	chain    *middleware.Chain
 	observer core.Observer   // nil if nothing listens
-	told     core.Observer   // observer and the log; nil if there is neither
+	heard    core.Observer   // observer and those of the watchers; nil if there is none
+	told     core.Observer   // heard and the log; nil if there is neither
 	otel     *otelx.Observer // nil if nothing listens
 	logger   *slog.Logger
 	limit    time.Duration // of an operation; zero is none
+	watches  []Watch
+	fixed    fixed
+	closed   atomic.Bool
 
 	mu         sync.Mutex
 	registered bool // by a start; guarded by mu
@@ -140,7 +148,9 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	cfg.Chain.Name = cmp.Or(cfg.Chain.Name, b.Pool.Name)
 
 	observerErr := c.observe(b, cfg)
-	c.told = withLog(c.observer, cfg.Logger, b.Pool.Name)
+	c.name = b.Pool.Name
+	c.watch(cfg.Watchers)
+	c.told = withLog(c.heard, cfg.Logger, b.Pool.Name)
 	if b.Pool.Observer == nil {
 		b.Pool.Observer = c.told
 	}
@@ -148,7 +158,7 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	var chainErr, clientErr error
 	poolErr := c.lend(b)
 	cfg.Chain.Health = c.health(b.Factory, cfg.Chain.Health)
-	cfg.Chain.Trace.Disabled = cfg.Chain.Trace.Disabled || c.observer == nil // there is nothing to tell
+	cfg.Chain.Trace.Disabled = cfg.Chain.Trace.Disabled || c.heard == nil // there is nothing to tell
 	if c.chain, chainErr = middleware.Build(cfg.Chain); chainErr != nil {
 		c.chain = &middleware.Chain{} // so that the faults below are named too
 	}
@@ -171,6 +181,8 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	if err := errors.Join(observerErr, poolErr, chainErr, clientErr); err != nil {
 		return nil, fmt.Errorf("penstock: client %q: %w", cfg.Chain.Name, err)
 	}
+	c.fixed = fixedOf(b, cfg)
+	c.watched()
 	return c, nil
 }
 
@@ -256,10 +268,10 @@ func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.
 }
 
 // closers returns what the client closes, the last first: the monitor stops
-// probing, the pool drains, and the observer takes the pool off the meter with its
-// last figures.
+// probing, the pool drains, the observer takes the pool off the meter with its
+// last figures, and the watchers hear of the end.
 func (c *Client[C]) closers() []func(context.Context) error {
-	var closers []func(context.Context) error
+	closers := []func(context.Context) error{c.unwatch}
 	if c.otel != nil {
 		closers = append(closers, c.otel.Close)
 	}
@@ -267,7 +279,7 @@ func (c *Client[C]) closers() []func(context.Context) error {
 	if monitor := c.chain.Monitor; monitor != nil {
 		closers = append(closers, monitor.Close)
 	}
-	return closers
+	return append(closers, func(context.Context) error { c.closed.Store(true); return nil })
 }
 
 // Start registers the pool with telemetry, begins to probe, and dials the pool's
