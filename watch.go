@@ -12,6 +12,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/breaker/keyed"
 	"github.com/penstock-go/penstock/middleware/health"
+	"github.com/penstock-go/penstock/pool"
 )
 
 // Inspected is a client of any type of connection: every *[Client] is one.
@@ -21,6 +22,7 @@ type Inspected interface {
 	Breaker() *breaker.Breaker
 	KeyedBreaker() *keyed.Keyed
 	Monitor() *health.Monitor
+	PoolStats() map[string]pool.Stats
 	Resize(pool string, size int) error
 	Close(ctx context.Context) error
 }

@@ -122,6 +122,7 @@ func configuration[C any](d deps, s settings, m *member, g given[C]) (cfg pensto
 		cfg.Chain.Order = s.order
 	}
 	cfg.Chain.Stages = slices.Concat(cfg.Chain.Stages, d.in.Stages, g.stages)
+	cfg.Watchers = slices.Concat(cfg.Watchers, d.in.Watchers)
 	return cfg, nil
 }
 

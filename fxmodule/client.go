@@ -97,6 +97,7 @@ type depsIn struct {
 	Providers providers
 	Stages    []middleware.Stage `group:"penstock.stages"`
 	Members   []*member          `group:"penstock.clients"`
+	Watchers  []penstock.Watcher `group:"penstock.watchers"`
 }
 
 func newDeps(in depsIn) deps { return deps{in} }
