@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package servers starts real servers for tests: Milvus, Jaeger and
-// Prometheus, as processes without containers.
+// Prometheus, as processes without containers. For tests of a web page it finds a
+// Chromium.
 //
 //	func TestSearch(t *testing.T) {
 //		m := servers.StartMilvus(t)

@@ -56,6 +56,13 @@ func prometheusInstall() (string, error) {
 		"prometheus", "promtool")
 }
 
+// chromiumInstall is milvusInstall for Chromium.
+func chromiumInstall() (string, error) {
+	return installed("chromium",
+		"Chromium is not installed; 'make servers' installs it (from the package chromium of Debian)",
+		"chromium")
+}
+
 // installed returns the directory of that name in the cache if it is complete. The
 // manifest shows that the installer has finished; only the installer verifies
 // checksums.

@@ -28,6 +28,7 @@ func TestAMissingServerSkipsTheTestWithOnePlainLine(t *testing.T) {
 		{"Milvus", func(t testing.TB) { servers.StartMilvus(t) }, "Milvus 2.3.5 is not installed; 'make servers' installs it (it needs Python 3 with venv)"},
 		{"Jaeger", func(t testing.TB) { servers.StartJaeger(t) }, "Jaeger 1.76.0 is not built; 'make servers' builds it (about 5 minutes the first time)"},
 		{"Prometheus", func(t testing.TB) { servers.StartPrometheus(t, servers.PrometheusConfig{}) }, "Prometheus is not installed; 'make servers' installs it (from the package prometheus of Debian or Ubuntu)"},
+		{"Chromium", func(t testing.TB) { servers.Chromium(t) }, "Chromium is not installed; 'make servers' installs it (from the package chromium of Debian)"},
 		{"promtool", func(t testing.TB) { servers.Promtool(t) }, "Prometheus is not installed; 'make servers' installs it (from the package prometheus of Debian or Ubuntu)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
