@@ -173,6 +173,7 @@ var rules = []rule{
 		may:    slices.Concat(frontDoor, []string{"pool/milvus", "github.com/knadh/koanf/..."}),
 		tests:  []string{milvustest},
 	},
+	{folder: "fxmodule/admin/page"},
 
 	{folder: brief, may: []string{"core", errtype}},
 	{folder: registry},

@@ -85,6 +85,8 @@ var unused = map[string]string{
 	"fxmodule.Start*":      "An application chooses how its clients start.",
 	"fxmodule/admin.*":     "A program that reads the endpoints decodes their answers into the types.",
 	"fxmodule/config.Keys": "A program prints the settings for its own users.",
+
+	"fxmodule/admin/page.FS": "The handler of the live page serves it.",
 }
 
 // TestEachExportedNameHasAUser counts as a user any other package, a nested
