@@ -90,7 +90,7 @@ export class Flow {
     boxes.append(svg('g', {}, tip, box, ...lines));
     const label = (dy) => svg('text', { class: 'd', x: this.wide ? x + 4 : x + w + 30, y: dy });
     // Neighbours write on different lines, so that their labels do not meet.
-    const labels = this.wide ? [label(y + h + (place.i % 2 ? 70 : 52))] : [label(y + h / 2 - 2), label(y + h / 2 + 12)];
+    const labels = this.wide ? [label(y + h + (place.i % 2 ? 72 : 52))] : [label(y + h / 2 - 2), label(y + h / 2 + 12)];
     lost.append(...labels);
     return { ...place, lines, box, tip, labels, water: water.appendChild(svg('rect')), falls: lost.appendChild(svg('path', { class: 'fall' })) };
   }
@@ -110,7 +110,7 @@ export class Flow {
     const r = thick(stage.refused.rate);
     const [x, y] = [n.x, n.y];
     if (!r) attr(n.falls, 'd', 'M0 0');
-    else if (this.wide) attr(n.falls, 'd', `M${x + w / 2 - r / 2} ${y + h - 1}q0 20 8 34h${r}q-8 -14 -8 -34z`);
+    else if (this.wide) attr(n.falls, 'd', `M${x + w / 2 - r / 2} ${y + h - 1}q0 20 8 ${n.i % 2 ? 56 : 36}h${r}q-8 ${n.i % 2 ? -30 : -14} -8 ${n.i % 2 ? -56 : -36}z`);
     else attr(n.falls, 'd', `M${x + w - 1} ${y + h / 2 - r / 4}q14 0 22 8v${r / 2}q-8 -8 -22 -8z`);
     const reason = words(stage.reasons?.[0]?.reason ?? '');
     const lines = !r ? [] : this.wide ? [`${rate(stage.refused.rate)} refused${reason ? ': ' + reason : ''}`] : [`${rate(stage.refused.rate)} refused`, reason];
