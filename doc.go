@@ -26,7 +26,7 @@
 //		return conn.Get(ctx, "key")
 //	})
 //
-// The example of this package and examples/nofx are whole programs.
+// The example of this package and examples/without-fx are whole programs.
 //
 // # Where to go on
 //

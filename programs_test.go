@@ -21,8 +21,8 @@ func TestProgramsForABackendOfOnesOwnAreShort(t *testing.T) {
 		most int
 		has  []string // what makes it whole
 	}{
-		{"examples/tcp/main.go", 40, []string{"sdk.Setup(", "penstock.Open(", "client.Close(", "telemetry.Shutdown("}},
-		{"examples/httpapi/main.go", 25, []string{"fxmodule.Telemetry()", "fxmodule.Client[", "fx.New("}},
+		{"examples/own-backend-tcp/main.go", 40, []string{"sdk.Setup(", "penstock.Open(", "client.Close(", "telemetry.Shutdown("}},
+		{"examples/own-backend-http/main.go", 25, []string{"fxmodule.Telemetry()", "fxmodule.Client[", "fx.New("}},
 	} {
 		text := read(t, program.file)
 		if n := linesOfCode(text); n > program.most || n < len(program.has) {
@@ -39,9 +39,9 @@ func TestProgramsForABackendOfOnesOwnAreShort(t *testing.T) {
 // A reader of docs/own-backend.md copies some files of the program, and finds the
 // others on the page.
 func TestTheGuideToABackendOfOnesOwnHasTheWholeProgram(t *testing.T) {
-	const folder = "examples/tcp/"
+	const folder = "examples/own-backend-tcp/"
 	guide := read(t, "docs/own-backend.md")
-	copied := regexp.MustCompile(`(?m)^    cp "\$penstock"/examples/tcp/{(\S+)}\.go \.$`).FindStringSubmatch(guide)
+	copied := regexp.MustCompile(`(?m)^    cp "\$penstock"/examples/own-backend-tcp/{(\S+)}\.go \.$`).FindStringSubmatch(guide)
 	if copied == nil {
 		t.Fatal("the guide copies no files")
 	}

@@ -12,7 +12,6 @@ import (
 	"go/token"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,14 +40,14 @@ func run(t *testing.T, dir string) string {
 	return string(out)
 }
 
-func TestApp(t *testing.T) {
-	if out := run(t, "app"); out != "0 collections\n" {
+func TestFxApp(t *testing.T) {
+	if out := run(t, "fx-app"); out != "0 collections\n" {
 		t.Errorf("it printed %q", out)
 	}
 }
 
-func TestNofx(t *testing.T) {
-	out := run(t, "nofx")
+func TestWithoutFx(t *testing.T) {
+	out := run(t, "without-fx")
 	for _, want := range []string{"0 collections\n", `"state":"closed"`, `"total_requests":1`, `"success_rate_percent":100`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %s in %s", want, out)
@@ -56,12 +55,12 @@ func TestNofx(t *testing.T) {
 	}
 }
 
-func TestMiddleware(t *testing.T) {
+func TestCustomMiddleware(t *testing.T) {
 	const want = `level=WARN msg="attempt failed" op=Ask attempt=1 error="line is noisy"
 answer to everything
 breaker > retry > audit > timeout
 `
-	if out := run(t, "middleware"); out != want {
+	if out := run(t, "custom-middleware"); out != want {
 		t.Errorf("it printed\n%s\nwant\n%s", out, want)
 	}
 }
@@ -69,8 +68,8 @@ breaker > retry > audit > timeout
 // shortPrograms says how many lines of code a whole program may have, as the
 // README promises: all of a file but its imports, comments and blank lines.
 var shortPrograms = map[string]int{
-	"nofx/main.go":       40,
-	"middleware/main.go": 25, // beside the backend and the stage
+	"without-fx/main.go":        48, // with a server of its own
+	"custom-middleware/main.go": 25, // beside the backend and the stage
 }
 
 func TestProgramsAreShort(t *testing.T) {
@@ -122,7 +121,7 @@ func linesOfCode(name string) (int, error) {
 // The README promises a stage in ten lines.
 func TestAStageTakesTenLines(t *testing.T) {
 	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, "middleware/audit.go", nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(set, "custom-middleware/audit.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +140,8 @@ func TestAStageTakesTenLines(t *testing.T) {
 }
 
 // docs/chain.md has the worst cases; a test of the recipes compares them.
-func TestRecipes(t *testing.T) {
-	out := run(t, "recipes")
+func TestChainRecipes(t *testing.T) {
+	out := run(t, "chain-recipes")
 	for _, name := range []string{"reads", "writes", "batch", "strict latency", "a chain for tests"} {
 		if !strings.Contains(out, name+":\n\n") {
 			t.Errorf("no %s in %s", name, out)
@@ -150,25 +149,5 @@ func TestRecipes(t *testing.T) {
 	}
 	if chains := strings.Count(out, "\none operation: at most "); chains != 8 {
 		t.Errorf("%d worst cases, want 8, in %s", chains, out)
-	}
-}
-
-// Every folder holds a program, except for seed: its examples are functions that
-// package testing runs and compares with their output.
-func TestExamplesArePrograms(t *testing.T) {
-	files, err := filepath.Glob("*/*.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no examples: %v", err)
-	}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") || name == filepath.Join("seed", "doc.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.PackageClauseOnly)
-		if err != nil {
-			t.Error(err)
-		} else if file.Name.Name != "main" {
-			t.Errorf("%s is in package %s, want main", name, file.Name.Name)
-		}
 	}
 }

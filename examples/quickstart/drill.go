@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/breaker"
@@ -138,12 +138,12 @@ func drill(ctx context.Context, w io.Writer, c client, p *proxy, digits []digit)
 }
 
 // normal runs one search and returns its span.
-func normal(ctx context.Context, c client, r *recorder, d digit) (sdktrace.ReadOnlySpan, error) {
-	before := r.len()
+func normal(ctx context.Context, c client, r *tracetest.SpanRecorder, d digit) (sdktrace.ReadOnlySpan, error) {
+	before := len(r.Ended())
 	if _, err := search(ctx, c, d); err != nil {
 		return nil, err
 	}
-	span := r.find(before, func(sdktrace.ReadOnlySpan) bool { return true })
+	span := find(r.Ended(), before, func(sdktrace.ReadOnlySpan) bool { return true })
 	if span == nil {
 		return nil, errNoSpans
 	}
@@ -152,8 +152,8 @@ func normal(ctx context.Context, c client, r *recorder, d digit) (sdktrace.ReadO
 
 // retried runs a search, cuts its connection while the backend works on it, and
 // returns its span.
-func retried(ctx context.Context, c client, p *proxy, r *recorder, d digit) (sdktrace.ReadOnlySpan, error) {
-	before := r.len()
+func retried(ctx context.Context, c client, p *proxy, r *tracetest.SpanRecorder, d digit) (sdktrace.ReadOnlySpan, error) {
+	before := len(r.Ended())
 	arrived := p.holdNext()
 	future := core.Go(ctx, c, opSearch, searchFor(d))
 	select {
@@ -164,7 +164,7 @@ func retried(ctx context.Context, c client, p *proxy, r *recorder, d digit) (sdk
 	if _, err := future.Await(ctx); err != nil {
 		return nil, fmt.Errorf("the search did not survive the death of its connection: %w", err)
 	}
-	span := r.find(before, func(s sdktrace.ReadOnlySpan) bool { return attr(s, "penstock.retry.attempts") != "" })
+	span := find(r.Ended(), before, func(s sdktrace.ReadOnlySpan) bool { return attr(s, "penstock.retry.attempts") != "" })
 	if span == nil {
 		return nil, errors.New("no search was retried")
 	}
@@ -172,21 +172,12 @@ func retried(ctx context.Context, c client, p *proxy, r *recorder, d digit) (sdk
 }
 
 // rejected returns the span of the first search that the open breaker rejected.
-func rejected(r *recorder) (sdktrace.ReadOnlySpan, error) {
-	span := r.find(0, func(s sdktrace.ReadOnlySpan) bool { return attr(s, "error.type") == "circuit_open" })
+func rejected(r *tracetest.SpanRecorder) (sdktrace.ReadOnlySpan, error) {
+	span := find(r.Ended(), 0, func(s sdktrace.ReadOnlySpan) bool { return attr(s, "error.type") == "circuit_open" })
 	if span == nil {
 		return nil, errors.New("no search was rejected")
 	}
 	return span, nil
-}
-
-func attr(s sdktrace.ReadOnlySpan, key attribute.Key) string {
-	for _, kv := range s.Attributes() {
-		if kv.Key == key {
-			return kv.Value.String()
-		}
-	}
-	return ""
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Quickstart classifies handwritten digits with a vector search in Milvus. Then it
-// takes the backend away for two seconds, and shows what Penstock does and what the
-// traces look like.
+// Quickstart shows what Penstock does when a backend fails. It classifies handwritten
+// digits with a vector search in Milvus. Then it takes the backend away for two seconds,
+// and prints the outcomes of the operations and three of their traces.
 //
 //	go run ./examples/quickstart
 //
@@ -33,6 +33,7 @@ import (
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.uber.org/dig"
 	"go.uber.org/fx"
 
@@ -131,7 +132,7 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 	}
 	defer p.close()
 
-	spans := &recorder{}
+	spans := tracetest.NewSpanRecorder()
 	app, c, err := start(ctx, p.addr(), spans)
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", dig.RootCause(err))
@@ -157,7 +158,7 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 var errNoSpans = errors.New("OTEL_SDK_DISABLED or OTEL_TRACES_SAMPLER leaves no spans to show; run it without them")
 
 // show classifies the digits, runs the drill, and prints three traces.
-func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *recorder, stored, kept []digit) error {
+func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *tracetest.SpanRecorder, stored, kept []digit) error {
 	if err := create(ctx, c); err != nil {
 		return err
 	}
@@ -203,13 +204,13 @@ func show(ctx context.Context, w io.Writer, c client, p *proxy, spans *recorder,
 	}{
 		{"a normal search", calm},
 		{"a search whose connection died under it", again},
-		{"a search that the open breaker rejected", refused},
+		{"a search that the open breaker rejected, after the search that opened it", refused},
 	} {
 		fmt.Fprintf(w, "\n%s, trace %s\n", t.title, t.span.SpanContext().TraceID())
-		spans.printTree(w, t.span)
+		fmt.Fprint(w, tree(spans.Ended(), t.span))
 		if exporting() {
 			ui := cmp.Or(os.Getenv("JAEGER_UI"), "http://localhost:16686")
-			fmt.Fprintf(w, "  %s/trace/%s\n", strings.TrimRight(ui, "/"), t.span.SpanContext().TraceID())
+			fmt.Fprintf(w, "%s/trace/%s\n", strings.TrimRight(ui, "/"), t.span.SpanContext().TraceID())
 		}
 	}
 	return errors.Join(faults...)
@@ -244,7 +245,7 @@ func reach(ctx context.Context, address string) error {
 }
 
 // start wires the application and starts it.
-func start(ctx context.Context, address string, spans *recorder) (*fx.App, client, error) {
+func start(ctx context.Context, address string, spans *tracetest.SpanRecorder) (*fx.App, client, error) {
 	if exporting() {
 		// Jaeger takes no metrics. A short delay shows spans soon.
 		setDefault("OTEL_METRICS_EXPORTER", "none")

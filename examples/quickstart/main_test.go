@@ -165,11 +165,11 @@ func TestQuickstartNeedsNothing(t *testing.T) {
 	want(t, stdout,
 		"chain: trace > breaker > retry > timeout > health > [acquire > work]",
 		"RecoveryTimeout 1s, Interval 50ms",
-		"Search digits  [client",
-		"└─ Search attempt  [internal",
-		"* penstock.retry: error.type=UNAVAILABLE penstock.attempt=1",
+		"\nSearch digits [client] +0s for ",
+		"\n  Search attempt [internal] +",
+		"* penstock.retry {error.type=UNAVAILABLE, penstock.attempt=1",
 		"error.type=circuit_open",
-		"-> penstock.link=opened_by, span ",
+		"-> Search digits {penstock.link=opened_by}",
 	)
 	if n := len(traceLine.FindAllString(stdout, -1)); n != 3 {
 		t.Errorf("%d traces were printed, want 3", n)

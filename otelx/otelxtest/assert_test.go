@@ -65,6 +65,17 @@ pool.connect [internal] +0s for 1ms
 		if got := otelxtest.Tree(spans, otelxtest.TreeConfig{Times: true, Attributes: []string{"db.operation.name", "penstock.*"}}); got != timed {
 			t.Errorf("Tree =\n%swant\n%s", got, timed)
 		}
+		const wide = `Search docs [client] error: not loaded
+    db.client.connection.pool.name=main db.operation.name=Search
+    * penstock.retry {error.type=timeout, penstock.attempt=1}
+  Search attempt [internal]
+      penstock.attempt=2
+`
+		for width, want := range map[int]string{60: wide, 59: strings.Replace(wide, " db.operation", "\n    db.operation", 1)} {
+			if got := otelxtest.Tree(spans, otelxtest.TreeConfig{Width: width}); !strings.HasPrefix(got, want) {
+				t.Errorf("Tree with width %d =\n%swant\n%s", width, got, want)
+			}
+		}
 	})
 }
 

@@ -18,6 +18,6 @@
 // the spans or the series that there are. [Tree] writes spans as text, for failures
 // and for golden files. A [Collector] receives OTLP from a program under test.
 //
-// The package is for tests. It links the OpenTelemetry SDK, gRPC and a YAML parser,
-// so a program should not import it.
+// The package is for tests and demonstrations. It links the OpenTelemetry SDK, gRPC and a
+// YAML parser, so a program in production should not import it.
 package otelxtest

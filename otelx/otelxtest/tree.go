@@ -22,8 +22,13 @@ type TreeConfig struct {
 	Attributes []string
 
 	// Times shows when a span began, counted from the begin of its trace, and how long
-	// it was. In a testing/synctest bubble the times are the same in each run.
+	// it was, in whole microseconds. In a testing/synctest bubble the times are the same in each run.
 	Times bool
+
+	// Width is the greatest width of the attributes of a span in a line of their own, for
+	// people to read. Zero writes a line for each attribute, so that a golden file shows
+	// which one has changed.
+	Width int
 }
 
 // Tree writes spans as text, a line for each span, attribute, event and link, with
@@ -87,8 +92,8 @@ func (w *treeWriter) line(depth int, format string, args ...any) {
 
 func (w *treeWriter) span(s sdktrace.ReadOnlySpan, depth int) {
 	w.line(depth, "%s [%s]%s%s", s.Name(), s.SpanKind(), status(s), w.times(s))
-	for _, kv := range w.chosen(s.Attributes()) {
-		w.line(depth+2, "%s=%s", kv.Key, kv.Value.String())
+	for _, line := range w.lines(w.chosen(s.Attributes())) {
+		w.line(depth+2, "%s", line)
 	}
 	for _, e := range s.Events() {
 		w.line(depth+2, "* %s%s%s", e.Name, w.braced(e.Attributes), w.at(e.Time))
@@ -99,6 +104,19 @@ func (w *treeWriter) span(s sdktrace.ReadOnlySpan, depth int) {
 	for _, child := range w.forest.children[s.SpanContext().SpanID()] {
 		w.span(child, depth+1)
 	}
+}
+
+// lines writes attributes, as many in a line as its width allows.
+func (w *treeWriter) lines(kvs []attribute.KeyValue) (lines []string) {
+	for _, kv := range kvs {
+		part := string(kv.Key) + "=" + kv.Value.String()
+		if last := len(lines) - 1; last >= 0 && len(lines[last])+len(" ")+len(part) <= w.cfg.Width {
+			lines[last] += " " + part
+		} else {
+			lines = append(lines, part)
+		}
+	}
+	return lines
 }
 
 func status(s sdktrace.ReadOnlySpan) string {
@@ -115,14 +133,14 @@ func (w *treeWriter) times(s sdktrace.ReadOnlySpan) string {
 	if !w.cfg.Times {
 		return ""
 	}
-	return fmt.Sprintf("%s for %v", w.at(s.StartTime()), s.EndTime().Sub(s.StartTime()))
+	return fmt.Sprintf("%s for %v", w.at(s.StartTime()), s.EndTime().Sub(s.StartTime()).Round(time.Microsecond))
 }
 
 func (w *treeWriter) at(t time.Time) string {
 	if !w.cfg.Times {
 		return ""
 	}
-	return fmt.Sprintf(" +%v", t.Sub(w.begin))
+	return fmt.Sprintf(" +%v", t.Sub(w.begin).Round(time.Microsecond))
 }
 
 // target names the span that a link leads to.

@@ -27,7 +27,7 @@ func TestTheAppOfTheREADMEShowsItsTraceInJaeger(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // it may have to compile
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "run", "github.com/penstock-go/penstock/examples/app")
+	cmd := exec.CommandContext(ctx, "go", "run", "github.com/penstock-go/penstock/examples/fx-app")
 	cmd.Env = append(os.Environ(),
 		"MILVUS_ADDRESS="+s.Addr(),
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+j.OTLPEndpoint(),

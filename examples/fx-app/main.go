@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// App is the smallest fx application with Penstock: it lists the collections of
-// the Milvus server at MILVUS_ADDRESS (localhost:19530), and sends its trace to
-// OTEL_EXPORTER_OTLP_ENDPOINT.
+// Fx-app shows the smallest fx application with Penstock: it lists the collections of
+// a Milvus, and sends its trace to OTEL_EXPORTER_OTLP_ENDPOINT.
+//
+//	go run ./examples/fx-app
+//
+// MILVUS_ADDRESS names the server; without it, the program starts one in its process.
 package main
 
 import (
 	"context"
 	"fmt"
+	"log"
 	"os"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
@@ -18,6 +22,7 @@ import (
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/fxmodule/milvusfx"
 	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
 func main() {
@@ -25,7 +30,7 @@ func main() {
 		fxmodule.Module(),
 		fxmodule.Telemetry(),
 		milvusfx.Module(),
-		fx.Supply(milvus.Config{Address: os.Getenv("MILVUS_ADDRESS")}),
+		fx.Supply(milvus.Config{Address: server()}),
 		fx.Invoke(list),
 	).Run()
 }
@@ -43,4 +48,16 @@ func list(lifecycle fx.Lifecycle, stop fx.Shutdowner, client *penstock.Client[*m
 		fmt.Println(len(collections), "collections")
 		return stop.Shutdown()
 	}))
+}
+
+// server returns MILVUS_ADDRESS, or the address of a server in this process.
+func server() string {
+	if address := os.Getenv("MILVUS_ADDRESS"); address != "" {
+		return address
+	}
+	s, err := milvustest.New(milvustest.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return s.Addr()
 }

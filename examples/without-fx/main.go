@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Nofx is the example app without fx, telemetry included: it lists the
-// collections of the Milvus server at MILVUS_ADDRESS (localhost:19530) and
-// prints the state of the circuit breaker.
+// Without-fx shows a Milvus client without fx, telemetry included: it lists the
+// collections of the server, and prints the state of the circuit breaker.
+//
+//	go run ./examples/without-fx
+//
+// MILVUS_ADDRESS names the server; without it, the program starts one in its process.
 package main
 
 import (
@@ -20,6 +23,7 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/otelx/sdk"
 	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
 func main() {
@@ -27,7 +31,7 @@ func main() {
 	err := run(ctx)
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "nofx:", err)
+		fmt.Fprintln(os.Stderr, "without-fx:", err)
 		os.Exit(1)
 	}
 }
@@ -35,13 +39,22 @@ func main() {
 var listCollections = milvus.ListCollections()
 
 func run(ctx context.Context) (err error) {
-	telemetry, err := sdk.Setup(ctx, sdk.Config{ServiceName: "nofx"})
+	telemetry, err := sdk.Setup(ctx, sdk.Config{ServiceName: "without-fx"})
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, telemetry.Shutdown, &err)
 
-	client, err := milvus.Open(ctx, milvus.Config{Address: os.Getenv("MILVUS_ADDRESS")}, penstock.Config{
+	address := os.Getenv("MILVUS_ADDRESS")
+	if address == "" {
+		server, err := milvustest.New(milvustest.Config{})
+		if err != nil {
+			return err
+		}
+		defer server.Close()
+		address = server.Addr()
+	}
+	client, err := milvus.Open(ctx, milvus.Config{Address: address}, penstock.Config{
 		TracerProvider: telemetry.TracerProvider(),
 		MeterProvider:  telemetry.MeterProvider(),
 	})

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Httpapi is a client for an HTTP API, wired by fx; it is explained in
-// docs/own-backend.md. The program brings the API along.
+// Own-backend-http shows a client for an HTTP API, wired by fx; docs/own-backend.md
+// explains it. The program brings the API along.
+//
+//	go run ./examples/own-backend-http
 package main
 
 import (

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Recipes prints the chains that docs/chain.md recommends, each with its worst
+// Chain-recipes prints the chains that docs/chain.md recommends, each with its worst
 // case and its warnings.
+//
+//	go run ./examples/chain-recipes
 package main
 
 import (
@@ -28,7 +30,7 @@ func main() {
 	} {
 		chain, err := middleware.Build(recipe.cfg)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "recipes: %s: %v\n", recipe.name, err)
+			fmt.Fprintf(os.Stderr, "chain-recipes: %s: %v\n", recipe.name, err)
 			os.Exit(1)
 		}
 		fmt.Printf("%s:\n\n%s\n", recipe.name, chain.Describe())

@@ -14,7 +14,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
-	recipes "github.com/penstock-go/penstock/examples/recipes"
+	recipes "github.com/penstock-go/penstock/examples/chain-recipes"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker/keyed"
 	"github.com/penstock-go/penstock/middleware/bulkhead"

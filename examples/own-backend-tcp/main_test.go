@@ -19,7 +19,7 @@ import (
 // built returns the program.
 func built(t *testing.T) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "tcp.exe")
+	program := filepath.Join(t.TempDir(), "own-backend-tcp.exe")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	recipes "github.com/penstock-go/penstock/examples/recipes"
+	recipes "github.com/penstock-go/penstock/examples/chain-recipes"
 )
 
 func TestTellTracePutsTheSpanIntoTheRequest(t *testing.T) {

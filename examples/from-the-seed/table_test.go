@@ -39,7 +39,7 @@ func examples(t *testing.T) map[string]string {
 
 var row = regexp.MustCompile(`(?m)^\| (.+) \| (.+) \| (.+) \|$`)
 
-var link = regexp.MustCompile(`^\[(Example_\w+)\]\(\.\./examples/seed/(\w+\.go)\)$`)
+var link = regexp.MustCompile(`^\[(Example_\w+)\]\(\.\./examples/from-the-seed/(\w+\.go)\)$`)
 
 func TestEachRowOfTheTableNamesAnExampleThatExists(t *testing.T) {
 	text, err := os.ReadFile("../../docs/from-the-seed.md")

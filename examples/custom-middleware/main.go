@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Middleware is an fx application with a backend of its own (line.go), whose
+// Custom-middleware shows an fx application with a backend of its own (line.go), whose
 // connections are lent exclusively, and a stage of its own (audit.go).
+//
+//	go run ./examples/custom-middleware
 package main
 
 import (

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Tcp is a client for a server that speaks a line protocol of its own; it is
-// explained in docs/own-backend.md. The program brings a server along, makes it
+// Own-backend-tcp shows a client for a server that speaks a line protocol of its own;
+// docs/own-backend.md explains it. The program brings a server along, makes it
 // fail in several ways, and prints what becomes of the operations.
+//
+//	go run ./examples/own-backend-tcp
 package main
 
 import (
