@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Custom-middleware shows an fx application with a backend of its own (line.go), whose
-// connections are lent exclusively, and a stage of its own (audit.go).
+// Custom-middleware shows two stages of an application's own: an audit that logs each
+// attempt that failed (audit.go), and a quota that refuses a tenant's operations beyond
+// its share (quota.go). The backend is one of its own, too (line.go).
 //
 //	go run ./examples/custom-middleware
 package main
@@ -26,24 +27,29 @@ func main() {
 		fxmodule.Telemetry(),
 		fxmodule.Client[*Line](),
 		fxmodule.AsMiddleware(NewAudit, fxmodule.After("retry")),
+		fxmodule.AsMiddleware(NewQuota, fxmodule.Before("breaker")),
 		fx.Supply(penstock.Backend[*Line]{Factory: Lines{}, Classifier: classify}, newLogger()),
-		fx.Invoke(question),
+		fx.Supply(Quota{Rate: 0.1, Burst: 2, MaxTenants: 1000}),
+		fx.Invoke(questions),
 		fx.NopLogger,
 	).Run()
 }
 
 var ask = core.Op{Name: "Ask", Safety: core.ReadOnly}
 
-func question(lifecycle fx.Lifecycle, stop fx.Shutdowner, client *penstock.Client[*Line]) {
+// questions asks for two tenants, and ends the application.
+func questions(lifecycle fx.Lifecycle, stop fx.Shutdowner, client *penstock.Client[*Line]) {
 	lifecycle.Append(fx.StartHook(func(ctx context.Context) error {
-		answer, err := core.Do(ctx, client, ask, func(_ context.Context, l *Line) (string, error) {
-			return l.Ask("everything")
-		})
-		if err != nil {
-			return err
-		}
-		fmt.Println(answer)
 		fmt.Println(client.Chain())
+		for _, tenant := range []string{"red", "red", "red", "blue"} {
+			answer, err := core.Do(WithTenant(ctx, tenant), client, ask, func(_ context.Context, l *Line) (string, error) {
+				return l.Ask("everything")
+			})
+			if err != nil {
+				answer = err.Error()
+			}
+			fmt.Printf("%s: %s\n", tenant, answer)
+		}
 		return stop.Shutdown()
 	}))
 }
