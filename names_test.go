@@ -78,7 +78,6 @@ var unused = map[string]string{
 
 	"otelx/otelxtest.*": "Tests of users call them, and tests of this repository some of them.",
 
-	"fxmodule.Before":      "An application places its own stage by it.",
 	"fxmodule.For":         "An application with several clients gives a stage to one of them.",
 	"fxmodule.Order":       "An application sets the order of the stages.",
 	"fxmodule.Without":     "An application leaves stages out.",

@@ -71,6 +71,18 @@ $`)
 	}
 }
 
+func TestGenericPool(t *testing.T) {
+	want := regexp.MustCompile(`^8 workers printed 40 pages, never on more than [123] sessions at once
+a session was discarded: paper jam
+a page was printed after a restart of the device; dead sessions that were closed: \d
+no session is free: true; pool "device" exhausted after \S+s: 3 of 3 in use, 0 waiting.*
+3 of 3 sessions are in use; 1 waits ended without one
+$`)
+	if out := run(t, "generic-pool"); !want.MatchString(out) {
+		t.Errorf("it printed\n%s\nwant\n%v", out, want)
+	}
+}
+
 // shortPrograms says how many lines of code a whole program may have, as the
 // README promises: all of a file but its imports, comments and blank lines.
 var shortPrograms = map[string]int{
