@@ -44,7 +44,6 @@ var unused = map[string]string{
 	"middleware/chaos.ErrInjected": "A test of a user tells by it a fault that the stage made.",
 	"middleware/fallback.Accept":   "It is a field's type of Plan.",
 	"middleware/health.Up":         "It is one of the values of a used type.",
-	"middleware/health.Liveness":   "An application serves it beside Readiness.",
 
 	"otelx/sdk.EvidenceSampler": "An application with an SDK of its own wraps its sampler with it.",
 
@@ -63,8 +62,6 @@ var unused = map[string]string{
 	"pool/milvus.Delete":                 "It is one of the ready operations.",
 	"pool/milvus.Release":                "It is one of the ready operations.",
 	"pool/milvus.Flush":                  "It is one of the ready operations.",
-	"pool/milvus.Prober":                 "It is the parameter of ReadyCheck.",
-	"pool/milvus.Ready*":                 "An application serves the check beside its own.",
 	"pool/milvus.System":                 "An application that makes its observer by hand passes it on.",
 	"pool/milvus/milvustest.Code*":       "A test of a user sets them as faults, and compares errors with them.",
 	"pool/milvus/milvustest.Collection*": "A test of a user sets them as faults.",

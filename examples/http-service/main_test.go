@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -159,7 +160,11 @@ func TestARejectionSaysWhenToComeBack(t *testing.T) {
 	remove()
 
 	s.client.Breaker().ForceOpen()
-	check(t, s.get(t.Context(), orange), 503, `"type":"circuit_open"`, "1")
+	w := s.get(t.Context(), orange)
+	check(t, w, 503, `"type":"circuit_open"`, w.Header().Get("Retry-After"))
+	if seconds, err := strconv.Atoi(w.Header().Get("Retry-After")); err != nil || seconds < 1 || seconds > 30 {
+		t.Errorf("an open breaker says Retry-After %q, want seconds up to RecoveryTimeout", w.Header().Get("Retry-After"))
+	}
 	s.client.Breaker().Reset()
 
 	// All attempts fail. The operation is over, and it was not refused.
