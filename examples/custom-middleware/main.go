@@ -21,8 +21,10 @@ import (
 	"github.com/penstock-go/penstock/middleware/retry"
 )
 
-func main() {
-	fx.New(
+func main() { fx.New(app()).Run() }
+
+func app() fx.Option {
+	return fx.Options(
 		fxmodule.Module(fxmodule.Config(penstock.Config{Chain: middleware.Config{Retry: retry.Config{Interval: 10 * time.Millisecond}}})),
 		fxmodule.Telemetry(),
 		fxmodule.Client[*Line](),
@@ -32,7 +34,7 @@ func main() {
 		fx.Supply(Quota{Rate: 0.1, Burst: 2, MaxTenants: 1000}),
 		fx.Invoke(questions),
 		fx.NopLogger,
-	).Run()
+	)
 }
 
 var ask = core.Op{Name: "Ask", Safety: core.ReadOnly}

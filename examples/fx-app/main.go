@@ -25,14 +25,16 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
-func main() {
-	fx.New(
+func main() { fx.New(app()).Run() }
+
+func app() fx.Option {
+	return fx.Options(
 		fxmodule.Module(),
 		fxmodule.Telemetry(),
 		milvusfx.Module(),
 		fx.Supply(milvus.Config{Address: server()}),
 		fx.Invoke(list),
-	).Run()
+	)
 }
 
 var listCollections = milvus.ListCollections()

@@ -43,14 +43,14 @@ func main() {
 	if os.Getenv("OTEL_METRICS_EXPORTER") == "" {
 		_ = os.Setenv("OTEL_METRICS_EXPORTER", "prometheus") // fails only for an invalid key
 	}
-	if err := run(application(settings)); err != nil {
+	if err := run(fx.New(app(settings))); err != nil {
 		fmt.Fprintln(os.Stderr, "http-service:", err)
 		os.Exit(1)
 	}
 }
 
-func application(settings Settings) *fx.App {
-	return fx.New(
+func app(settings Settings) fx.Option {
+	return fx.Options(
 		fxmodule.Module(fxmodule.Config(penstock.Config{Chain: middleware.Config{
 			Retry:    retry.Config{Interval: 50 * time.Millisecond}, // an API cannot wait for long
 			Bulkhead: &bulkhead.Config{MaxConcurrent: 64},           // more is refused at once, with 503

@@ -21,10 +21,10 @@ import (
 	"testing"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
-
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
@@ -98,6 +98,13 @@ func check(t *testing.T, w *httptest.ResponseRecorder, status int, body, retryAf
 	t.Helper()
 	if w.Code != status || !strings.Contains(w.Body.String(), body) || w.Header().Get("Retry-After") != retryAfter {
 		t.Errorf("it answered %d %q with Retry-After %q, want %d %q and %q", w.Code, w.Body, w.Header().Get("Retry-After"), status, body, retryAfter)
+	}
+}
+
+// fx finds everything that the application asks for.
+func TestTheWiringIsWhole(t *testing.T) {
+	if err := fx.ValidateApp(app(Settings{})); err != nil {
+		t.Error(err)
 	}
 }
 

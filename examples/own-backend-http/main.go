@@ -14,8 +14,10 @@ import (
 	"github.com/penstock-go/penstock/pool"
 )
 
-func main() {
-	fx.New(
+func main() { fx.New(app()).Run() }
+
+func app() fx.Option {
+	return fx.Options(
 		fxmodule.Module(),
 		fxmodule.Telemetry(), // from the OTEL_* variables
 		fxmodule.Client[*API](),
@@ -26,5 +28,5 @@ func main() {
 			System:     "library",
 		}),
 		fx.Invoke(story),
-	).Run()
+	)
 }

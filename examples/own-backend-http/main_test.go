@@ -18,6 +18,7 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
@@ -37,6 +38,13 @@ func TestTheProgram(t *testing.T) {
 `
 	if err != nil || string(out) != want {
 		t.Errorf("it ended with %v and printed\n%s%s\nwant\n%s", err, out, &stderr, want)
+	}
+}
+
+// fx finds everything that the application asks for.
+func TestTheWiringIsWhole(t *testing.T) {
+	if err := fx.ValidateApp(app()); err != nil {
+		t.Error(err)
 	}
 }
 
