@@ -28,6 +28,7 @@ import (
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
@@ -47,18 +48,27 @@ type service struct {
 	spans  *tracetest.SpanRecorder
 }
 
-// start returns a service that ends with the test.
+// start returns a service with a Milvus in this process. Both end with the test.
 func start(t *testing.T) service {
+	t.Helper()
+	server := milvustest.Start(t)
+	s := startOn(t, server.Addr())
+	s.milvus = server
+	return s
+}
+
+// startOn returns a service that ends with the test.
+func startOn(t *testing.T, address string) service {
 	t.Helper()
 	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER"} {
 		t.Setenv(name, "none")
 	}
-	s := service{milvus: milvustest.Start(t), spans: tracetest.NewSpanRecorder()}
+	s := service{spans: tracetest.NewSpanRecorder()}
 	telemetry, err := sdk.Setup(t.Context(), sdk.Config{SpanProcessors: []sdktrace.SpanProcessor{s.spans}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.client, err = milvus.Open(t.Context(), milvus.Config{Address: s.milvus.Addr()}, penstock.Config{
+	s.client, err = milvus.Open(t.Context(), milvus.Config{Address: address}, penstock.Config{
 		TracerProvider: telemetry.TracerProvider(),
 		Chain: middleware.Config{
 			Retry:    retry.Config{Interval: time.Millisecond},
@@ -116,6 +126,15 @@ func TestNearestColorsComeInTheirOrder(t *testing.T) {
 		t.Errorf("a second start: %v", err)
 	}
 	check(t, s.get(t.Context(), orange+"&top=16"), 200, "navy", "")
+}
+
+func TestNearestColorsOfARealMilvus(t *testing.T) {
+	s := startOn(t, servers.StartMilvus(t).Addr())
+	if err := (&Colors{s.client}).setUp(t.Context()); err != nil {
+		t.Errorf("a second start: %v", err)
+	}
+	check(t, s.get(t.Context(), orange+"&top=1"), 200, `{"colors":[{"name":"orange","distance":841}]}`, "")
+	check(t, s.get(t.Context(), "/readyz"), 200, `{"name":"milvus","status":"up"`, "")
 }
 
 func TestAWrongRequestIsToldWhatIsWrong(t *testing.T) {
