@@ -21,7 +21,7 @@ help: ## list the targets
 
 test: check ## every check, then every test with the race detector and, where installed, real servers
 	@if [ "$${PENSTOCK_REQUIRE_REAL:-}" != 1 ]; then \
-		for server in milvus jaeger prometheus chromium; do \
+		for server in milvus milvus-lite jaeger prometheus chromium; do \
 			missing=$$(sh .ci/tools/install-$$server --check 2>&1) || echo "skipping the tests with a real server: $${missing#*: }"; \
 		done; \
 	fi
@@ -83,9 +83,9 @@ milvusv2-check: ## vet and test the adapter for the current SDK of Milvus, a mod
 	cd pool/milvusv2 && $(CGO) $(GO) tool -modfile=../../.ci/tools/go.mod staticcheck ./...
 	cd pool/milvusv2 && $(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m ./...)
 
-servers: ## install a real Milvus, Jaeger, Prometheus and Chromium for the tests, into the user's cache
+servers: ## install a real Milvus, milvus-lite, Jaeger, Prometheus and Chromium for the tests, into the user's cache
 	@status=0; \
-	for server in milvus jaeger prometheus chromium; do \
+	for server in milvus milvus-lite jaeger prometheus chromium; do \
 		sh .ci/tools/install-$$server || status=1; \
 	done; \
 	exit $$status

@@ -32,20 +32,23 @@ cache_dir() {
 	fi
 }
 
-# sha256 is sha256sum, under the name it has here.
+# sha256sum is the command for sums, under the name it has here. It is two words on some systems: do not quote it.
 if command -v sha256sum >/dev/null 2>&1; then
-	sha256() { sha256sum "$@"; }
+	sha256sum=sha256sum
 else
-	sha256() { shasum -a 256 "$@"; }
+	sha256sum='shasum -a 256'
 fi
+sha256() { $sha256sum "$@"; }
 
 # write_manifest DIR KEY FILE...: notes in DIR/manifest what was installed from what (KEY, one word), and the sum of each file.
+# A FILE that is a directory stands for all files below it.
 write_manifest() {
 	(
 		cd "$1" || exit 1
 		key=$2
 		shift 2
-		sums=$(sha256 "$@")
+		# -L: the sum of a link is that of its file.
+		sums=$(find -L "$@" -type f -exec $sha256sum {} +)
 		printf '# key %s\n%s\n' "$key" "$sums" >manifest
 	)
 }

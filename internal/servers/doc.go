@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package servers starts real servers for tests: Milvus, Jaeger and
+// Package servers starts real servers for tests: Milvus, milvus-lite, Jaeger and
 // Prometheus, as processes without containers. For tests of a web page it finds a
 // Chromium.
 //

@@ -14,8 +14,9 @@ import (
 
 // The versions that "make servers" installs.
 const (
-	MilvusVersion = "2.3.5"
-	JaegerVersion = "1.76.0"
+	MilvusVersion     = "2.3.5"
+	MilvusLiteVersion = "3.2.2"
+	JaegerVersion     = "1.76.0"
 )
 
 // cacheDir returns the directory that the installers in .ci/tools use.
@@ -40,6 +41,13 @@ func milvusInstall() (string, error) {
 	return installed("milvus-"+MilvusVersion,
 		"Milvus "+MilvusVersion+" is not installed; 'make servers' installs it (it needs Python 3 with venv)",
 		"bin/milvus", "config.yaml.template", "glog.conf")
+}
+
+// milvusLiteInstall is milvusInstall for milvus-lite.
+func milvusLiteInstall() (string, error) {
+	return installed("milvus-lite-"+MilvusLiteVersion,
+		"milvus-lite "+MilvusLiteVersion+" is not installed; 'make servers' installs it (it needs Python 3.10 or newer with venv)",
+		"bin/python")
 }
 
 // jaegerInstall is milvusInstall for Jaeger.

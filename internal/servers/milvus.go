@@ -11,10 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 )
 
 // Milvus is a real standalone Milvus of one test. Only the test's goroutine may
@@ -145,23 +142,11 @@ func (m *Milvus) WaitHealthy() {
 }
 
 // answers returns nil if an operation succeeds.
-func (m *Milvus) answers(ctx context.Context) error {
-	return m.ask(ctx, func(ctx context.Context, client milvuspb.MilvusServiceClient) error {
-		shown, err := client.ShowCollections(ctx, &milvuspb.ShowCollectionsRequest{})
-		if err != nil {
-			return err
-		}
-		//lint:ignore SA1019 a server of version 2.3 may set either of the two
-		if s := shown.GetStatus(); s.GetCode() != 0 || s.GetErrorCode() != commonpb.ErrorCode_Success {
-			return fmt.Errorf("ShowCollections: %s", s.GetReason())
-		}
-		return nil
-	})
-}
+func (m *Milvus) answers(ctx context.Context) error { return answersMilvus(ctx, m.Addr()) }
 
 // healthy returns nil if all parts of the server are healthy and an operation succeeds.
 func (m *Milvus) healthy(ctx context.Context) error {
-	err := m.ask(ctx, func(ctx context.Context, client milvuspb.MilvusServiceClient) error {
+	err := askMilvus(ctx, m.Addr(), func(ctx context.Context, client milvuspb.MilvusServiceClient) error {
 		health, err := client.CheckHealth(ctx, &milvuspb.CheckHealthRequest{})
 		if err != nil {
 			return err
@@ -175,21 +160,6 @@ func (m *Milvus) healthy(ctx context.Context) error {
 		return err
 	}
 	return m.answers(ctx)
-}
-
-// ask sends one request over a new connection, because gRPC delays the requests on a
-// connection that has failed.
-func (m *Milvus) ask(ctx context.Context, request func(context.Context, milvuspb.MilvusServiceClient) error) error {
-	// A starting server accepts connections and does not answer, so the limit is
-	// short.
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	conn, err := grpc.NewClient(m.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return err
-	}
-	defer conn.Close() // its error does not matter
-	return request(ctx, milvuspb.NewMilvusServiceClient(conn))
 }
 
 // milvusCommand writes the configuration of a server into dir, and returns the

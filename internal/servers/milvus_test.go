@@ -65,6 +65,25 @@ func TestMilvusKeepsItsDataAndAddressWhenItIsKilledAndRestarted(t *testing.T) {
 	}
 }
 
+func TestMilvusLiteAnswersUntilItIsTerminated(t *testing.T) {
+	begin := time.Now()
+	m := servers.StartMilvusLite(t)
+	t.Logf("milvus-lite answered %v after StartMilvusLite", time.Since(begin))
+	if err := createCollection(t.Context(), m.Addr(), "docs"); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := hasCollection(t.Context(), m.Addr(), "docs"); err != nil || !ok {
+		t.Errorf("the collection is there: %v, %v; want true", ok, err)
+	}
+	m.Terminate()
+	if !gone(m.PID()) {
+		t.Errorf("process %d is there after Terminate", m.PID())
+	}
+	if err := m.Context().Err(); err != nil {
+		t.Errorf("Context ended with Terminate: %v", context.Cause(m.Context()))
+	}
+}
+
 func client(addr string) (milvuspb.MilvusServiceClient, func(), error) {
 	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

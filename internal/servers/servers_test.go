@@ -26,6 +26,7 @@ func TestAMissingServerSkipsTheTestWithOnePlainLine(t *testing.T) {
 		want  string
 	}{
 		{"Milvus", func(t testing.TB) { servers.StartMilvus(t) }, "Milvus 2.3.5 is not installed; 'make servers' installs it (it needs Python 3 with venv)"},
+		{"milvus-lite", func(t testing.TB) { servers.StartMilvusLite(t) }, "milvus-lite 3.2.2 is not installed; 'make servers' installs it (it needs Python 3.10 or newer with venv)"},
 		{"Jaeger", func(t testing.TB) { servers.StartJaeger(t) }, "Jaeger 1.76.0 is not built; 'make servers' builds it (about 5 minutes the first time)"},
 		{"Prometheus", func(t testing.TB) { servers.StartPrometheus(t, servers.PrometheusConfig{}) }, "Prometheus is not installed; 'make servers' installs it (from the package prometheus of Debian or Ubuntu)"},
 		{"Chromium", func(t testing.TB) { servers.Chromium(t) }, "Chromium is not installed; 'make servers' installs it (from the package chromium of Debian)"},
@@ -182,6 +183,9 @@ func TestVersionsAreThoseOfTheInstallers(t *testing.T) {
 	tools := filepath.Join("..", "..", ".ci", "tools")
 	if script := read(t, filepath.Join(tools, "install-milvus")); !strings.Contains(script, "\nversion="+servers.MilvusVersion+"\n") {
 		t.Errorf("install-milvus does not install %s", servers.MilvusVersion)
+	}
+	if script := read(t, filepath.Join(tools, "install-milvus-lite")); !strings.Contains(script, "\nversion="+servers.MilvusLiteVersion+"\n") {
+		t.Errorf("install-milvus-lite does not install %s", servers.MilvusLiteVersion)
 	}
 	if mod := read(t, filepath.Join(tools, "go.mod")); !strings.Contains(mod, "github.com/jaegertracing/jaeger v"+servers.JaegerVersion+" ") {
 		t.Errorf(".ci/tools/go.mod does not require Jaeger %s", servers.JaegerVersion)
