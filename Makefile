@@ -109,5 +109,5 @@ bench-milvus: ## measure a client beside the bare SDK on a real Milvus, into doc
 diagnose: ## try whether the telemetry names 24 faults, with a real Jaeger and Prometheus (QUICK=1: one run of each)
 	$(GO) run ./internal/diagnose $(if $(filter-out 0,$(QUICK)),-quick) $(if $(FIRST),-first $(FIRST))
 
-differential: ## compare milvustest with a real Milvus 2.3.5: 2,000 sequences and the catalogue, about an hour (QUICK=1: 60 sequences, about 5 minutes)
+differential: ## compare milvustest with a real Milvus 2.3.5 (2,000 sequences and the catalogue, about an hour; QUICK=1: 60 sequences, about 5 minutes) and with milvus-lite
 	$(GO) run ./internal/differential/cmd $(if $(filter-out 0,$(QUICK)),-sequences 60) $(if $(FIRST),-first $(FIRST))

@@ -73,7 +73,7 @@ var passing = map[string]bool{
 	"createdUtcTimestamps": true, "collectionID": true, "collectionIds": true, "partitionIDs": true, "physicalChannelNames": true,
 	"virtualChannelNames": true, "startPositions": true, "indexID": true, "msgID": true, "identifier": true, "serverInfo": true, "segmentIDs": true,
 	"flushTs": true, "collSegIDs": true, "flushCollSegIDs": true, "collSealTimes": true, "collFlushTs": true, "channelCps": true, "allSearchCount": true,
-	"compactionID": true, "resourceGroups": true, "infos": true, "replicas": true, "response": true, "createdTimestampMs": true, "dbId": true, "dbName": true, "flushAllTs": true,
+	"compactionID": true, "resourceGroups": true, "infos": true, "replicas": true, "response": true, "createdTimestampMs": true, "dbId": true, "dbID": true, "dbName": true, "flushAllTs": true,
 	"executingPlanNo": true, "timeoutPlanNo": true, "completedPlanNo": true, "failedPlanNo": true,
 }
 

@@ -11,4 +11,9 @@
 // testdata holds the answers of Milvus 2.3.5 to the catalogue and to some sequences,
 // so that tests compare milvustest with Milvus where no Milvus is installed.
 // The program in cmd asks the real server.
+//
+// milvus-lite is a second opinion for what Milvus 2.3.5 lacks: the requests of [Later],
+// whose answers by milvus-lite are in testdata too. In the rest milvus-lite is the worse
+// reference (no chains, no checks of limits, an empty filter deletes all rows), so the
+// program prints how far milvustest agrees with it, and no test wants a percentage.
 package differential

@@ -64,6 +64,7 @@ func init() {
 		"query":      query,
 		"get":        get,
 		"search":     search,
+		"hybrid":     hybrid,
 		"alias":      alias,
 		"alterAlias": simple(func(ctx context.Context, c *milvus.Conn, r Request) error { return c.AlterAlias(ctx, r.On, r.Name) }),
 		"dropAlias":  simple(func(ctx context.Context, c *milvus.Conn, r Request) error { return c.DropAlias(ctx, r.Name) }),

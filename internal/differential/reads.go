@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
@@ -51,10 +54,10 @@ func get(ctx context.Context, s *session, r Request) (Outcome, error) {
 	})
 }
 
-// vectorsOf reads query vectors. {"binary":[...]} around a list makes them binary.
+// vectorsOf reads query vectors. A word such as "binary:" before the list is their type.
 func vectorsOf(text string) ([]entity.Vector, error) {
 	kind, rest := "", text
-	for _, prefix := range []string{"binary", "float16", "bfloat16"} {
+	for _, prefix := range []string{"binary", "float16", "bfloat16", "sparse"} {
 		if after, ok := strings.CutPrefix(text, prefix+":"); ok {
 			kind, rest = prefix, after
 		}
@@ -73,6 +76,8 @@ func vectorsOf(text string) ([]entity.Vector, error) {
 			return entity.Float16Vector(halves(types[kind], floats(v)))
 		case "bfloat16":
 			return entity.BFloat16Vector(halves(types[kind], floats(v)))
+		case "sparse":
+			return sparse(v)
 		default:
 			return entity.FloatVector(floats(v))
 		}
@@ -114,6 +119,52 @@ func search(ctx context.Context, s *session, r Request) (Outcome, error) {
 		}
 		return s.hits(r, results)
 	})
+}
+
+// hybrid searches the vector fields that Vectors names, with a metric each, and merges the
+// hits as Params say: "rrf 60", "weighted 0.5 0.5", or "normalized 0.5 0.5". "v#2" is the
+// field v once more.
+func hybrid(ctx context.Context, s *session, r Request) (Outcome, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(r.Vectors), &fields); err != nil {
+		return Outcome{}, fmt.Errorf("differential: vectors %q: %w", r.Vectors, err)
+	}
+	metrics := strings.Fields(r.Metric)
+	var searches []*client.ANNSearchRequest
+	for i, name := range slices.Sorted(maps.Keys(fields)) {
+		vectors, err := vectorsOf(string(fields[name]))
+		if err != nil {
+			return Outcome{}, err
+		}
+		field, _, again := strings.Cut(name, "#")
+		metric := metrics[i]
+		if again {
+			metric = metrics[0]
+		}
+		searches = append(searches, client.NewANNSearchRequest(field, entity.MetricType(metric), r.Filter, vectors, params{map[string]any{}}, r.Limit))
+	}
+	return with(ctx, s, func(ctx context.Context, c *milvus.Conn) (Outcome, error) {
+		results, err := c.HybridSearch(ctx, r.On, r.In, r.Limit, r.Out, ranker(strings.Fields(r.Params)), searches, strong)
+		if err != nil {
+			return Outcome{}, err
+		}
+		return s.hits(r, results)
+	})
+}
+
+// ranker is a client.Reranker: the name of a strategy and its numbers.
+type ranker []string
+
+// GetParams returns the parameters of a request.
+func (r ranker) GetParams() []*commonpb.KeyValuePair {
+	strategy, numbers := r[0], `{"weights":[`+strings.Join(r[1:], ",")+`]}`
+	switch strategy {
+	case "rrf":
+		numbers = `{"k":` + r[1] + `}`
+	case "normalized":
+		strategy, numbers = "weighted", strings.TrimSuffix(numbers, "}")+`,"norm_score":true}`
+	}
+	return []*commonpb.KeyValuePair{{Key: "strategy", Value: strategy}, {Key: "params", Value: numbers}}
 }
 
 // hits returns the outcome of a search. A result without hits and with an error has no

@@ -15,6 +15,7 @@ import (
 const (
 	CatalogueFile = "testdata/catalogue.json.gz"
 	SequencesFile = "testdata/sequences.json.gz"
+	LaterFile     = "testdata/later.json.gz" // the answers of milvus-lite to Later
 )
 
 //go:embed testdata

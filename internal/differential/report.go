@@ -18,11 +18,12 @@ type Difference struct {
 	Agreement            Agreement
 	Chance               bool   // they show different rows of a key that has rows in several partitions
 	Left                 string // class of the row of the table Left that it matches, "" if none
+	Server               string // name of the real server
 }
 
 // String returns the difference on one line.
 func (d Difference) String() string {
-	return fmt.Sprintf("%s %s | %s | %s | 2.3.5: %s | milvustest: %s | left: %s", d.Agreement, d.Group, d.Kind, brief(d.Request, 400), d.Real, d.Test, cmp.Or(d.Left, "no"))
+	return fmt.Sprintf("%s %s | %s | %s | %s: %s | milvustest: %s | left: %s", d.Agreement, d.Group, d.Kind, brief(d.Request, 400), d.Server, d.Real, d.Test, cmp.Or(d.Left, "no"))
 }
 
 // Tally counts agreements.
@@ -48,6 +49,15 @@ type Report struct {
 	// Unanswered are the requests that the other recording does not have.
 	Unanswered  []string
 	Differences []Difference
+
+	reference reference
+}
+
+// reference is the real server of a comparison.
+type reference struct {
+	name     string
+	ownCodes bool // its codes are not those of Milvus: two errors agree
+	left     []left
 }
 
 // Percent returns how many of the compared requests agree, the ones left on purpose
@@ -62,7 +72,17 @@ func (r *Report) Percent() float64 {
 // Compare compares the recordings of the groups. With parting it does not compare a group
 // further after a write that succeeded on one side alone.
 func Compare(groups []Group, real, test Recording, parting bool) *Report {
-	report := &Report{Kinds: map[string]*Tally{}}
+	return compareWith(reference{name: "2.3.5", left: leftOnPurpose}, groups, real, test, parting)
+}
+
+// CompareLite is [Compare] for a milvus-lite as the real server. Its codes are its own, so
+// two errors agree.
+func CompareLite(groups []Group, real, test Recording, parting bool) *Report {
+	return compareWith(reference{name: "milvus-lite", ownCodes: true, left: leftOfLite}, groups, real, test, parting)
+}
+
+func compareWith(ref reference, groups []Group, real, test Recording, parting bool) *Report {
+	report := &Report{Kinds: map[string]*Tally{}, reference: ref}
 	for _, g := range groups {
 		report.group(g, real[g.Name], test[g.Name], parting)
 	}
@@ -77,8 +97,11 @@ func (r *Report) group(g Group, real, test []Record, parting bool) {
 			r.Unanswered = append(r.Unanswered, g.Name+": "+text)
 			continue
 		}
-		d := Difference{Group: g.Name, Kind: request.kind(), Request: text, Real: real[i].Outcome, Test: test[i].Outcome}
+		d := Difference{Group: g.Name, Kind: request.kind(), Request: text, Real: real[i].Outcome, Test: test[i].Outcome, Server: r.reference.name}
 		d.Agreement = compare(d.Real, d.Test)
+		if d.Agreement == OtherCode && r.reference.ownCodes {
+			d.Agreement = Same
+		}
 		if request.Kills {
 			// The real server was not asked. An error is the only right answer.
 			d.Agreement = Same
@@ -109,7 +132,7 @@ func (r *Report) count(d Difference) {
 	if d.Agreement.Agrees() {
 		return
 	}
-	if d.Left = leftAs(d); d.Left != "" {
+	if d.Left = leftAs(r.reference.left, d); d.Left != "" {
 		r.Left++
 	}
 	r.Differences = append(r.Differences, d)

@@ -4,6 +4,7 @@ package differential
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -136,6 +137,8 @@ func vectorField(f *schemapb.FieldSchema, values []any) *schemapb.VectorField {
 		} else {
 			v.Data = &schemapb.VectorField_Bfloat16Vector{Bfloat16Vector: all}
 		}
+	case schemapb.DataType_SparseFloatVector:
+		v.Data = &schemapb.VectorField_SparseFloatVector{SparseFloatVector: &schemapb.SparseFloatArray{Contents: each(values, func(value any) []byte { return sparse(value).Serialize() })}}
 	default:
 		var all []float32
 		for _, value := range values {
@@ -195,6 +198,21 @@ func floats(v any) []float32 {
 func byteVector(v any) []byte {
 	list, _ := v.([]any)
 	return each(list, func(x any) byte { return byte(integer(x)) })
+}
+
+// sparse reads an object: the value at each position.
+func sparse(v any) entity.SparseEmbedding {
+	object, _ := v.(map[string]any)
+	var positions []uint32
+	var values []float32
+	for _, at := range slices.SortedFunc(maps.Keys(object), func(a, b string) int { return cmp.Compare(integer(a), integer(b)) }) {
+		positions, values = append(positions, uint32(integer(at))), append(values, float32(float(object[at])))
+	}
+	embedding, err := entity.NewSliceSparseEmbedding(positions, values)
+	if err != nil {
+		panic(err) // there is a value for each position
+	}
+	return embedding
 }
 
 // halves encodes small numbers as float16 or bfloat16.

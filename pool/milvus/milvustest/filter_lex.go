@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// since25 and since26 are releases that changed the language of filters.
+// since25 and since26 are releases that changed filters and the merging of a hybrid search.
 var (
 	since25 = release{2, 5}
 	since26 = release{2, 6}

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"math"
 	"slices"
 	"strconv"
 
@@ -28,6 +27,7 @@ type ranker func(place int, score float32) float32
 type hybrid struct {
 	searches []*search
 	rankers  []ranker // one for each search
+	metric   string   // metricL2 if a smaller score of the whole is better, else metricIP
 	ranks    searchParams
 	outputs  outputs
 }
@@ -46,7 +46,7 @@ func (h *service) HybridSearch(ctx context.Context, req *milvuspb.HybridSearchRe
 		if err != nil {
 			return err
 		}
-		merged := &search{metric: metricIP, limit: hs.ranks.limit, decimals: hs.ranks.decimals, outputs: hs.outputs, partitions: hs.searches[0].partitions}
+		merged := &search{metric: hs.metric, limit: hs.ranks.limit, decimals: hs.ranks.decimals, outputs: hs.outputs, partitions: hs.searches[0].partitions}
 		reply.Results, err = merged.results(c, hs.run(ctx, c))
 		return err
 	})
@@ -82,7 +82,7 @@ func (c *collection) newHybrid(req *milvuspb.HybridSearchRequest) (*hybrid, erro
 		}
 		h.searches = append(h.searches, s)
 	}
-	h.rankers, err = newRankers(h.ranks, h.searches)
+	h.rankers, h.metric, err = newRankers(h.ranks, h.searches)
 	return h, err
 }
 
@@ -142,40 +142,36 @@ func rankParams(as release, pairs []*commonpb.KeyValuePair) (searchParams, error
 	return p, nil
 }
 
-// newRankers reads the strategy of the merging, rrf if none is given.
-func newRankers(p searchParams, searches []*search) ([]ranker, error) {
+// newRankers reads the strategy of the merging, rrf if none is given. The text is the
+// metric by which scores of the whole compare.
+func newRankers(p searchParams, searches []*search) ([]ranker, string, error) {
 	strategy := p.text("strategy")
 	if strategy == "" {
-		return slices.Repeat([]ranker{rrf(defaultRank)}, len(searches)), nil
+		return slices.Repeat([]ranker{rrf(defaultRank)}, len(searches)), metricIP, nil
 	}
 	if strategy != "rrf" && strategy != "weighted" {
-		return nil, failf(CodeUnexpected, "unsupported rank type %s", strategy)
+		return nil, "", failf(CodeUnexpected, "unsupported rank type %s", strategy)
 	}
 	text, ok := p.given["params"]
 	if !ok {
-		return nil, failf(CodeUnexpected, "params not found in rank_params")
+		return nil, "", failf(CodeUnexpected, "params not found in rank_params")
 	}
 	var params map[string]any
 	if err := json.Unmarshal([]byte(text), &params); err != nil {
-		return nil, failf(CodeUnexpected, "parse rerank params failed: %v", err)
+		return nil, "", failf(CodeUnexpected, "parse rerank params failed: %v", err)
 	}
 	if strategy == "rrf" {
-		k, err := rankConstant(params)
-		return slices.Repeat([]ranker{rrf(k)}, len(searches)), err
+		k, err := rankConstant(p.as, params)
+		return slices.Repeat([]ranker{rrf(k)}, len(searches)), metricIP, err
 	}
-	weights, err := rankWeights(params, len(searches))
-	if err != nil {
-		return nil, err
-	}
-	var rankers []ranker
-	for i, s := range searches {
-		rankers = append(rankers, weighted(weights[i], s.metric))
-	}
-	return rankers, nil
+	return weightedRankers(p.as, params, searches)
 }
 
-func rankConstant(params map[string]any) (float32, error) {
+func rankConstant(as release, params map[string]any) (float32, error) {
 	given, ok := params["k"]
+	if !ok && !as.before(since26) {
+		return defaultRank, nil
+	}
 	if !ok {
 		return 0, failf(CodeUnexpected, "k not found in rank_params")
 	}
@@ -189,52 +185,9 @@ func rankConstant(params map[string]any) (float32, error) {
 	return float32(k), nil
 }
 
-func rankWeights(params map[string]any, searches int) ([]float32, error) {
-	given, ok := params["weights"]
-	if !ok {
-		return nil, failf(CodeUnexpected, "weights not found in rank_params")
-	}
-	list, ok := given.([]any)
-	if !ok {
-		return nil, failf(CodeUnexpected, "The weights of rank param should be an array")
-	}
-	var weights []float32
-	for _, x := range list {
-		w, ok := x.(float64)
-		switch {
-		case !ok:
-			return nil, failf(CodeUnexpected, "The type of rank param weight should be float")
-		case w < 0 || w > 1:
-			return nil, failf(CodeUnexpected, "rank param weight should be in range [0, 1]")
-		}
-		weights = append(weights, float32(w))
-	}
-	if len(weights) != searches {
-		return nil, invalidf("the length of weights param mismatch with ann search requests: invalid parameter[expected=%d][actual=%d]",
-			searches, len(weights))
-	}
-	return weights, nil
-}
-
 // rrf is the reciprocal rank fusion: only the place of a hit counts.
 func rrf(k float32) ranker {
 	return func(place int, _ float32) float32 { return 1 / (k + float32(place)) }
-}
-
-// weighted brings the scores of different metrics into the range from 0 to 1, as Milvus
-// does.
-func weighted(weight float32, metric string) ranker {
-	return func(_ int, score float32) float32 {
-		arc := float32(math.Atan(float64(score))) / math.Pi
-		switch metric {
-		case metricCosine:
-			return weight * (1 + score) * 0.5
-		case metricIP:
-			return weight * (0.5 + arc)
-		default:
-			return weight * (1 - 2*arc)
-		}
-	}
 }
 
 // run searches, merges the hits, and returns those of each query, the best first. The
@@ -253,6 +206,9 @@ func (h *hybrid) run(ctx context.Context, c *collection) [][]hit {
 				k := c.keyAt(int(one.row))
 				if scores[k] == nil {
 					scores[k] = &hit{row: one.row}
+				}
+				if h.metric == metricL2 {
+					part = -part
 				}
 				scores[k].distance -= part
 			}

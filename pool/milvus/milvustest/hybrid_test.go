@@ -15,6 +15,8 @@ import (
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
 // twoVectors makes a collection of three rows with two vector fields: one searches by L2,
@@ -76,19 +78,51 @@ func near(got, want []float32) bool {
 	return slices.EqualFunc(got, want, func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 })
 }
 
+// The fields a and b of the rows 1, 2 and 3 have the distances 0, 1 and 4 and the inner
+// products 1, 3 and 2.
 func TestHybridSearchMergesByWeight(t *testing.T) {
-	srv := start(t, as24)
-	twoVectors(t, connect(t, srv))
-	raw := stub(t, srv)
-	req := hybridRequest(t, pairs("strategy", "weighted", "params", `{"weights": [0.8, 0.5]}`, "limit", "3"))
-	reply, err := raw.HybridSearch(testContext(t), req)
-	must(t, err)
-	score := func(l2, ip float64) float32 {
-		return float32(0.8*(1-2*math.Atan(l2)/math.Pi) + 0.5*(0.5+math.Atan(ip)/math.Pi))
+	l2 := func(distance float64) float64 { return 1 - 2*math.Atan(distance)/math.Pi }
+	ip := func(product float64) float64 { return 0.5 + math.Atan(product)/math.Pi }
+	plain := func(x float64) float64 { return x }
+	for _, test := range []struct {
+		version, params string
+		l2, ip          func(float64) float64
+		ids             []int64
+	}{
+		{"v2.4.5", `{"weights": [0.8, 0.5]}`, l2, ip, []int64{1, 2, 3}},
+		{"v2.4.5", `{"weights": [0.8, 0.5], "norm_score": false}`, l2, ip, []int64{1, 2, 3}}, // not read
+		{"v2.5.0", `{"weights": [0.8, 0.5]}`, l2, ip, []int64{1, 2, 3}},
+		{"v2.5.0", `{"weights": [0.8, 0.5], "norm_score": false}`, plain, plain, []int64{3, 2, 1}},
+		{"v2.6.0", `{"weights": [0.8, 0.5], "norm_score": true}`, l2, ip, []int64{1, 2, 3}},
+		{"v2.6.0", `{"weights": [0.8, 0.5]}`, l2, plain, []int64{2, 1, 3}},
+	} {
+		t.Run(test.version+test.params, func(t *testing.T) {
+			srv := start(t, milvustest.Config{Version: test.version})
+			twoVectors(t, connect(t, srv))
+			reply, err := stub(t, srv).HybridSearch(testContext(t), hybridRequest(t, pairs("strategy", "weighted", "params", test.params, "limit", "3")))
+			must(t, err)
+			var want []float32
+			for _, id := range test.ids {
+				want = append(want, float32(0.8*test.l2([]float64{0, 1, 4}[id-1])+0.5*test.ip([]float64{1, 3, 2}[id-1])))
+			}
+			got := reply.GetResults()
+			if !slices.Equal(got.GetIds().GetIntId().GetData(), test.ids) || !near(got.GetScores(), want) {
+				t.Errorf("weighted: %v, %v with %v, want %v with %v", reply.GetStatus(), got.GetIds(), got.GetScores(), test.ids, want)
+			}
+		})
 	}
-	want := []float32{score(0, 1), score(1, 3), score(4, 2)}
-	if got := reply.GetResults(); !slices.Equal(got.GetIds().GetIntId().GetData(), []int64{1, 2, 3}) || !near(got.GetScores(), want) {
-		t.Errorf("weighted: %v, %v with %v, want 1, 2, 3 with %v", reply.GetStatus(), got.GetIds(), got.GetScores(), want)
+}
+
+// Since 2.6 distances that are not normalized stay distances: the smallest sum is best.
+func TestHybridSearchAddsDistances(t *testing.T) {
+	srv := start(t, milvustest.Config{Version: "v2.6.0"})
+	twoVectors(t, connect(t, srv))
+	req := hybridRequest(t, pairs("strategy", "weighted", "params", `{"weights": [0.5, 1]}`, "limit", "3"))
+	req.Requests[1] = req.Requests[0]
+	reply, err := stub(t, srv).HybridSearch(testContext(t), req)
+	must(t, err)
+	if got := reply.GetResults(); !slices.Equal(got.GetIds().GetIntId().GetData(), []int64{1, 2, 3}) || !near(got.GetScores(), []float32{0, 1.5, 6}) {
+		t.Errorf("weighted distances: %v, %v with %v, want 1, 2, 3 with 0, 1.5, 6", reply.GetStatus(), got.GetIds(), got.GetScores())
 	}
 }
 
