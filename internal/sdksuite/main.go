@@ -3,8 +3,12 @@
 // The program runs the integration tests of the SDK, which come with its module, against
 // a server: with the bare SDK, and with a connection of a Penstock pool in its place.
 //
-//	go run . -addr 127.0.0.1:19530
-//	go run . -run 'TestSearch|TestQuery'    # of milvustest, which it starts
+//	go run .                       # on milvustest
+//	go run . -server milvus        # on a real Milvus 2.3.5, or milvus-lite
+//	go run . -addr 127.0.0.1:19530 -run 'TestSearch|TestQuery'
+//
+// It starts the server, unless it has the address of one. The tests drop all databases of
+// the server.
 //
 // The tests are those of Milvus 2.4, so on an older server some fail with the bare SDK
 // too. It ends with an error if a test passes with the bare SDK and fails through
@@ -27,7 +31,9 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"testing"
 
+	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
@@ -47,28 +53,50 @@ var instead = strings.NewReplacer(
 )
 
 func main() {
-	addr := flag.String("addr", "", "address of a server; empty starts a milvustest")
+	addr := flag.String("addr", "", "address of a server whose data may be lost; empty starts one")
+	server := flag.String("server", "milvustest", "which server to start: milvustest, milvus or milvus-lite")
 	version := flag.String("version", "v2.4.5", "version of the milvustest")
 	only := flag.String("run", "", "regular expression of the tests; all if empty")
 	verbose := flag.Bool("v", false, "print the output of tests that fail through Penstock")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *version, *only, *verbose); err != nil {
+	err := servers.With(ctx, func(h testing.TB) error {
+		address, err := *addr, error(nil)
+		if address == "" {
+			address, err = start(h, *server, *version)
+		}
+		if err != nil {
+			return err
+		}
+		return run(ctx, address, *only, *verbose)
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, addr, version, only string, verbose bool) error {
-	if addr == "" {
+// start starts a server and returns its address.
+func start(h testing.TB, server, version string) (string, error) {
+	switch server {
+	case "milvustest":
 		srv, err := milvustest.New(milvustest.Config{Version: version})
 		if err != nil {
-			return err
+			return "", err
 		}
-		defer srv.Close()
-		addr = srv.Addr()
+		h.Cleanup(func() { _ = srv.Close() })
+		return srv.Addr(), nil
+	case "milvus":
+		return servers.StartMilvus(h).Addr(), nil
+	case "milvus-lite":
+		return servers.StartMilvusLite(h).Addr(), nil
+	default:
+		return "", fmt.Errorf("-server %s: there is milvustest, milvus and milvus-lite", server)
 	}
+}
+
+func run(ctx context.Context, addr, only string, verbose bool) error {
 	dir, err := os.MkdirTemp("", "sdksuite-")
 	if err != nil {
 		return err
