@@ -9,12 +9,24 @@ import (
 	"strings"
 )
 
-// places are the partitions into which each key was written. Milvus keeps a row of the
-// key in each of them, and shows the row of the partition that answers first.
-type places map[string][]string
+// The classes of differences that chance explains.
+const (
+	otherRow    = "a key with rows in several partitions"
+	takenPlaces = "rows of one key in a search"
+)
+
+// rowsOfKeys knows which keys were written several times.
+type rowsOfKeys struct {
+	// places are the partitions into which each key was written. Milvus keeps a row of the
+	// key in each of them, and shows the row of the partition that answers first.
+	places map[string][]string
+	// again is how many rows were inserted with a key that had one. In a search each takes
+	// a place among the nearest of its segment, and falls away afterwards.
+	again int
+}
 
 // write notes the rows of a request that writes. The server must have taken them.
-func (p places) write(r Request) {
+func (p *rowsOfKeys) write(r Request) {
 	switch strings.TrimSuffix(r.Do, "!") {
 	case "insert", "upsert":
 	default:
@@ -23,6 +35,9 @@ func (p places) write(r Request) {
 	into := "_default"
 	if len(r.In) > 0 {
 		into = r.In[0]
+	}
+	if p.places == nil {
+		p.places = map[string][]string{}
 	}
 	d := json.NewDecoder(strings.NewReader(r.Text))
 	for d.More() {
@@ -33,10 +48,55 @@ func (p places) write(r Request) {
 			return
 		}
 		key := bareKey(string(row.ID))
-		if key != "" && !slices.Contains(p[key], into) {
-			p[key] = append(p[key], into)
+		if key == "" {
+			continue
+		}
+		if len(p.places[key]) > 0 {
+			p.again++
+		}
+		if !slices.Contains(p.places[key], into) {
+			p.places[key] = append(p.places[key], into)
 		}
 	}
+}
+
+// explain returns the class of chance that explains the difference between two answers,
+// "" if none does.
+func (p *rowsOfKeys) explain(a, b Outcome) string {
+	switch {
+	case a.Code != 0 || b.Code != 0 || len(a.Rows) != len(b.Rows) || len(a.Hits) != len(b.Hits):
+		return ""
+	case p.rows(a, b):
+		return otherRow
+	case len(a.Hits) > 0 && p.hits(a, b):
+		return takenPlaces
+	default:
+		return ""
+	}
+}
+
+// hits reports whether two answers have the same hits, but for as many as there are
+// second rows of keys. Which rows share a segment, and which of equal scores a segment
+// keeps, decides which hits make room for a second row.
+func (p *rowsOfKeys) hits(a, b Outcome) bool {
+	for i := range a.Hits {
+		left, right := p.blank(a.Hits[i]), p.blank(b.Hits[i])
+		leftAlone, rightAlone := without(left, right), without(right, left)
+		if len(leftAlone) > p.again || len(rightAlone) > p.again {
+			return false
+		}
+		if compareHits(without(left, leftAlone), without(right, rightAlone), false, false) == OtherValue {
+			return false
+		}
+	}
+	return true
+}
+
+// without returns the hits whose keys are not among those of others.
+func without(hits, others []Hit) []Hit {
+	return slices.DeleteFunc(slices.Clone(hits), func(h Hit) bool {
+		return slices.ContainsFunc(others, func(other Hit) bool { return other.ID == h.ID })
+	})
 }
 
 // bareKey returns a key as a Hit has it.
@@ -44,12 +104,9 @@ func bareKey(text string) string { return strings.Trim(text, `"`) }
 
 var keyOfRow = regexp.MustCompile(`(?:^| )id=("[^"]*"|\S+)`)
 
-// explain reports whether two answers differ in nothing but which row of a key they
-// show, of the rows that the key has in several partitions.
-func (p places) explain(a, b Outcome) bool {
-	if a.Code != 0 || b.Code != 0 || len(a.Rows) != len(b.Rows) || len(a.Hits) != len(b.Hits) {
-		return false
-	}
+// rows reports whether two answers differ in nothing but which row of a key they show, of
+// the rows that the key has in several partitions.
+func (p *rowsOfKeys) rows(a, b Outcome) bool {
 	for i := range a.Rows {
 		if a.Rows[i] != b.Rows[i] && (p.chosen(a.Rows[i]) == "" || p.chosen(a.Rows[i]) != p.chosen(b.Rows[i])) {
 			return false
@@ -64,19 +121,19 @@ func (p places) explain(a, b Outcome) bool {
 }
 
 // chosen returns the key of a row if the key has several rows, else "".
-func (p places) chosen(row string) string {
+func (p *rowsOfKeys) chosen(row string) string {
 	m := keyOfRow.FindStringSubmatch(row)
-	if m == nil || len(p[bareKey(m[1])]) < 2 {
+	if m == nil || len(p.places[bareKey(m[1])]) < 2 {
 		return ""
 	}
 	return m[1]
 }
 
 // blank returns the hits without the fields of the keys that have several rows.
-func (p places) blank(hits []Hit) []Hit {
+func (p *rowsOfKeys) blank(hits []Hit) []Hit {
 	blank := slices.Clone(hits)
 	for i, h := range blank {
-		if len(p[h.ID]) > 1 {
+		if len(p.places[h.ID]) > 1 {
 			blank[i].Row = ""
 		}
 	}

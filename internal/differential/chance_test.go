@@ -9,7 +9,7 @@ import (
 )
 
 // A key in two partitions has two rows, and chance shows one. That explains another row
-// of this key, and nothing else.
+// of this key, and that one hit of a search made room for the second row; nothing else.
 func TestChanceExplainsTheRowOfAKeyInTwoPartitions(t *testing.T) {
 	insert := func(in string, rows string) differential.Request {
 		return differential.Request{Do: "insert", On: "c", In: []string{in}, Text: rows}
@@ -21,6 +21,8 @@ func TestChanceExplainsTheRowOfAKeyInTwoPartitions(t *testing.T) {
 	hits := func(score float64, row string) differential.Outcome {
 		return differential.Outcome{Hits: [][]differential.Hit{{{ID: "1", Score: score, Row: row}}}}
 	}
+	other := differential.Outcome{Hits: [][]differential.Hit{{{ID: "3", Score: 1}}}}
+	two := differential.Outcome{Hits: [][]differential.Hit{{{ID: "4", Score: 1}, {ID: "5", Score: 2}}}}
 	for _, test := range []struct {
 		name                         string
 		query, queried, search, seen differential.Outcome
@@ -31,6 +33,8 @@ func TestChanceExplainsTheRowOfAKeyInTwoPartitions(t *testing.T) {
 		{"another key", rows("id=1 k=1"), rows("id=2 k=1"), hits(1, "k=1"), hits(1, "k=1"), 0, 1},
 		{"a row less", rows("id=1 k=1", "id=2 k=1"), rows("id=1 k=2"), hits(1, "k=1"), hits(1, "k=1"), 0, 1},
 		{"another score", rows(), rows(), hits(1, "k=1"), hits(2, "k=2"), 0, 1},
+		{"a hit that made room", rows(), rows(), hits(1, "k=1"), other, 1, 1},
+		{"two hits that made room for one row", rows(), rows(), two, other, 0, 1},
 	} {
 		record := func(query, search differential.Outcome) []differential.Record {
 			all := make([]differential.Record, len(requests))

@@ -16,7 +16,7 @@ type Difference struct {
 	Group, Kind, Request string
 	Real, Test           Outcome
 	Agreement            Agreement
-	Chance               bool   // they show different rows of a key that has rows in several partitions
+	Chance               string // class of chance that explains it, "" if none does
 	Left                 string // class of the row of the table Left that it matches, "" if none
 	Server               string // name of the real server
 }
@@ -90,7 +90,7 @@ func compareWith(ref reference, groups []Group, real, test Recording, parting bo
 }
 
 func (r *Report) group(g Group, real, test []Record, parting bool) {
-	written := places{}
+	var written rowsOfKeys
 	for i, request := range g.all() {
 		text := request.String()
 		if i >= len(real) || i >= len(test) || real[i].Request != text || test[i].Request != text {
@@ -112,7 +112,9 @@ func (r *Report) group(g Group, real, test []Record, parting bool) {
 		if d.Real.Code == 0 {
 			written.write(request)
 		}
-		d.Chance = d.Agreement == OtherValue && written.explain(d.Real, d.Test)
+		if d.Agreement == OtherValue {
+			d.Chance = written.explain(d.Real, d.Test)
+		}
 		if i >= len(g.Setup) && d.Kind != cleanup {
 			r.count(d)
 		}

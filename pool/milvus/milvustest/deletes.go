@@ -42,10 +42,11 @@ func (h *service) Delete(ctx context.Context, req *milvuspb.DeleteRequest) (*mil
 // delete removes the rows that match a filter from partitions. It returns the number
 // of keys that the filter names, or else the number of rows that it matches.
 func (c *collection) delete(expr string, in []*partition) (int64, error) {
-	// Milvus 2.3 takes spaces for a filter that matches every row.
-	empty := expr == "" || strings.TrimSpace(expr) == "" && !c.as.before(since24)
-	if empty && (c.loaded || !c.as.before(since24)) {
-		return 0, invalidf("invalid expression: invalid parameter[expected=valid expr][actual=empty expr]")
+	// Milvus 2.3 takes spaces for a filter that matches every row, and looks at an empty
+	// filter once it has found rows to delete.
+	empty := invalidf("invalid expression: invalid parameter[expected=valid expr][actual=empty expr]")
+	if strings.TrimSpace(expr) == "" && !c.as.before(since24) {
+		return 0, empty
 	}
 	plan, err := c.plan(forDelete, expr)
 	if err != nil {
@@ -74,6 +75,9 @@ func (c *collection) delete(expr string, in []*partition) (int64, error) {
 	}
 	rows := c.read(c.matching(c.within(readable, filter)), 0)
 	n := int64(len(rows))
+	if n > 0 && expr == "" {
+		return 0, empty
+	}
 	c.remove(c.withKeysOf(rows, in))
 	return n, nil
 }

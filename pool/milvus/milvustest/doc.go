@@ -102,6 +102,9 @@
 //
 //	class                                     Milvus 2.3.5                         this server
 //	a key with rows in several partitions     the row of the first to answer       the oldest row
+//	rows of one key in a search               segments and equal scores are        segments are the rows between
+//	                                          chance, and so is which hit makes    two flushes, and the older of
+//	                                          room for the second row              equal scores is kept
 //	order of equal scores                     that of a heap                       that of the keys
 //	stale cache of the proxy                  after a release, a search by an      code 101: not loaded
 //	                                          alias fails in a node (65535)
