@@ -20,16 +20,20 @@ import (
 // The scheme is Finagle's RetryBudget, see
 // https://finagle.github.io/blog/2016/02/08/retry-budgets/.
 type Budget struct {
-	ratio     int64 // paid in by an operation, in thousandths of an attempt
-	perSecond float64
-	max       int64
-	unlimited bool // grants everything
-
+	terms   atomic.Pointer[terms]
 	balance atomic.Int64 // thousandths of an attempt
 	filled  atomic.Int64 // until when the minimum has been paid in, see now
 }
 
 const budgetUnit = 1000
+
+// terms are what a budget grants. They do not change.
+type terms struct {
+	ratio     int64 // paid in by an operation, in thousandths of an attempt
+	perSecond float64
+	max       int64 // the most that is saved, in thousandths of an attempt
+	unlimited bool  // grants everything
+}
 
 // NewBudget returns a budget that grants ratio further attempts for each
 // operation (0.1 is 10 %) and perSecond a second on top. It begins with one
@@ -55,40 +59,45 @@ func NewBudget(ratio, perSecond float64) (*Budget, error) {
 		return nil, fmt.Errorf("core: bad budget: %w", errors.Join(faults...))
 	}
 	if unlimited {
-		return &Budget{unlimited: true}, nil
+		b := &Budget{}
+		b.terms.Store(&terms{unlimited: true})
+		return b, nil
 	}
-	b := &Budget{ratio: int64(math.Round(ratio * budgetUnit)), perSecond: perSecond}
-	b.max = max(int64(10*perSecond*budgetUnit), 10*budgetUnit)
+	t := &terms{ratio: int64(math.Round(ratio * budgetUnit)), perSecond: perSecond}
+	t.max = max(int64(10*perSecond*budgetUnit), 10*budgetUnit)
 	if ratio == 0 && perSecond == 0 {
-		b.max = 0
+		t.max = 0
 	}
+	b := &Budget{}
+	b.terms.Store(t)
 	b.balance.Store(int64(perSecond * budgetUnit))
 	b.filled.Store(int64(now()))
 	return b, nil
 }
 
 // Unlimited reports whether the budget grants everything.
-func (b *Budget) Unlimited() bool { return b.unlimited }
+func (b *Budget) Unlimited() bool { return b.terms.Load().unlimited }
 
 // String describes what the budget grants, such as "10 % + 10/s".
 func (b *Budget) String() string {
-	if b.unlimited {
+	t := b.terms.Load()
+	if t.unlimited {
 		return "unlimited"
 	}
-	return fmt.Sprintf("%g %% + %g/s", float64(b.ratio)*100/budgetUnit, b.perSecond)
+	return fmt.Sprintf("%g %% + %g/s", float64(t.ratio)*100/budgetUnit, t.perSecond)
 }
 
 // Deposit pays in the share of one operation.
 func (b *Budget) Deposit() {
 	// A full budget, the normal case, is not written to.
-	if b.balance.Load() < b.max {
-		b.add(b.ratio)
+	if t := b.terms.Load(); b.balance.Load() < t.max {
+		b.add(t.ratio)
 	}
 }
 
 // Take takes one attempt out, if there is one.
 func (b *Budget) Take() bool {
-	if b.unlimited {
+	if b.Unlimited() {
 		return true
 	}
 	b.refill()
@@ -109,7 +118,7 @@ func (b *Budget) Refund() { b.add(budgetUnit) }
 // Balance returns how many further attempts the budget would grant now,
 // infinitely many if it is unlimited.
 func (b *Budget) Balance() float64 {
-	if b.unlimited {
+	if b.Unlimited() {
 		return math.Inf(1)
 	}
 	b.refill()
@@ -117,22 +126,24 @@ func (b *Budget) Balance() float64 {
 }
 
 func (b *Budget) refill() {
-	if b.perSecond == 0 {
+	perSecond := b.terms.Load().perSecond
+	if perSecond == 0 {
 		return
 	}
 	last, t := b.filled.Load(), int64(now())
-	grown := int64(float64(t-last) / float64(time.Second) * b.perSecond * budgetUnit)
+	grown := int64(float64(t-last) / float64(time.Second) * perSecond * budgetUnit)
 	// Small steps add up before they are paid in, and so do remainders.
-	paid := math.Ceil(float64(grown) / (b.perSecond * budgetUnit) * float64(time.Second))
+	paid := math.Ceil(float64(grown) / (perSecond * budgetUnit) * float64(time.Second))
 	if grown >= budgetUnit/100 && b.filled.CompareAndSwap(last, last+int64(paid)) {
 		b.add(grown)
 	}
 }
 
 func (b *Budget) add(n int64) {
+	most := b.terms.Load().max
 	for {
 		have := b.balance.Load()
-		sum := min(have+n, b.max)
+		sum := min(have+n, most)
 		if sum <= have || b.balance.CompareAndSwap(have, sum) {
 			return
 		}

@@ -8,8 +8,10 @@ import "context"
 // ctx ends.
 type Handler func(ctx context.Context, call *Call) error
 
-// Middleware wraps next with one concern. It is called once, when the chain is
-// composed; the Handler it returns is called concurrently.
+// Middleware wraps next with one concern. It is called when a chain is composed: when
+// the client is made, and each time that settings of the client change. So what must
+// outlive such a change, such as a counter or a semaphore, belongs outside of it. The
+// Handler it returns is called concurrently.
 //
 // A middleware keeps these rules:
 //

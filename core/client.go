@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/internal/contain"
@@ -53,16 +54,21 @@ const maxAsync = 10_000
 // Client runs operations on connections of type C. It is safe for concurrent
 // use.
 type Client[C any] struct {
-	base
-	source  Source[C]
-	byOp    opSource[C] // source, if it looks at the operation; else nil
-	past    *Client[C]  // the same without a chain, for Probe
-	flights *flights
-	closers []func(context.Context) error
-	closer  once.Closer
+	source    Source[C]
+	byOp      opSource[C]          // source, if it looks at the operation; else nil
+	inForce   atomic.Pointer[base] // settings of the operations that begin now; written with changing held
+	past      *Client[C]           // the same without a chain, for Probe
+	flights   *flights
+	fallbacks *fallbacks
+	closers   []func(context.Context) error
+	closer    once.Closer
+
+	changing sync.Mutex // held by Reconfigure
 }
 
-// base is the part of a client that knows no type.
+// base is what an operation needs to know of its client, whatever the type of the
+// connections. A base does not change: an operation ends under the base under which it
+// began. [Client.Reconfigure] puts another one in force.
 type base struct {
 	handle     Handler
 	observer   Observer
@@ -74,7 +80,7 @@ type base struct {
 	// namesHolders says that the source wants to know which operation has each connection.
 	namesHolders bool
 	closing      chan struct{} // closed before the closers are called; nil means never
-	fallbacks    fallbacks
+	fallbacks    *fallbacks
 	calls        sync.Pool // of *Call
 }
 
@@ -84,37 +90,47 @@ type Runner[C any] interface{ runner() *Client[C] }
 
 func (c *Client[C]) runner() *Client[C] { return c }
 
-// NewClient returns a client made of cfg. The chain is composed here, once.
+// NewClient returns a client made of cfg. The chain is composed here, and again by each
+// [Client.Reconfigure].
 func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 	var faults fault.List
 	if cfg.Source == nil {
 		faults.Add("Source is nil: set it to a pool, or to another lender of connections")
 	}
-	fault.Negative(&faults, "OperationTimeout", cfg.OperationTimeout, "no limit")
-	if cfg.MaxAsync < Unlimited {
-		faults.Add("MaxAsync is %d, want 0 (the default, %d) or more, or core.Unlimited", cfg.MaxAsync, maxAsync)
-	}
+	cfg.check(&faults)
 	if err := faults.Err("core"); err != nil {
 		return nil, err
 	}
-	c := &Client[C]{source: cfg.Source, flights: newFlights(cmp.Or(cfg.MaxAsync, maxAsync)), closers: slices.Clone(cfg.Closers)}
-	c.handle = Compose(cfg.Middleware)(work)
-	if cfg.OperationTimeout > 0 {
-		c.handle = bounded(c.handle)
-	}
-	c.observer = Contained(cfg.Observer)
-	c.classifier = cfg.Classifier
-	c.timeout = cfg.OperationTimeout
-	c.waitsTold = cfg.WaitsTold
-	c.closing = make(chan struct{})
-	c.traced = cfg.Traced
+	c := &Client[C]{source: cfg.Source, flights: newFlights(cmp.Or(cfg.MaxAsync, maxAsync)), fallbacks: new(fallbacks), closers: slices.Clone(cfg.Closers)}
+	b := &base{observer: Contained(cfg.Observer), classifier: cfg.Classifier, closing: make(chan struct{}), fallbacks: c.fallbacks}
 	if namer, ok := cfg.Source.(interface{ NamesHolders() bool }); ok {
-		c.namesHolders = namer.NamesHolders()
+		b.namesHolders = namer.NamesHolders()
 	}
+	cfg.settle(b)
+	c.inForce.Store(b)
 	c.byOp, _ = cfg.Source.(opSource[C])
-	c.past = &Client[C]{base: base{handle: work, classifier: cfg.Classifier, namesHolders: c.namesHolders}, source: cfg.Source, byOp: c.byOp}
-	c.timedOut = &TimeoutError{Operation: true, Limit: cfg.OperationTimeout}
+	c.past = &Client[C]{source: cfg.Source, byOp: c.byOp}
+	c.past.inForce.Store(&base{handle: work, classifier: cfg.Classifier, namesHolders: b.namesHolders, fallbacks: c.fallbacks})
 	return c, nil
+}
+
+// check adds the faults of the settings that [Client.Reconfigure] changes.
+func (cfg *ClientConfig[C]) check(faults *fault.List) {
+	fault.Negative(faults, "OperationTimeout", cfg.OperationTimeout, "no limit")
+	if cfg.MaxAsync < Unlimited {
+		faults.Add("MaxAsync is %d, want 0 (the default, %d) or more, or core.Unlimited", cfg.MaxAsync, maxAsync)
+	}
+}
+
+// settle composes the chain of b, and sets what goes with the chain.
+func (cfg *ClientConfig[C]) settle(b *base) {
+	b.handle = Compose(cfg.Middleware)(work)
+	if cfg.OperationTimeout > 0 {
+		b.handle = bounded(b.handle)
+	}
+	b.timeout = cfg.OperationTimeout
+	b.timedOut = &TimeoutError{Operation: true, Limit: cfg.OperationTimeout}
+	b.waitsTold, b.traced = cfg.WaitsTold, cfg.Traced
 }
 
 // Close first refuses new operations of [Go], and waits for the operations that Go
@@ -137,7 +153,7 @@ func NewClient[C any](cfg ClientConfig[C]) (*Client[C], error) {
 func (c *Client[C]) Close(ctx context.Context) error {
 	return c.closer.Close(ctx, func(ctx context.Context) error {
 		errs := []error{c.flights.close(ctx)}
-		close(c.closing)
+		close(c.inForce.Load().closing)
 		for _, closer := range slices.Backward(c.closers) {
 			if closer != nil {
 				errs = append(errs, closed(ctx, closer))

@@ -18,7 +18,8 @@ import (
 // stage has given back what it held.
 func Do[C, R any](ctx context.Context, c Runner[C], op Op, fn func(context.Context, C) (R, error)) (R, error) {
 	client := c.runner()
-	call := client.newCall(op)
+	b := client.inForce.Load()
+	call := b.newCall(op)
 	t, ok := call.job.(*task[C, R])
 	if !ok { // the call is new, or served an operation of another type
 		t = &task[C, R]{client: client, fresh: true}
@@ -27,7 +28,7 @@ func Do[C, R any](ctx context.Context, c Runner[C], op Op, fn func(context.Conte
 	t.fn = fn
 	call.begin(ctx)
 	late := ctx.Err() != nil // then the operation waits for nothing
-	err := client.handle(ctx, call)
+	err := b.handle(ctx, call)
 	if err != nil {
 		o := call.Since(Mark{}, err)
 		if o.Verdict == Neutral && !late {

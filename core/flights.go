@@ -35,10 +35,9 @@ const closeGrace = 100 * time.Millisecond
 
 // flights keeps account of the operations that Go runs for one client.
 type flights struct {
-	limit int // Unlimited is none
-
 	mu      sync.Mutex
-	under   map[*flight]struct{} // under way; guarded by mu, as are all below
+	limit   int                  // Unlimited is none; guarded by mu, as are all below
+	under   map[*flight]struct{} // under way
 	refused uint64               // operations that there was no place for, or that came after the close
 	closed  bool
 	landed  chan struct{} // closed when closed is set and no operation is under way

@@ -34,8 +34,9 @@ func Go[C, R any](ctx context.Context, r Runner[C], op Op, fn func(context.Conte
 	own := &flight{cancel}
 	if err := c.flights.begin(own); err != nil {
 		cancel(nil)
-		c.tellRefusal(ctx, op, err)
-		f.err = &Error{Op: op.Name, Target: op.Target, Outcome: Outcome{Class: classify(err, nil), Rejected: true}, Err: err, client: &c.base}
+		b := c.inForce.Load()
+		b.tellRefusal(ctx, op, err)
+		f.err = &Error{Op: op.Name, Target: op.Target, Outcome: Outcome{Class: classify(err, nil), Rejected: true}, Err: err, client: b}
 		close(f.done)
 		return f
 	}
