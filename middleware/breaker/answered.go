@@ -86,7 +86,7 @@ func ignored(n int, recovery time.Duration) time.Duration {
 // end of period p. It returns for how long the breaker ignores answers, and answers of a
 // backend that was away. The caller holds mu.
 func (b *Breaker) judgeRecovery(p *period) (all, back time.Duration) {
-	recovery := b.cfg.RecoveryTimeout
+	recovery := b.cfg().RecoveryTimeout
 	switch {
 	case !p.probing() && b.now()-p.since >= recovery:
 		b.hasty = 0

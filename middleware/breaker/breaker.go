@@ -21,7 +21,7 @@ type Breaker struct {
 	name     string    // for people; telemetry knows the breaker by cfg.Name
 	born     time.Time // begin of its clock
 	current  atomic.Pointer[period]
-	listener *listener // nil without Config.OnTransition
+	listener atomic.Pointer[listener] // nil if there never was a Config.OnTransition; written with mu held
 
 	mu      sync.Mutex
 	history // guarded by mu
@@ -31,10 +31,13 @@ type Breaker struct {
 
 // shared is what a breaker and its siblings have in common.
 type shared struct {
-	cfg      Config
+	settings atomic.Pointer[Config]        // in force; the Config does not change
 	observer atomic.Pointer[core.Observer] // of the first operation that had one
 	opened   atomic.Pointer[func()]        // see Watch
 }
+
+// cfg returns the configuration in force.
+func (s *shared) cfg() *Config { return s.settings.Load() }
 
 // totals are the outcomes counted so far.
 type totals struct {
@@ -48,15 +51,17 @@ func New(cfg Config) (*Breaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newBreaker(&shared{cfg: cfg}, cfg.Name), nil
+	s := new(shared)
+	s.settings.Store(&cfg)
+	return newBreaker(s, cfg.Name), nil
 }
 
 func newBreaker(s *shared, name string) *Breaker {
 	b := &Breaker{shared: s, name: name, born: time.Now()}
-	if s.cfg.OnTransition != nil {
-		b.listener = &listener{name: name, call: s.cfg.OnTransition, shared: s}
+	if s.cfg().OnTransition != nil {
+		b.listener.Store(&listener{name: name, shared: s})
 	}
-	b.current.Store(b.newPeriod(newMachine(&s.cfg), Closed))
+	b.current.Store(b.newPeriod(newMachine(s.cfg()), Closed))
 	return b
 }
 
@@ -82,17 +87,18 @@ func (b *Breaker) Run(ctx context.Context, call *core.Call, next core.Handler) e
 	if probe != nil {
 		ctx = probe.context(ctx)
 	}
-	guard := p.attach(call, probe)
+	cfg := b.cfg() // also for the end of the call, whatever changes meanwhile
+	guard := p.attach(cfg, call, probe)
 	mark := call.Mark()
 	returned := false
 	defer func() {
 		if !returned { // next panics or calls Goexit, which is not recovered
-			b.leave(p, probe, guard, call, mark, core.ErrPanic)
+			b.leave(cfg, p, probe, guard, call, mark, core.ErrPanic)
 		}
 	}()
 	err = next(ctx, call)
 	returned = true
-	b.leave(p, probe, guard, call, mark, err)
+	b.leave(cfg, p, probe, guard, call, mark, err)
 	return err
 }
 
@@ -128,7 +134,7 @@ func (b *Breaker) reject(call *core.Call, state State) error {
 func (b *Breaker) refuse(call *core.Call, state State) error {
 	err, ref := b.refusal(state)
 	e := core.Event{
-		Kind: core.EventReject, Name: b.cfg.Name, From: state.String(), Delay: err.RetryAfter, Err: err, Ref: ref,
+		Kind: core.EventReject, Name: b.cfg().Name, From: state.String(), Delay: err.RetryAfter, Err: err, Ref: ref,
 	}
 	err.Explain(&e) // here the event need not move to the heap for it
 	call.Event(e)

@@ -5,14 +5,15 @@ package breaker
 import "github.com/penstock-go/penstock/core"
 
 // attach makes a guard follow the attempts of call, and returns it.
-func (p *period) attach(call *core.Call, pr *probe) core.Guard {
+func (p *period) attach(cfg *Config, call *core.Call, pr *probe) core.Guard {
 	var guard core.Guard = p
+	slow := p.slow.Load()
 	switch {
-	case p.slow != nil:
+	case slow != nil:
 		call.Measure()
-		guard = newTicket(p, pr)
-	case p.breaker.cfg.CountAttempts:
-		guard = newTicket(p, pr)
+		guard = newTicket(p, cfg, slow, pr)
+	case cfg.CountAttempts:
+		guard = newTicket(p, cfg, nil, pr)
 	}
 	call.Attach(guard)
 	if pr != nil {
@@ -21,13 +22,14 @@ func (p *period) attach(call *core.Call, pr *probe) core.Guard {
 	return guard
 }
 
-// leave ends what attach began, and counts a call that next returned err for.
-func (b *Breaker) leave(p *period, pr *probe, guard core.Guard, call *core.Call, mark core.Mark, err error) {
+// leave ends what attach began, and counts a call that next returned err for. cfg is
+// what attach had.
+func (b *Breaker) leave(cfg *Config, p *period, pr *probe, guard core.Guard, call *core.Call, mark core.Mark, err error) {
 	call.Detach(guard)
 	if t, ok := guard.(*ticket); ok {
 		t.free()
 	}
-	if call.Succeeded(mark, err) && pr == nil && !b.cfg.CountAttempts {
+	if call.Succeeded(mark, err) && pr == nil && !cfg.CountAttempts {
 		b.count(p, nil, call, core.Success, nil)
 		return
 	}
@@ -45,7 +47,7 @@ func (b *Breaker) leave(p *period, pr *probe, guard core.Guard, call *core.Call,
 	o := call.Since(mark, err)
 	judged = true
 	switch {
-	case b.cfg.CountAttempts:
+	case cfg.CountAttempts:
 		if !o.Reached {
 			b.neutral.Add(1)
 		}
@@ -60,7 +62,7 @@ func (b *Breaker) leave(p *period, pr *probe, guard core.Guard, call *core.Call,
 // own: an attempt that the operation's deadline ended before it ran for FairRun
 // had no fair chance.
 func (b *Breaker) verdict(o *core.Outcome) core.Verdict {
-	if o.OutOfTime && o.Ran < b.cfg.FairRun {
+	if o.OutOfTime && o.Ran < b.cfg().FairRun {
 		return core.Neutral
 	}
 	return o.Verdict
@@ -115,8 +117,8 @@ func (b *Breaker) succeed(p *period, call *core.Call) {
 	}
 	// A success opens the breaker if it completes the minimum of a window that
 	// is full of failures.
-	if p.failures != nil && p.failures.add(nil) {
-		cause := p.failures.cause()
+	if failures := p.failures.Load(); failures != nil && failures.add(nil) {
+		cause := failures.cause()
 		b.tell(b.open(p, call, cause), call, cause)
 	}
 }
@@ -128,8 +130,9 @@ func (b *Breaker) fail(p *period, call *core.Call, err error) {
 	}
 	p.trouble()
 	row := p.row.Add(1)
-	tooMany := b.cfg.FailureThreshold > 0 && row >= int64(b.cfg.FailureThreshold)
-	if p.failures != nil && p.failures.add(err) {
+	threshold := b.cfg().FailureThreshold
+	tooMany := threshold > 0 && row >= int64(threshold)
+	if failures := p.failures.Load(); failures != nil && failures.add(err) {
 		tooMany = true
 	}
 	if tooMany || p.probing() {

@@ -13,9 +13,8 @@ import (
 // listener delivers transitions to Config.OnTransition, in order and one at a
 // time.
 type listener struct {
-	name   string // of the breaker
-	call   func(name string, from, to State)
-	shared *shared // has the observer
+	name   string  // of the breaker
+	shared *shared // has Config.OnTransition, and the observer
 
 	mu         sync.Mutex   // guards all below; not held during a call
 	queue      []transition // not delivered yet
@@ -86,7 +85,11 @@ func (l *listener) tell(t transition) {
 	if t.none() { // several that were delivered as one may lead back
 		return
 	}
-	contain.Apart("OnTransition", l.panicked, func() { l.call(l.name, t.from, t.to) })
+	call := l.shared.cfg().OnTransition
+	if call == nil { // it was taken out of the configuration
+		return
+	}
+	contain.Apart("OnTransition", l.panicked, func() { call(l.name, t.from, t.to) })
 }
 
 // panicked counts a panic or Goexit of the listener, and tells the observer.

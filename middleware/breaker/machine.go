@@ -15,12 +15,15 @@ import (
 // the machine, keeps the breaker open for RecoveryTimeout. So the time that a
 // refusal tells and the time at which the breaker lets probes through come from one
 // clock, and no timer can be late.
-type machine struct{ lib *breaker.Breaker }
+type machine struct {
+	lib       *breaker.Breaker
+	successes int // HalfOpenSuccesses that it was made with
+}
 
 // newMachine returns a closed machine. One failure opens it: the policies decide
 // when to report one.
 func newMachine(cfg *Config) machine {
-	return machine{breaker.New(1, cfg.HalfOpenSuccesses, 0)}
+	return machine{breaker.New(1, cfg.HalfOpenSuccesses, 0), cfg.HalfOpenSuccesses}
 }
 
 // fail opens the machine, which is closed or half-open.

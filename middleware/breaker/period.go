@@ -36,10 +36,10 @@ type period struct {
 	// backend that was not away. Both are guarded by Breaker.mu.
 	early, back bool
 
-	row       atomic.Int64 // failures since the last success
-	failures  *failureRate // nil if their rate does not count
-	slow      *slowCalls   // nil if slow attempts do not count
-	troubleAt atomic.Int64 // time.Duration of the last failure or slow attempt, since the breaker was made
+	row       atomic.Int64                // failures since the last success
+	failures  atomic.Pointer[failureRate] // nil if their rate does not count; written under Breaker.mu
+	slow      atomic.Pointer[slowCalls]   // nil if slow attempts do not count; written under Breaker.mu
+	troubleAt atomic.Int64                // time.Duration of the last failure or slow attempt, since the breaker was made
 
 	// Of a half-open breaker.
 	places    places
@@ -48,14 +48,19 @@ type period struct {
 
 func (b *Breaker) newPeriod(m machine, mode State) *period {
 	p := &period{breaker: b, mode: mode, since: b.now(), machine: m}
-	if mode == Closed || mode == Disabled {
-		p.failures = newFailureRate(b)
+	if p.countsFailures() {
+		p.failures.Store(newFailureRate(b))
 	}
-	if mode == Closed || mode == Disabled || mode == Open {
-		p.slow = newSlowCalls(b)
+	if p.countsSlow() {
+		p.slow.Store(newSlowCalls(b))
 	}
 	return p
 }
+
+// countsFailures reports whether a rate of failures may count in this period, and
+// countsSlow whether slow attempts may.
+func (p *period) countsFailures() bool { return p.mode == Closed || p.mode == Disabled }
+func (p *period) countsSlow() bool     { return p.countsFailures() || p.mode == Open }
 
 // later returns the instant d after the instant at, or the last instant that there
 // is.
@@ -68,8 +73,8 @@ func later(at, d time.Duration) time.Duration {
 
 // replace begins the period p. The caller holds mu.
 func (b *Breaker) replace(p *period) {
-	if old := b.current.Swap(p); old.slow != nil {
-		old.slow.stop()
+	if slow := b.current.Swap(p).slow.Load(); slow != nil {
+		slow.stop()
 	}
 }
 
@@ -104,7 +109,7 @@ const minRetryAfter = time.Millisecond
 // at that time, or earlier by an answer. Nothing tells when a probe ends, or when somebody
 // resets a breaker that is forced open.
 func (p *period) retryAfter(state State, now time.Duration) time.Duration {
-	recovery := p.breaker.cfg.RecoveryTimeout
+	recovery := p.breaker.cfg().RecoveryTimeout
 	switch state {
 	case Open:
 		return max(p.end()-now, minRetryAfter)
@@ -119,7 +124,7 @@ func (p *period) retryAfter(state State, now time.Duration) time.Duration {
 // for opening it, or what does is so old that it is forgotten.
 func (p *period) idle() bool {
 	b := p.breaker
-	memory := max(b.cfg.RecoveryTimeout, b.cfg.FailureWindowTime)
+	memory := max(b.cfg().RecoveryTimeout, b.cfg().FailureWindowTime)
 	switch p.mode {
 	case Closed:
 		return p.clean() || b.now()-time.Duration(p.troubleAt.Load()) >= memory
@@ -137,11 +142,11 @@ func (p *period) trouble() { p.troubleAt.Store(int64(p.breaker.now())) }
 // slow attempt in the windows.
 func (p *period) clean() bool {
 	failures, slow := 0, 0
-	if p.failures != nil {
-		_, failures = p.failures.sums()
+	if f := p.failures.Load(); f != nil {
+		_, failures = f.sums()
 	}
-	if p.slow != nil {
-		_, slow = p.slow.sums()
+	if s := p.slow.Load(); s != nil {
+		_, slow = s.sums()
 	}
 	return p.row.Load() == 0 && failures == 0 && slow == 0
 }

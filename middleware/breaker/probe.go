@@ -48,7 +48,7 @@ type places struct {
 func (p *period) take() *probe {
 	b := p.breaker
 	if p.full() {
-		if b.now()-p.places.last < b.cfg.RecoveryTimeout {
+		if b.now()-p.places.last < b.cfg().RecoveryTimeout {
 			return nil
 		}
 		p.places.taken = 0
@@ -60,7 +60,7 @@ func (p *period) take() *probe {
 }
 
 // full reports whether as many probes run as may. The caller holds mu.
-func (p *period) full() bool { return p.places.taken >= p.breaker.cfg.MaxHalfOpenRequests }
+func (p *period) full() bool { return p.places.taken >= p.breaker.cfg().MaxHalfOpenRequests }
 
 // end gives the place of pr back, if pr still has one.
 func (b *Breaker) end(pr *probe) {

@@ -21,14 +21,19 @@ type failureRate struct {
 
 // newFailureRate returns nil if the rate does not count.
 func newFailureRate(b *Breaker) *failureRate {
-	switch {
-	case b.cfg.FailureRate == 0:
+	cfg := b.cfg()
+	if cfg.FailureRate == 0 {
 		return nil
-	case b.cfg.FailureWindowTime > 0:
-		return &failureRate{breaker: b, window: &slices{step: b.cfg.FailureWindowTime / timeSlices}}
-	default:
-		return &failureRate{breaker: b, window: newRing(b.cfg.FailureWindow)}
 	}
+	return &failureRate{breaker: b, window: newWindow(cfg)}
+}
+
+// newWindow returns an empty window of cfg.
+func newWindow(cfg *Config) window {
+	if cfg.FailureWindowTime > 0 {
+		return &slices{step: cfg.FailureWindowTime / timeSlices}
+	}
+	return newRing(cfg.FailureWindow)
 }
 
 // add counts an outcome, a failure unless err is nil, and reports whether there are too
@@ -42,7 +47,8 @@ func (r *failureRate) add(err error) (tooMany bool) {
 	}
 	r.window.add(now, err != nil)
 	all, bad := r.window.sums(now)
-	return all >= r.breaker.cfg.MinimumCalls && float64(bad)/float64(all) >= r.breaker.cfg.FailureRate
+	cfg := r.breaker.cfg() // without a rate, if it was just switched off
+	return cfg.FailureRate > 0 && all >= cfg.MinimumCalls && float64(bad)/float64(all) >= cfg.FailureRate
 }
 
 // cause returns why the breaker opens when an outcome that is no failure completes a
@@ -66,7 +72,7 @@ func (r *failureRate) sums() (all, bad int) {
 
 // now reads the clock, if the window is one of time.
 func (r *failureRate) now() time.Duration {
-	if r.breaker.cfg.FailureWindowTime == 0 {
+	if r.breaker.cfg().FailureWindowTime == 0 {
 		return 0
 	}
 	return r.breaker.now()

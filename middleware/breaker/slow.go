@@ -29,10 +29,10 @@ type slowCalls struct {
 
 // newSlowCalls returns nil if slow attempts do not count.
 func newSlowCalls(b *Breaker) *slowCalls {
-	if b.cfg.SlowCallRate == 0 {
+	if b.cfg().SlowCallRate == 0 {
 		return nil
 	}
-	s := &slowCalls{breaker: b, ended: newRing(b.cfg.SlowCallWindow)}
+	s := &slowCalls{breaker: b, ended: newRing(b.cfg().SlowCallWindow)}
 	s.unpinned.L = &s.mu
 	return s
 }
@@ -47,7 +47,7 @@ func (s *slowCalls) begin(t *ticket, call *core.Call) {
 	// The timer goes on when the last attempt ends. With many attempts a second
 	// it fires once in a while, and is not set for each of them.
 	if !s.armed && !s.over {
-		s.arm(s.breaker.cfg.SlowCallThreshold)
+		s.arm(s.breaker.cfg().SlowCallThreshold)
 	}
 }
 
@@ -79,7 +79,7 @@ func (s *slowCalls) end(t *ticket, counts, slow bool) (tooMany bool) {
 	s.flight.Remove(&t.place)
 	t.call, t.late = nil, false
 	switch {
-	case !counts:
+	case !counts, s.over:
 		return false
 	case t.probing():
 		return slow
@@ -96,7 +96,8 @@ func (s *slowCalls) end(t *ticket, counts, slow bool) (tooMany bool) {
 // out of the window. The caller holds mu.
 func (s *slowCalls) tooMany() bool {
 	all, slow := s.count()
-	return all == s.ended.size && float64(slow)/float64(all) >= s.breaker.cfg.SlowCallRate
+	rate := s.breaker.cfg().SlowCallRate // zero if it was just switched off
+	return rate > 0 && all == s.ended.size && float64(slow)/float64(all) >= rate
 }
 
 // sums returns how many attempts the window holds, and how many of them are
@@ -141,7 +142,7 @@ func (s *slowCalls) sweep() (culprit *ticket) {
 	if s.over {
 		return nil
 	}
-	now, threshold := s.breaker.now(), s.breaker.cfg.SlowCallThreshold
+	now, threshold := s.breaker.now(), s.breaker.cfg().SlowCallThreshold
 	for t := s.flight.First(); t != nil && now-t.start >= threshold; t = s.flight.First() {
 		s.flight.Remove(&t.place)
 		t.late = true

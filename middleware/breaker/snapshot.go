@@ -77,7 +77,7 @@ func (b *Breaker) Snapshot() Snapshot {
 	s := Snapshot{
 		Name:          b.name,
 		State:         state.String(),
-		Configuration: b.cfg.shown(),
+		Configuration: b.cfg().shown(),
 		Counters:      b.counters(p),
 		Timing:        Timing{LastStateChange: b.transitionedAt, OpenedAt: b.openedAt},
 		Current:       Current{HalfOpenRequests: int64(p.places.taken), SuccessRatePercent: 100},
@@ -85,11 +85,11 @@ func (b *Breaker) Snapshot() Snapshot {
 	if answered := s.Counters.TotalSuccesses + s.Counters.TotalFailures; answered > 0 {
 		s.Current.SuccessRatePercent = 100 * float64(s.Counters.TotalSuccesses) / float64(answered)
 	}
-	if p.failures != nil {
-		s.Current.WindowCalls, s.Current.WindowFailures = p.failures.sums()
+	if failures := p.failures.Load(); failures != nil {
+		s.Current.WindowCalls, s.Current.WindowFailures = failures.sums()
 	}
-	if p.slow != nil {
-		s.Current.WindowAttempts, s.Current.WindowSlow = p.slow.sums()
+	if slow := p.slow.Load(); slow != nil {
+		s.Current.WindowAttempts, s.Current.WindowSlow = slow.sums()
 	}
 	if b.cause != nil {
 		s.Timing.OpenedBecause = b.cause.Error()
@@ -112,8 +112,8 @@ func (b *Breaker) counters(p *period) Counters {
 		TotalFastFailures: b.rejected.Load(),
 		StateChangeCount:  b.transitions,
 	}
-	if b.listener != nil {
-		c.ListenerPanics = b.listener.failures()
+	if l := b.listener.Load(); l != nil {
+		c.ListenerPanics = l.failures()
 	}
 	c.TotalRequests = c.TotalSuccesses + c.TotalFailures + c.TotalNeutral + c.TotalFastFailures
 	return c

@@ -100,11 +100,11 @@ func (b *Breaker) Retire() (c Counters, ok bool) {
 	if !p.idle() {
 		return c, false
 	}
-	if p.slow != nil {
-		p.slow.stop() // the timer would keep b in memory for a while
+	if slow := p.slow.Load(); slow != nil {
+		slow.stop() // the timer would keep b in memory for a while
 	}
 	if p.mode != Closed {
-		b.replace(b.newPeriod(newMachine(&b.cfg), Closed))
+		b.replace(b.newPeriod(newMachine(b.cfg()), Closed))
 		go b.tell(b.note(Closed), nil, nil) // the caller may hold a lock
 	}
 	return b.counters(p), true

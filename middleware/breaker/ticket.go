@@ -15,8 +15,10 @@ import (
 // of them counts, or may be slow. A ticket is used again for other calls.
 type ticket struct {
 	*period
-	probe   *probe // the probe that the call is, nil if it is none
-	refused bool   // BeforeWork forbade the work, and AfterAttempt has not been called since
+	cfg     *Config    // in force when the call began
+	slow    *slowCalls // watches the attempts; nil if nothing does
+	probe   *probe     // the probe that the call is, nil if it is none
+	refused bool       // BeforeWork forbade the work, and AfterAttempt has not been called since
 
 	// Guarded by the mutex of the period's slowCalls, and zero between attempts.
 	call   *core.Call         // its attempt is at work
@@ -28,16 +30,16 @@ type ticket struct {
 
 var tickets = sync.Pool{New: func() any { return new(ticket) }}
 
-func newTicket(p *period, pr *probe) *ticket {
+func newTicket(p *period, cfg *Config, slow *slowCalls, pr *probe) *ticket {
 	t := tickets.Get().(*ticket)
-	t.period, t.probe = p, pr
+	t.period, t.cfg, t.slow, t.probe = p, cfg, slow, pr
 	return t
 }
 
 // free gives t back. Its attempts are over.
 func (t *ticket) free() {
-	if slow := t.period.slow; slow != nil {
-		slow.end(t, false, false) // it has not ended only if the guard of another stage panicked
+	if t.slow != nil {
+		t.slow.end(t, false, false) // it has not ended only if the guard of another stage panicked
 	}
 	*t = ticket{}
 	tickets.Put(t)
@@ -49,7 +51,7 @@ func (t *ticket) watcher() *slowCalls {
 	if t.probe != nil && t.probe.inner {
 		return nil
 	}
-	return t.period.slow
+	return t.slow
 }
 
 // BeforeWork forbids what the period forbids, and watches the attempt.
@@ -67,7 +69,7 @@ func (t *ticket) AfterAttempt(call *core.Call, o core.Outcome) {
 	b := t.breaker
 	verdict := b.verdict(&o)
 	if slow := t.watcher(); slow != nil {
-		late := o.Ran >= b.cfg.SlowCallThreshold
+		late := o.Ran >= t.cfg.SlowCallThreshold
 		// A canceled attempt counts as slow only if it had already passed the
 		// threshold.
 		counts := verdict != core.Neutral || late && o.ErrorType == errtype.Canceled
@@ -76,7 +78,7 @@ func (t *ticket) AfterAttempt(call *core.Call, o core.Outcome) {
 		}
 	}
 	switch {
-	case !b.cfg.CountAttempts:
+	case !t.cfg.CountAttempts:
 	case t.refused:
 		t.refused = false
 		b.rejected.Add(1)

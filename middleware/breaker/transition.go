@@ -67,11 +67,15 @@ func (b *Breaker) open(p *period, call *core.Call, cause error) (t transition) {
 		return t
 	}
 	all, back := b.judgeRecovery(p)
-	p.machine.fail()
+	m := p.machine
+	if m.successes != b.cfg().HalfOpenSuccesses {
+		m = newMachine(b.cfg()) // a recovery goes by the number that was in force at its begin
+	}
+	m.fail()
 	b.openedAt, b.openedBy, b.cause = time.Now(), ref, cause
 	b.outage.open(cause, b.openedAt, p.probing())
-	next := b.newPeriod(p.machine, Open)
-	next.until.Store(int64(later(next.since, b.cfg.RecoveryTimeout)))
+	next := b.newPeriod(m, Open)
+	next.until.Store(int64(later(next.since, b.cfg().RecoveryTimeout)))
 	next.heeds, next.heedsBack = later(next.since, all), later(next.since, back)
 	b.replace(next)
 	return b.note(Open)
@@ -118,7 +122,7 @@ func (b *Breaker) set(state State) {
 		b.outage.open(errForced, b.openedAt, false)
 	}
 	b.hasty = 0
-	b.replace(b.newPeriod(newMachine(&b.cfg), state))
+	b.replace(b.newPeriod(newMachine(b.cfg()), state))
 	t := b.note(state)
 	b.mu.Unlock()
 	b.tell(t, nil, nil)
@@ -149,8 +153,8 @@ func (b *Breaker) note(to State) transition {
 	b.noted = to
 	b.transitions++
 	b.transitionedAt = time.Now()
-	if b.listener != nil {
-		b.listener.add(t)
+	if l := b.listener.Load(); l != nil {
+		l.add(t)
 	}
 	return t
 }
@@ -166,8 +170,8 @@ func (b *Breaker) tell(t transition, call *core.Call, cause error) {
 
 // hear lets the listener hear of t. The caller does not hold mu.
 func (b *Breaker) hear(t transition) {
-	if !t.none() && b.listener != nil {
-		b.listener.deliver()
+	if l := b.listener.Load(); !t.none() && l != nil {
+		l.deliver()
 	}
 }
 
@@ -181,7 +185,7 @@ func (b *Breaker) observe(t transition, call *core.Call, cause error) {
 	outage := b.outage
 	b.mu.Unlock()
 	e := core.Event{
-		Kind: core.EventTransition, Name: b.cfg.Name, From: t.from.String(), To: t.to.String(), Err: cause, Outcome: t.reason,
+		Kind: core.EventTransition, Name: b.cfg().Name, From: t.from.String(), To: t.to.String(), Err: cause, Outcome: t.reason,
 		Cause: outage.cause, CausedAt: outage.at, Reopened: outage.reopened, Probe: outage.probe, ProbedAt: outage.probedAt,
 	}
 	if call != nil {

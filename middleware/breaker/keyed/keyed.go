@@ -39,12 +39,12 @@ const Name = "keyed_breaker"
 // A key costs about 500 bytes with the default policy and 900 with a slow-call
 // rate, in addition to the text of the key.
 type Keyed struct {
-	key      func(*core.Call) string // nil is the Target
-	max      int
-	name     string // name of the breakers for telemetry
-	overflow entry  // its breaker is the model of the others
+	key      atomic.Pointer[func(*core.Call) string] // nil function is the Target
+	name     string                                  // name of the breakers for telemetry
+	overflow entry                                   // its breaker is the model of the others
 
 	mu         sync.Mutex        // guards all below
+	max        int               // of the keys with a breaker
 	entries    map[string]*entry // by key
 	used       list.List[*entry] // entries, from the one used last to the one unused for longest
 	parked     list.List[*entry] // entries not used since they were found not idle; the last is the next to look at
@@ -73,7 +73,8 @@ func New(cfg Config) (*Keyed, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keyed{key: cfg.Key, max: cfg.Max, name: cfg.Each.Name, entries: map[string]*entry{}}
+	k := &Keyed{max: cfg.Max, name: cfg.Each.Name, entries: map[string]*entry{}}
+	k.key.Store(&cfg.Key)
 	k.overflow.breaker = model.Sibling(k.name + " (overflow)")
 	return k, nil
 }
@@ -91,7 +92,8 @@ func (k *Keyed) Middleware(next core.Handler) core.Handler {
 // keyOf returns the key of call; ok is false if Config.Key panics. A panic there is
 // no fault of the backend, which a breaker further out would blame for it.
 func (k *Keyed) keyOf(call *core.Call) (key string, ok bool) {
-	if k.key == nil {
+	of := *k.key.Load()
+	if of == nil {
 		return call.Op.Target, true
 	}
 	defer func() {
@@ -100,7 +102,7 @@ func (k *Keyed) keyOf(call *core.Call) (key string, ok bool) {
 			call.Event(core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
 		}
 	}()
-	return k.key(call), true
+	return of(call), true
 }
 
 // enter returns the entry for a call with key, the overflow entry if the key is not
