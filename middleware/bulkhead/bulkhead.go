@@ -23,9 +23,10 @@ import (
 // Bulkhead bounds the operations that run at once. It is safe for concurrent
 // use.
 type Bulkhead struct {
-	cfg Config
+	name string
 
 	mu       sync.Mutex // guards all fields below
+	cfg      Config
 	running  int
 	queue    list.List[*waiter] // in the order of arrival
 	admitted uint64
@@ -44,7 +45,7 @@ func New(cfg Config) (*Bulkhead, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bulkhead{cfg: cfg}, nil
+	return &Bulkhead{name: cfg.Name, cfg: cfg}, nil
 }
 
 // Middleware wraps next with this bulkhead. It is a core.Middleware.
@@ -62,7 +63,7 @@ func (b *Bulkhead) Middleware(next core.Handler) core.Handler {
 		}
 		if waited > 0 { // a breaker may have opened meanwhile
 			if err := call.AfterWait(); err != nil {
-				return b.reject(call, fmt.Errorf("after a wait in bulkhead %q: %w", b.cfg.Name, err))
+				return b.reject(call, fmt.Errorf("after a wait in bulkhead %q: %w", b.name, err))
 			}
 		}
 		return next(ctx, call)
@@ -71,7 +72,7 @@ func (b *Bulkhead) Middleware(next core.Handler) core.Handler {
 
 // reject tells the observer of a refusal, and returns its error.
 func (b *Bulkhead) reject(call *core.Call, err error) error {
-	call.Event(core.Event{Kind: core.EventReject, Name: b.cfg.Name, Err: err})
+	call.Event(core.Event{Kind: core.EventReject, Name: b.name, Err: err})
 	return err
 }
 
@@ -79,7 +80,7 @@ func (b *Bulkhead) reject(call *core.Call, err error) error {
 // The error says why there is none.
 func (b *Bulkhead) enter(ctx context.Context, call *core.Call) (waited time.Duration, err error) {
 	b.mu.Lock()
-	if b.running < b.cfg.MaxConcurrent { // then the queue is empty
+	if b.free() { // then the queue is empty
 		b.running++
 		b.admitted++
 		b.mu.Unlock()
@@ -87,22 +88,24 @@ func (b *Bulkhead) enter(ctx context.Context, call *core.Call) (waited time.Dura
 	}
 	if b.queue.Len() >= b.cfg.MaxWaiting || ctx.Err() != nil {
 		b.rejected++
-		b.mu.Unlock()
-		return 0, &FullError{Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Err: ctx.Err()}
+		defer b.mu.Unlock()
+		return 0, &FullError{Name: b.name, Limit: b.cfg.MaxConcurrent, Err: ctx.Err()}
 	}
+	most := b.cfg.MaxWait
 	w := &waiter{admitted: make(chan struct{})}
 	b.queue.PushBack(&w.place, w)
 	b.mu.Unlock()
 	began := time.Now()
-	err = b.wait(ctx, call, w, began)
+	err = b.wait(ctx, call, w, began, most)
 	return max(time.Since(began), 1), err
 }
 
-// wait waits until w has a slot. The wait began at the given time.
-func (b *Bulkhead) wait(ctx context.Context, call *core.Call, w *waiter, began time.Time) error {
+// wait waits until w has a slot, for the given time at most; zero is no limit. The wait
+// began at the given time.
+func (b *Bulkhead) wait(ctx context.Context, call *core.Call, w *waiter, began time.Time, most time.Duration) error {
 	var timeout <-chan time.Time // nil, and so never ready, without MaxWait
-	if b.cfg.MaxWait > 0 {
-		timer := time.NewTimer(b.cfg.MaxWait)
+	if most > 0 {
+		timer := time.NewTimer(most)
 		defer timer.Stop()
 		timeout = timer.C
 	}
@@ -128,7 +131,7 @@ func (b *Bulkhead) wait(ctx context.Context, call *core.Call, w *waiter, began t
 	}
 	b.rejected++
 	return &FullError{
-		Name: b.cfg.Name, Limit: b.cfg.MaxConcurrent, Waited: time.Since(began), Err: cmp.Or(ctx.Err(), closing),
+		Name: b.name, Limit: b.cfg.MaxConcurrent, Waited: time.Since(began), Err: cmp.Or(ctx.Err(), closing),
 	}
 }
 
@@ -139,17 +142,24 @@ func (b *Bulkhead) leave() {
 	b.mu.Unlock()
 }
 
-// handOver gives a slot to the first waiter. A slot becomes free only while the
+// free reports whether a slot is free. The caller holds mu.
+func (b *Bulkhead) free() bool { return b.running < b.cfg.MaxConcurrent }
+
+// handOver gives a slot back, and to the first waiter. A slot stays free only while the
 // queue is empty, so no operation overtakes a waiter. The caller holds mu.
 func (b *Bulkhead) handOver() {
-	w := b.queue.First()
-	if w == nil {
-		b.running--
-		return
+	b.running--
+	b.admit()
+}
+
+// admit gives the free slots to the first waiters. The caller holds mu.
+func (b *Bulkhead) admit() {
+	for w := b.queue.First(); w != nil && b.free(); w = b.queue.First() {
+		b.queue.Remove(&w.place)
+		b.running++
+		b.admitted++
+		close(w.admitted)
 	}
-	b.queue.Remove(&w.place)
-	b.admitted++
-	close(w.admitted)
 }
 
 // Stats are the counters of a bulkhead at one moment.

@@ -16,15 +16,16 @@ import (
 // Chaos injects faults. It is safe for concurrent use, and can be switched on and
 // off at run time.
 type Chaos struct {
-	seed    uint64
 	running atomic.Pointer[show] // nil while off; written under mu
 
 	mu   sync.Mutex
-	next *show // what On switches on; guarded by mu
+	seed uint64 // of the next show; guarded by mu
+	next *show  // what On switches on; guarded by mu
 }
 
 // show is one run of some faults, from the moment they are switched on.
 type show struct {
+	seed    uint64
 	faults  []Fault
 	errs    []error         // the injected error of each fault
 	offered []atomic.Uint64 // how many attempts each fault might have struck
@@ -56,7 +57,7 @@ func (c *Chaos) Set(faults ...Fault) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next = newShow(faults)
+	c.next = newShow(c.seed, faults)
 	c.start()
 	return nil
 }
@@ -65,7 +66,7 @@ func (c *Chaos) Set(faults ...Fault) error {
 func (c *Chaos) On() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next = newShow(c.next.faults)
+	c.next = newShow(c.seed, c.next.faults)
 	c.start()
 }
 
@@ -85,9 +86,9 @@ func (c *Chaos) start() {
 	c.running.Store(c.next)
 }
 
-func newShow(faults []Fault) *show {
+func newShow(seed uint64, faults []Fault) *show {
 	s := &show{
-		faults: slices.Clone(faults), errs: make([]error, len(faults)),
+		seed: seed, faults: slices.Clone(faults), errs: make([]error, len(faults)),
 		offered: make([]atomic.Uint64, len(faults)), struck: make([]atomic.Uint64, len(faults)), began: time.Now(),
 	}
 	for i, f := range faults {
@@ -120,7 +121,7 @@ func (c *Chaos) Middleware(next core.Handler) core.Handler {
 		if s == nil {
 			return next(ctx, call)
 		}
-		i := s.strike(c.seed, call.Op.Name)
+		i := s.strike(call.Op.Name)
 		if i < 0 {
 			return next(ctx, call)
 		}
@@ -148,7 +149,7 @@ func (c *Chaos) Middleware(next core.Handler) core.Handler {
 
 // strike returns the index of the fault that strikes an attempt of the
 // operation, -1 if none does.
-func (s *show) strike(seed uint64, op string) int {
+func (s *show) strike(op string) int {
 	since := time.Since(s.began)
 	for i := range s.faults {
 		f := &s.faults[i]
@@ -158,7 +159,7 @@ func (s *show) strike(seed uint64, op string) int {
 		// The number of the attempt seeds a source of its own, so the n-th attempt
 		// draws the same number in every run.
 		var source rand.PCG
-		source.Seed(seed, uint64(i)<<48|s.offered[i].Add(1))
+		source.Seed(s.seed, uint64(i)<<48|s.offered[i].Add(1))
 		if draw := float64(source.Uint64()>>11) / (1 << 53); draw < f.Share {
 			s.struck[i].Add(1)
 			return i

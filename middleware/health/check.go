@@ -24,7 +24,7 @@ type Check struct {
 // Ready returns a Check of the gate: ready while the gate is open. It makes no
 // probe.
 func (m *Monitor) Ready() Check {
-	return Check{Name: m.cfg.Name, Ask: func(context.Context) error {
+	return Check{Name: m.name, Ask: func(context.Context) error {
 		if m.Up() {
 			return nil
 		}

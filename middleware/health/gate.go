@@ -31,7 +31,7 @@ func (m *Monitor) attend(ctx context.Context, call *core.Call, next core.Handler
 	m.wake()
 	p, refusal := m.pass(ctx)
 	if refusal != nil {
-		e := core.Event{Kind: core.EventReject, Name: m.cfg.Name, Err: refusal}
+		e := core.Event{Kind: core.EventReject, Name: m.name, Err: refusal}
 		refusal.Explain(&e)
 		call.Event(e)
 		return refusal
@@ -99,9 +99,9 @@ func (m *Monitor) pass(ctx context.Context) (*pass, *DownError) {
 	switch {
 	case !m.isDown():
 		return nil, nil
-	case now.Sub(m.passedAt) < m.cfg.Interval || ctx.Err() != nil:
+	case now.Sub(m.passedAt) < m.cfg().Interval || ctx.Err() != nil:
 		return nil, &DownError{
-			Name: m.cfg.Name, Cause: m.cause, Since: m.shutAt, Probe: m.ended, ProbedAt: m.endedAt, at: now,
+			Name: m.name, Cause: m.cause, Since: m.shutAt, Probe: m.ended, ProbedAt: m.endedAt, at: now,
 		}
 	}
 	m.passedAt, m.passed = now, new(pass)

@@ -26,10 +26,11 @@ import (
 // Monitor probes one backend. A new Monitor takes the backend to be up, and does
 // not probe before [Monitor.Start]. It is safe for concurrent use.
 type Monitor struct {
-	cfg    Config
-	born   time.Time      // begin of the clock of its schedule
-	random func() float64 // in [0, 1)
-	woken  chan struct{}  // has an element if the Waiter has begun to wait
+	name     string
+	settings atomic.Pointer[Config] // in force; the Config does not change
+	born     time.Time              // begin of the clock of its schedule
+	random   func() float64         // in [0, 1)
+	woken    chan struct{}          // has an element if the loop is to look at the Waiter and the settings
 
 	attention atomic.Uint32 // why the gate must look at an attempt, see isDown and wake
 	failing   atomic.Bool   // the last probe failed, or the gate is shut; written under mu
@@ -59,8 +60,13 @@ func NewMonitor(cfg Config) (*Monitor, error) {
 		return nil, err
 	}
 	cfg.Observer = core.Contained(cfg.Observer)
-	return &Monitor{cfg: cfg, born: time.Now(), random: rand.Float64, woken: make(chan struct{}, 1)}, nil
+	m := &Monitor{name: cfg.Name, born: time.Now(), random: rand.Float64, woken: make(chan struct{}, 1)}
+	m.settings.Store(&cfg)
+	return m, nil
 }
+
+// cfg returns the configuration in force.
+func (m *Monitor) cfg() *Config { return m.settings.Load() }
 
 // Start begins to probe in the background. The first probe is made after one
 // interval. Start does nothing if it was called before, or after Close.
@@ -71,9 +77,10 @@ func (m *Monitor) Start() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m.stop, m.stopped = cancel, make(chan struct{})
+	stopped := make(chan struct{})
+	m.stop, m.stopped = cancel, stopped
 	go func() {
-		defer close(m.stopped)
+		defer close(stopped)
 		m.loop(ctx)
 	}()
 }

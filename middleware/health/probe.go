@@ -94,15 +94,15 @@ func (m *Monitor) run(ctx context.Context, p *probing) {
 		m.mu.Unlock()
 		close(p.over)
 	}()
-	probe, cancel := context.WithTimeout(context.WithValue(ctx, probingKey{m}, p), cmp.Or(p.limit, m.cfg.Timeout))
+	probe, cancel := context.WithTimeout(context.WithValue(ctx, probingKey{m}, p), cmp.Or(p.limit, m.cfg().Timeout))
 	defer cancel()
-	scope := core.Scope{Kind: core.ScopeProbe, Start: time.Now(), Name: m.cfg.Name}
-	if m.cfg.Observer != nil {
-		probe = m.cfg.Observer.Begin(probe, scope)
+	scope := core.Scope{Kind: core.ScopeProbe, Start: time.Now(), Name: m.name}
+	if m.cfg().Observer != nil {
+		probe = m.cfg().Observer.Begin(probe, scope)
 	}
 	defer func() {
-		if m.cfg.Observer != nil {
-			m.cfg.Observer.End(probe, scope, p.err)
+		if m.cfg().Observer != nil {
+			m.cfg().Observer.End(probe, scope, p.err)
 		}
 	}()
 	defer func() {
@@ -121,16 +121,16 @@ func (m *Monitor) ask(ctx context.Context) error {
 		defer close(returned)
 		contain.Call("Probe", func(p *contain.Panic) {
 			err = fmt.Errorf("%w (%v)", core.ErrPanic, p)
-			if m.cfg.Observer != nil {
-				m.cfg.Observer.Event(ctx, core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
+			if m.cfg().Observer != nil {
+				m.cfg().Observer.Event(ctx, core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
 			}
-		}, func() { err = m.cfg.Probe(ctx) })
+		}, func() { err = m.cfg().Probe(ctx) })
 	}()
 	if awaited(ctx, returned) {
 		return err
 	}
 	late := fmt.Errorf("the probe has not returned %v after the end of its context: it must heed the context: %w", grace, ctx.Err())
-	m.hung.giveUp(&m.mu, returned, m.cfg.Interval, m.cfg.DownThreshold, late)
+	m.hung.giveUp(&m.mu, returned, m.cfg().Interval, m.cfg().DownThreshold, late)
 	return late
 }
 
@@ -156,7 +156,7 @@ func (m *Monitor) probed(ctx context.Context, p *probing) {
 	if err == nil {
 		m.failures = 0
 		m.passes++
-		if m.isDown() && m.passes >= m.cfg.UpThreshold {
+		if m.isDown() && m.passes >= m.cfg().UpThreshold {
 			m.setDown(false)
 			to = Up
 		}
@@ -167,7 +167,7 @@ func (m *Monitor) probed(ctx context.Context, p *probing) {
 			m.failures++
 		}
 		m.failing.Store(true)
-		if !m.isDown() && m.failures >= m.cfg.DownThreshold {
+		if !m.isDown() && m.failures >= m.cfg().DownThreshold {
 			m.setDown(true)
 			m.cause, m.shutAt = err, m.endedAt
 			m.passedAt, m.passed = m.endedAt, nil
@@ -183,8 +183,8 @@ func (m *Monitor) probed(ctx context.Context, p *probing) {
 	if to == Down {
 		m.look()
 	}
-	if to != "" && m.cfg.Observer != nil {
-		m.cfg.Observer.Event(ctx, e)
+	if to != "" && m.cfg().Observer != nil {
+		m.cfg().Observer.Event(ctx, e)
 	}
 }
 
@@ -195,7 +195,7 @@ func (m *Monitor) transition(to string, err error) core.Event {
 		from = Down
 	}
 	return core.Event{
-		Kind: core.EventHealth, Name: m.cfg.Name, From: from, To: to, Err: err,
+		Kind: core.EventHealth, Name: m.name, From: from, To: to, Err: err,
 		Cause: m.cause, CausedAt: m.shutAt, Probe: m.ended, ProbedAt: m.endedAt,
 	}
 }

@@ -59,20 +59,24 @@ type schedule struct {
 	regular time.Duration // when the next probe is due anyway
 	hurried time.Duration // when the next probe is due while the backend is awaited
 	hurries bool          // the backend was awaited at the last look
+	under   *Config       // settings at the last look
 }
 
 // loop probes until ctx ends.
 func (m *Monitor) loop(ctx context.Context) {
-	s := schedule{Monitor: m, share: newShare(&m.cfg)}
-	s.regular = later(s.now(), s.spread(m.cfg.Interval))
+	s := schedule{Monitor: m, under: m.cfg(), share: newShare(m.cfg())}
+	s.regular = later(s.now(), s.spread(s.under.Interval))
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		if cfg := m.cfg(); cfg != s.under {
+			s.follow(cfg)
+		}
 		timer.Reset(s.next() - s.now())
 		select {
 		case <-timer.C:
 			s.probeIfDue(ctx)
-		case <-m.woken: // there may be a reason for an earlier probe
+		case <-m.woken: // there may be a reason for an earlier probe, or another cfg
 		case <-ctx.Done():
 			return
 		}
@@ -92,7 +96,7 @@ func (s *schedule) next() time.Duration {
 	now, at := s.now(), s.regular
 	wait, ok := s.awaited()
 	if ok && !s.hurries { // many processes may begin to wait at the same moment
-		s.hurried = max(s.hurried, later(later(now, wait), time.Duration(s.random()*float64(s.cfg.RecoveryInterval))))
+		s.hurried = max(s.hurried, later(later(now, wait), time.Duration(s.random()*float64(s.cfg().RecoveryInterval))))
 	}
 	switch s.hurries = ok; {
 	case ok && wait <= 0:
@@ -113,12 +117,12 @@ func (s *schedule) probeIfDue(ctx context.Context) {
 	case k.extra && !awaited:
 		return
 	case awaited:
-		k.limit = min(s.cfg.Timeout, max(s.cfg.pace(), time.Second))
+		k.limit = min(s.cfg().Timeout, max(s.cfg().pace(), time.Second))
 	}
 	s.share.take(begin)
 	_ = s.check(ctx, true, k) // the monitor keeps the outcome
-	s.hurried = later(begin, s.spread(s.cfg.RecoveryInterval))
+	s.hurried = later(begin, s.spread(s.cfg().RecoveryInterval))
 	if !k.extra {
-		s.regular = later(s.now(), s.spread(s.cfg.Interval))
+		s.regular = later(s.now(), s.spread(s.cfg().Interval))
 	}
 }

@@ -32,7 +32,7 @@ import (
 
 // Limiter bounds the rate of operations. It is safe for concurrent use.
 type Limiter struct {
-	cfg      Config
+	name     string
 	admitted atomic.Uint64
 	rejected atomic.Uint64
 
@@ -40,6 +40,8 @@ type Limiter struct {
 	// of that reading: rate.Limiter pays a stretch of time out twice if an older
 	// reading comes after a newer one.
 	mu      sync.Mutex
+	cfg     *Config // in force for operations that come now; the Config does not change
+	served  *Config // whose Rate and Burst tokens has: of the first waiter, else cfg
 	tokens  *rate.Limiter
 	waiters list.List[*waiter] // in the order of arrival
 	timer   *time.Timer        // calls serve when the first waiter's token is due; nil until the first wait
@@ -50,6 +52,8 @@ type Limiter struct {
 // back, and a timer that is late or early lets no operation through too early.
 type waiter struct {
 	place list.Elem[*waiter]
+	under *Config       // in force when the waiter came, or one with a higher Rate
+	most  time.Duration // MaxWait when the waiter came
 	since time.Time
 	turn  chan struct{} // closed when the wait is over
 	err   *LimitedError // why there is no token; written before turn is closed
@@ -61,7 +65,7 @@ func New(cfg Config) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Limiter{cfg: cfg, tokens: rate.NewLimiter(rate.Limit(cfg.Rate), cfg.Burst)}, nil
+	return &Limiter{name: cfg.Name, cfg: &cfg, served: &cfg, tokens: rate.NewLimiter(rate.Limit(cfg.Rate), cfg.Burst)}, nil
 }
 
 // Middleware wraps next with this limiter. It is a core.Middleware.
@@ -73,13 +77,13 @@ func (l *Limiter) Middleware(next core.Handler) core.Handler {
 		}
 		if err := l.wait(ctx, call); err != nil {
 			l.rejected.Add(1)
-			call.Event(core.Event{Kind: core.EventReject, Name: l.cfg.Name, Delay: err.RetryAfter, Err: err})
+			call.Event(core.Event{Kind: core.EventReject, Name: l.name, Delay: err.RetryAfter, Err: err})
 			return err
 		}
 		l.admitted.Add(1)
 		if err := call.AfterWait(); err != nil { // a breaker may have opened meanwhile
-			err = fmt.Errorf("after a wait in rate limiter %q: %w", l.cfg.Name, err)
-			call.Event(core.Event{Kind: core.EventReject, Name: l.cfg.Name, Err: err})
+			err = fmt.Errorf("after a wait in rate limiter %q: %w", l.name, err)
+			call.Event(core.Event{Kind: core.EventReject, Name: l.name, Err: err})
 			return err
 		}
 		return next(ctx, call)
@@ -124,7 +128,7 @@ func (l *Limiter) await(ctx context.Context, call *core.Call, w *waiter) *Limite
 	if !w.place.Listed() {
 		return w.err // the wait was over at the last moment, and a token cannot be given back
 	}
-	l.waiters.Remove(&w.place)
+	l.remove(w, time.Now())
 	return l.refusal(0, cmp.Or(ctx.Err(), closing))
 }
 
@@ -138,7 +142,7 @@ func (l *Limiter) enqueue(ctx context.Context) (*waiter, *LimitedError) {
 	if l.waiters.Len() == 0 && l.tokens.AllowN(now, 1) {
 		return nil, nil
 	}
-	delay := l.untilToken(now, l.waiters.Len()+1)
+	delay := l.untilToken(now, l.waiters.Len()+1, l.cfg)
 	err := ctx.Err()
 	if deadline, ok := ctx.Deadline(); ok && err == nil && deadline.Sub(now) <= delay {
 		err = context.DeadlineExceeded
@@ -146,7 +150,7 @@ func (l *Limiter) enqueue(ctx context.Context) (*waiter, *LimitedError) {
 	if err != nil || delay > l.cfg.MaxWait {
 		return nil, l.refusal(delay, err)
 	}
-	w := &waiter{since: now, turn: make(chan struct{})}
+	w := &waiter{under: l.cfg, most: l.cfg.MaxWait, since: now, turn: make(chan struct{})}
 	l.waiters.PushBack(&w.place, w)
 	if l.waiters.Len() == 1 {
 		l.wakeIn(delay)
@@ -161,7 +165,7 @@ func (l *Limiter) serve() {
 	now := time.Now()
 	l.serveAt(now)
 	if l.waiters.Len() > 0 {
-		l.wakeIn(l.untilToken(now, 1))
+		l.wakeIn(l.untilToken(now, 1, l.served))
 	}
 }
 
@@ -172,14 +176,20 @@ func (l *Limiter) serveAt(now time.Time) {
 	for w := l.waiters.First(); w != nil; w = l.waiters.First() {
 		switch {
 		case l.tokens.AllowN(now, 1):
-		case now.Sub(w.since) > l.cfg.MaxWait:
-			w.err = l.refusal(l.untilToken(now, l.waiters.Len()), nil)
+		case now.Sub(w.since) > w.most:
+			w.err = l.refusal(l.untilToken(now, l.waiters.Len(), l.cfg), nil)
 		default:
 			return
 		}
-		l.waiters.Remove(&w.place)
+		l.remove(w, now)
 		close(w.turn)
 	}
+}
+
+// remove takes w out of the queue. The caller holds mu.
+func (l *Limiter) remove(w *waiter, now time.Time) {
+	l.waiters.Remove(&w.place)
+	l.follow(now)
 }
 
 // wakeIn sets the timer. The caller holds mu.
@@ -191,10 +201,11 @@ func (l *Limiter) wakeIn(d time.Duration) {
 	l.timer.Reset(d)
 }
 
-// untilToken returns how long it takes until the n-th token from now has come, at
-// least a nanosecond. The caller holds mu.
-func (l *Limiter) untilToken(now time.Time, n int) time.Duration {
-	wait := (float64(n) - l.tokens.TokensAt(now)) / l.cfg.Rate * float64(time.Second)
+// untilToken returns how long it takes by cfg until the n-th token from now has come, at
+// least a nanosecond. No waiter has a lower Rate than the configuration in force. The
+// caller holds mu.
+func (l *Limiter) untilToken(now time.Time, n int, cfg *Config) time.Duration {
+	wait := (float64(n) - l.tokens.TokensAt(now)) / cfg.Rate * float64(time.Second)
 	if wait >= math.MaxInt64 {
 		return math.MaxInt64
 	}
@@ -205,7 +216,7 @@ func (l *Limiter) untilToken(now time.Time, n int) time.Duration {
 // refusal returns the error of an operation that gets no token because of err, or of
 // MaxWait.
 func (l *Limiter) refusal(retryAfter time.Duration, err error) *LimitedError {
-	return &LimitedError{Name: l.cfg.Name, Rate: l.cfg.Rate, RetryAfter: retryAfter, Err: err}
+	return &LimitedError{Name: l.name, Rate: l.cfg.Rate, RetryAfter: retryAfter, Err: err}
 }
 
 // Stats are the counters of a limiter at one moment.
