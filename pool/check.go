@@ -29,8 +29,8 @@ func (p *Pool[C]) check(e *entry[C]) bool {
 	p.checking++
 	p.jobs++
 	c := &checkup[C]{e: e, seat: seat}
-	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.DialTimeout)
-	c.limit = time.AfterFunc(later(p.cfg.DialTimeout, callGrace), func() {
+	ctx, cancel := context.WithTimeout(p.ctx, p.cfg().DialTimeout)
+	c.limit = time.AfterFunc(later(p.cfg().DialTimeout, callGrace), func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if c.over {
@@ -130,7 +130,7 @@ func (p *Pool[C]) checked(c *checkup[C], err error, errorType string) {
 	case p.exclusive:
 		p.remove(e, CloseUnhealthy)
 	default:
-		e.suspect(later(p.now(), max(suspicion, p.cfg.CheckEvery)))
+		e.suspect(later(p.now(), max(suspicion, p.cfg().CheckEvery)))
 		p.distrust(e)
 	}
 	e.rise(c.seat)

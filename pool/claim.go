@@ -39,16 +39,16 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 	}
 	c := claim[C]{p: p}
 	var ref any
-	if p.cfg.Observer != nil {
+	if p.cfg().Observer != nil {
 		c.started = time.Now()
-		ref = p.cfg.Observer.Ref(ctx, core.Scope{})
+		ref = p.cfg().Observer.Ref(ctx, core.Scope{})
 	}
 	defer c.quit()
 	p.mu.Lock()
 	since := p.now()
 	w := p.waiters.make(ctx, since)
 	c.w = w
-	if p.cfg.MaxWaiters > 0 && p.asking.Load() >= int64(p.cfg.MaxWaiters) {
+	if p.cfg().MaxWaiters > 0 && p.asking.Load() >= int64(p.cfg().MaxWaiters) {
 		w.err = p.errTooMany
 	}
 	p.asking.Add(1)
@@ -60,13 +60,13 @@ func (p *Pool[C]) acquireSlowly(ctx context.Context) (core.Lease[C], error) {
 	atOnce := over
 	switch {
 	case over:
-	case p.cfg.Observer != nil:
+	case p.cfg().Observer != nil:
 		e, token, err = c.waitObserved()
 	default:
 		e, token, err = c.wait()
 	}
 	if e == nil {
-		if p.cfg.Observer != nil && !atOnce {
+		if p.cfg().Observer != nil && !atOnce {
 			nested.Say(ctx, &nested.Note{Waited: p.now() - since})
 		}
 		return core.Lease[C]{}, err
@@ -146,14 +146,14 @@ func (c *claim[C]) wait() (e *entry[C], token uint64, err error) {
 // frames of wait small, so that the stack of a waiting goroutine need not grow.
 func (c *claim[C]) waitObserved() (e *entry[C], token uint64, err error) {
 	p := c.p
-	scope := core.Scope{Kind: core.ScopeAcquire, Start: c.started, Name: p.cfg.Name}
-	ctx := p.cfg.Observer.Begin(c.w.ctx, scope)
+	scope := core.Scope{Kind: core.ScopeAcquire, Start: c.started, Name: p.cfg().Name}
+	ctx := p.cfg().Observer.Begin(c.w.ctx, scope)
 	err = errExited // replaced when wait returns
 	defer func() {
 		if e != nil { // else c.e is a seat that the checker was asked about
 			c.e, c.token = e, token
 		}
-		p.cfg.Observer.End(ctx, scope, err)
+		p.cfg().Observer.End(ctx, scope, err)
 		if e != nil {
 			c.e = nil
 		}

@@ -45,7 +45,7 @@ func (p *Pool[C]) Drain(ctx context.Context) error {
 	case <-ctx.Done():
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return fmt.Errorf("pool %q: drain, leases still out: %d: %w", p.cfg.Name, p.inFlight(), ctx.Err())
+		return fmt.Errorf("pool %q: drain, leases still out: %d: %w", p.cfg().Name, p.inFlight(), ctx.Err())
 	}
 }
 
@@ -114,7 +114,7 @@ func (p *Pool[C]) close(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("calls of the factory that have not returned: %d", p.jobs))
 	}
 	if len(errs) > 0 {
-		return &CloseError{Pool: p.cfg.Name, Forced: forced, Holders: holders, Err: errors.Join(errs...)}
+		return &CloseError{Pool: p.cfg().Name, Forced: forced, Holders: holders, Err: errors.Join(errs...)}
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 // The observer is told on another goroutine, because it may call runtime.Goexit.
 func (p *Pool[C]) panicked(what *contain.Panic) {
 	p.panics.Add(1)
-	if o := p.cfg.Observer; o != nil {
+	if o := p.cfg().Observer; o != nil {
 		contain.Apart("Observer.Event", nil, func() {
 			o.Event(context.Background(), core.Event{Kind: core.EventPanic, Name: what.Func, Err: what})
 		})
@@ -74,22 +74,29 @@ func (p *Pool[C]) report(r leaseReport) {
 	if r.leak != nil {
 		defer p.tellLeak(r.leak) // also if OnUse ends the goroutine
 	}
-	if p.cfg.OnUse != nil {
-		p.tellUse(r.held)
+	if onUse := p.cfg().OnUse; onUse != nil {
+		p.tellUse(onUse, r.held)
 	}
 }
 
-func (p *Pool[C]) tellUse(held time.Duration) {
+func (p *Pool[C]) tellUse(onUse func(time.Duration), held time.Duration) {
 	returned := false
 	defer func() {
 		if !returned {
 			p.panicked(contain.Recovered("OnUse", recover()))
 		}
 	}()
-	p.cfg.OnUse(held)
+	onUse(held)
 	returned = true
 }
 
 func (p *Pool[C]) tellLeak(l *leak) {
-	contain.Call("OnLeak", p.panicked, func() { p.cfg.OnLeak(p.leakInfo(l)) })
+	contain.Call("OnLeak", p.panicked, func() { p.onLeak(l) })
+}
+
+// onLeak calls OnLeak, unless it was taken out of the configuration since l was found.
+func (p *Pool[C]) onLeak(l *leak) {
+	if onLeak := p.cfg().OnLeak; onLeak != nil {
+		onLeak(p.leakInfo(l))
+	}
 }

@@ -19,7 +19,7 @@ func (p *Pool[C]) room() int {
 	return min(
 		int(p.max.Load())-len(p.conns)-p.dialing,
 		p.mostOpen()-p.opened(),
-		p.cfg.MaxConcurrentDials-len(p.dials)-p.dropped,
+		p.cfg().MaxConcurrentDials-len(p.dials)-p.dropped,
 		p.trials(),
 	)
 }
@@ -40,13 +40,13 @@ func (p *Pool[C]) need() int {
 	if p.draining {
 		return 0
 	}
-	share := p.cfg.TargetSharing
+	share := p.cfg().TargetSharing
 	waiters := max(p.waiters.Len()-int(p.abandoned.Load()), 0)
 	need := (waiters+share-1)/share - p.dialing
 
 	floor := 0
 	if p.keepMin {
-		floor = p.cfg.MinSize
+		floor = p.cfg().MinSize
 	}
 	for _, s := range p.starts {
 		floor = max(floor, s.want)
@@ -116,11 +116,11 @@ func (p *Pool[C]) retryNow() {
 // every other connection of a shared pool have Config.TargetSharing callers. It
 // does nothing if p.mu is busy: the next caller tries again.
 func (p *Pool[C]) grow(ctx context.Context, e *entry[C], token uint64) {
-	if e.callers() < p.cfg.TargetSharing {
+	if e.callers() < p.cfg().TargetSharing {
 		return
 	}
 	var ref any
-	if p.cfg.Observer != nil {
+	if p.cfg().Observer != nil {
 		ref = p.refSeated(ctx, e, token)
 	}
 	if p.mu.TryLock() {
@@ -138,18 +138,18 @@ func (p *Pool[C]) refSeated(ctx context.Context, e *entry[C], token uint64) any 
 			p.giveUpSeat(e, token)
 		}
 	}()
-	ref := p.cfg.Observer.Ref(ctx, core.Scope{})
+	ref := p.cfg().Observer.Ref(ctx, core.Scope{})
 	returned = true
 	return ref
 }
 
 // growLocked is grow with p.mu held.
 func (p *Pool[C]) growLocked(ref any, e *entry[C]) {
-	if !p.mayGrow.Load() || p.room() <= 0 || e.removed || e.flags.Load()&flagSuspect != 0 || e.callers() < p.cfg.TargetSharing {
+	if !p.mayGrow.Load() || p.room() <= 0 || e.removed || e.flags.Load()&flagSuspect != 0 || e.callers() < p.cfg().TargetSharing {
 		return
 	}
 	for _, other := range p.conns {
-		if other.flags.Load()&flagSuspect == 0 && other.callers() < p.cfg.TargetSharing {
+		if other.flags.Load()&flagSuspect == 0 && other.callers() < p.cfg().TargetSharing {
 			return
 		}
 	}

@@ -66,8 +66,8 @@ type dial[C any] struct {
 // that needs the connection, and old is the connection to replace, nil if there is
 // none. p.mu is held.
 func (p *Pool[C]) beginDial(ref any, old *entry[C]) {
-	ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.DialTimeout, ErrDialTimeout)
-	limit := later(p.cfg.DialTimeout, callGrace)
+	ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg().DialTimeout, ErrDialTimeout)
+	limit := later(p.cfg().DialTimeout, callGrace)
 	d := &dial[C]{number: p.takeNumber(), ref: ref, round: p.round, replaces: old, cancel: cancel, overdue: later(p.now(), limit)}
 	p.dials[d] = struct{}{}
 	if old == nil {
@@ -115,23 +115,23 @@ func (p *Pool[C]) dialIfDue(ctx context.Context, d *dial[C]) {
 // dial calls the factory, tells the observer, and hands over the result.
 func (p *Pool[C]) dial(ctx context.Context, d *dial[C]) {
 	defer d.cancel()
-	scope := core.Scope{Kind: core.ScopeConnect, Start: time.Now(), Name: p.cfg.Name, Ref: d.ref}
+	scope := core.Scope{Kind: core.ScopeConnect, Start: time.Now(), Name: p.cfg().Name, Ref: d.ref}
 	var (
 		conn   C
-		failed = &DialError{Pool: p.cfg.Name, Err: errors.New("the observer called runtime.Goexit")} // replaced below
+		failed = &DialError{Pool: p.cfg().Name, Err: errors.New("the observer called runtime.Goexit")} // replaced below
 	)
 	// First, so that this is deferred past all functions of the user.
 	defer func() { p.dialed(d, conn, failed) }()
 	if d.asks {
 		defer p.askDue()
 	}
-	if p.cfg.Observer != nil {
-		ctx = p.cfg.Observer.Begin(ctx, scope)
+	if p.cfg().Observer != nil {
+		ctx = p.cfg().Observer.Begin(ctx, scope)
 		defer func() {
 			if failed != nil {
-				p.cfg.Observer.End(ctx, scope, failed)
+				p.cfg().Observer.End(ctx, scope, failed)
 			} else {
-				p.cfg.Observer.End(ctx, scope, nil)
+				p.cfg().Observer.End(ctx, scope, nil)
 			}
 		}()
 	}
@@ -139,7 +139,7 @@ func (p *Pool[C]) dial(ctx context.Context, d *dial[C]) {
 	defer func() {
 		failed = nil
 		if err != nil {
-			failed = &DialError{Pool: p.cfg.Name, Err: err, Timeout: errors.Is(context.Cause(ctx), ErrDialTimeout)}
+			failed = &DialError{Pool: p.cfg().Name, Err: err, Timeout: errors.Is(context.Cause(ctx), ErrDialTimeout)}
 		}
 	}()
 	conn, err = p.makeConn(ctx)
@@ -311,7 +311,7 @@ func (p *Pool[C]) dialOverdue(d *dial[C]) {
 		return
 	}
 	failed := &DialError{
-		Pool:    p.cfg.Name,
+		Pool:    p.cfg().Name,
 		Err:     fmt.Errorf("the factory has not returned: %w", context.DeadlineExceeded),
 		Timeout: true,
 	}

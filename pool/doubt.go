@@ -31,7 +31,7 @@ func (e *entry[C]) suspect(until instant) {
 		d.since = p.now()
 		e.flags.Or(flagSuspect)
 		if !p.exclusive {
-			p.upkeep.set(later(d.since, p.cfg.ReplaceAfter))
+			p.upkeep.set(later(d.since, p.cfg().ReplaceAfter))
 		}
 	}
 }
@@ -59,7 +59,7 @@ func (e *entry[C]) suspectSince() instant {
 // calling goroutine has its only seat, and else replaced. p.mu is held.
 func (p *Pool[C]) distrust(e *entry[C]) {
 	switch {
-	case p.checker != nil || p.cfg.ReplaceAfter == Never || e.removed || e.flags.Load()&flagSuspect == 0:
+	case p.checker != nil || p.cfg().ReplaceAfter == Never || e.removed || e.flags.Load()&flagSuspect == 0:
 	case e.callers() == 1:
 		p.remove(e, CloseUnhealthy)
 	default:
@@ -70,7 +70,7 @@ func (p *Pool[C]) distrust(e *entry[C]) {
 // replaceSuspects begins to replace every suspect connection, one after the other.
 // p.mu is held.
 func (p *Pool[C]) replaceSuspects() {
-	if p.cfg.ReplaceAfter == Never {
+	if p.cfg().ReplaceAfter == Never {
 		return
 	}
 	for _, e := range p.conns {
@@ -85,7 +85,7 @@ func (p *Pool[C]) replaceSuspects() {
 // be lent. If p.mu is busy, another goroutine does so.
 func (p *Pool[C]) suspectLent(locked bool) {
 	switch {
-	case p.cfg.ReplaceAfter == Never:
+	case p.cfg().ReplaceAfter == Never:
 		return
 	case !locked:
 		if !p.mu.TryLock() {
@@ -99,7 +99,7 @@ func (p *Pool[C]) suspectLent(locked bool) {
 }
 
 // asks reports whether e.sound must be called before e is lent.
-func (p *Pool[C]) asks(e *entry[C]) bool { return p.askAlways || e.flags.Load() != 0 }
+func (p *Pool[C]) asks(e *entry[C]) bool { return p.askAlways.Load() || e.flags.Load() != 0 }
 
 // sound reports whether e may be lent without reserve. It is called for a
 // connection that has a flag, and for each connection if askAlways is set. It asks

@@ -79,7 +79,7 @@ func seatOf(token uint64) int { return int(token >> 48) }
 func (p *Pool[C]) newEntry(conn C, number int) *entry[C] {
 	e := &entry[C]{pool: p, conn: conn, number: number, failed: p.numbers[number-1].failed}
 	e.seats, e.words = e.oneSeat[:], e.oneWord[:]
-	if n := p.cfg.MaxSharing; n > 1 {
+	if n := p.cfg().MaxSharing; n > 1 {
 		e.seats = make([]atomic.Uint32, n)
 		if n > seatsPerWord {
 			const room = 16 // words of padding on either side
@@ -92,7 +92,7 @@ func (p *Pool[C]) newEntry(conn C, number int) *entry[C] {
 		e.seats[i].Store(first + uint32(i)*goldenRatio)
 	}
 	if p.records() {
-		e.records = make([]leaseRecord, p.cfg.MaxSharing)
+		e.records = make([]leaseRecord, p.cfg().MaxSharing)
 	}
 	return e
 }

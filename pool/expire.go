@@ -65,7 +65,7 @@ func (p *Pool[C]) expire(ctx context.Context, since instant) error {
 // acquireError describes the end of a wait and the present state of the pool.
 func (p *Pool[C]) acquireError(ctx context.Context, waited time.Duration) *AcquireError {
 	e := &AcquireError{
-		Pool:    p.cfg.Name,
+		Pool:    p.cfg().Name,
 		Waited:  waited,
 		Max:     int(p.max.Load()),
 		Waiters: int(p.asking.Load()),

@@ -102,7 +102,7 @@ type holding struct {
 func (p *Pool[C]) NamesHolders() bool { return p != nil && p.records() }
 
 // records reports whether the pool keeps a record of each lease.
-func (s *settings[C]) records() bool { return s.tracked || s.cfg.Observer != nil }
+func (s *settings[C]) records() bool { return s.tracked.Load() || s.cfg().Observer != nil }
 
 // Hold implements [nested.Keeper].
 func (e *entry[C]) Hold(ctx context.Context, token uint64, op, target string, since time.Time) {
@@ -213,7 +213,7 @@ func (r *leaseRecord) holding() holding {
 
 // traceOf asks the observer for the trace of ctx. No lock is held.
 func (p *Pool[C]) traceOf(ctx context.Context) string {
-	if tracer, ok := p.cfg.Observer.(nested.Tracer); ok && ctx != nil {
+	if tracer, ok := p.cfg().Observer.(nested.Tracer); ok && ctx != nil {
 		return tracer.TraceID(ctx)
 	}
 	return ""

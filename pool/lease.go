@@ -52,7 +52,7 @@ func (e *entry[C]) lease(ctx context.Context, token uint64) core.Lease[C] {
 // core calls Hold, core knows the instant as well, so no clock is read.
 func (e *entry[C]) beginRecord(ctx context.Context, r *leaseRecord) {
 	p := e.pool
-	if !p.tracked && heldByOperation(ctx) {
+	if !p.tracked.Load() && heldByOperation(ctx) {
 		return
 	}
 	now := p.now()
@@ -60,7 +60,7 @@ func (e *entry[C]) beginRecord(ctx context.Context, r *leaseRecord) {
 	defer r.mu.Unlock()
 	r.since, r.out, r.leaked = now, true, false
 	r.ctx = ctx
-	if p.cfg.LeakAfter > 0 {
+	if p.cfg().LeakAfter > 0 {
 		if r.stack == nil {
 			r.stack = new([32]uintptr)
 		}
@@ -94,18 +94,22 @@ type leak struct {
 	returned bool
 }
 
-// endRecord records the end of a lease.
-func (e *entry[C]) endRecord(r *leaseRecord) (report leaseReport) {
+// endRecord records the end of a lease. It returns false if the begin of the lease is not
+// known: no record was kept then.
+func (e *entry[C]) endRecord(r *leaseRecord) (report leaseReport, known bool) {
 	p := e.pool
 	now := p.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.out {
+		return report, false
+	}
 	report.held = now - r.since
-	if r.leaked && p.cfg.OnLeak != nil {
+	if r.leaked && p.cfg().OnLeak != nil {
 		report.leak = &leak{r.holding(), report.held, true}
 	}
 	r.clear()
-	return report
+	return report, true
 }
 
 // findLeaks counts the leases that have become leaked and returns what to report
@@ -113,7 +117,7 @@ func (e *entry[C]) endRecord(r *leaseRecord) (report leaseReport) {
 // held.
 func (p *Pool[C]) findLeaks(now instant) (leaks []*leak, next instant) {
 	next = never
-	if p.cfg.LeakAfter == 0 {
+	if p.cfg().LeakAfter == 0 {
 		return nil, next
 	}
 	look := func(e *entry[C]) {
@@ -121,12 +125,12 @@ func (p *Pool[C]) findLeaks(now instant) (leaks []*leak, next instant) {
 			r := &e.records[i]
 			r.mu.Lock()
 			if r.out && !r.leaked {
-				if due := later(r.since, p.cfg.LeakAfter); now < due {
+				if due := later(r.since, p.cfg().LeakAfter); now < due {
 					next = min(next, due)
 				} else {
 					r.leaked = true
 					p.leaks++
-					if p.cfg.OnLeak != nil {
+					if p.cfg().OnLeak != nil {
 						leaks = append(leaks, &leak{r.holding(), now - r.since, false})
 					}
 				}
@@ -147,5 +151,5 @@ func (p *Pool[C]) findLeaks(now instant) (leaks []*leak, next instant) {
 func (p *Pool[C]) leakInfo(l *leak) LeakInfo {
 	h := l.holder
 	h.Held, h.Trace, h.Stack = l.held, p.traceOf(l.ctx), stackText(l.stack[:l.depth])
-	return LeakInfo{Pool: p.cfg.Name, Holder: h, Returned: l.returned}
+	return LeakInfo{Pool: p.cfg().Name, Holder: h, Returned: l.returned}
 }

@@ -22,6 +22,7 @@ type upkeepState struct {
 // upkeep is what a pool knows of the upkeep of one connection. A lease writes none
 // of it: the generations of the seats tell whether the connection was used.
 type upkeep struct {
+	born      instant // when the connection came into the pool
 	expires   instant // end of the lifetime; never without Config.MaxLifetime
 	uses      uint64  // leases that had ended when maintain last looked
 	idleSince instant // when maintain first saw these uses and no caller
@@ -41,30 +42,42 @@ const shortestTick = 10 * time.Millisecond
 // beginUpkeep begins the upkeep of a new connection. p.mu is held.
 func (p *Pool[C]) beginUpkeep(e *entry[C]) {
 	now := p.now()
-	e.upkeep = upkeep{expires: never, idleSince: now, checkAt: never, uses: e.uses()}
-	if life := p.cfg.MaxLifetime; life > 0 {
+	e.upkeep = upkeep{born: now, idleSince: now, uses: e.uses()}
+	p.limitLife(e)
+	p.beginChecks(e, now)
+	p.upkeep.set(p.nextTick(now))
+}
+
+// limitLife says when the lifetime of e ends. p.mu is held.
+func (p *Pool[C]) limitLife(e *entry[C]) {
+	e.upkeep.expires = never
+	if life := p.cfg().MaxLifetime; life > 0 {
 		// Jitter shortens the lifetime, so that MaxLifetime can be the limit of the
 		// other end, and connections of the same age do not end together.
-		e.upkeep.expires = later(now, life-rand.N(later(p.cfg.LifetimeJitter, 1)))
+		e.upkeep.expires = later(e.upkeep.born, life-rand.N(later(p.cfg().LifetimeJitter, 1)))
 		p.upkeep.set(e.upkeep.expires)
 	}
-	if p.cfg.CheckEvery > 0 {
-		e.upkeep.checkAt = later(now, p.cfg.CheckEvery)
+}
+
+// beginChecks says when the next ping of e is due. p.mu is held.
+func (p *Pool[C]) beginChecks(e *entry[C], now instant) {
+	e.upkeep.checkAt = never
+	if every := p.cfg().CheckEvery; every > 0 {
+		e.upkeep.checkAt = later(now, every)
 		p.upkeep.set(e.upkeep.checkAt)
 	}
-	p.upkeep.set(p.nextTick(now))
 }
 
 // nextTick returns when maintain must look at the connections for changes that no
 // alarm is set for.
 func (p *Pool[C]) nextTick(now instant) instant {
 	next := never
-	for _, d := range []time.Duration{p.cfg.IdleTimeout, p.cfg.CheckIdleAfter} {
+	for _, d := range []time.Duration{p.cfg().IdleTimeout, p.cfg().CheckIdleAfter} {
 		if d > 0 {
 			next = min(next, later(now, max(d/idleTicks, shortestTick)))
 		}
 	}
-	if d := p.cfg.LeakAfter; d > 0 {
+	if d := p.cfg().LeakAfter; d > 0 {
 		next = min(next, later(now, max(d, shortestTick)))
 	}
 	return next
@@ -86,7 +99,7 @@ func (p *Pool[C]) maintain() {
 	leaks := p.maintainLocked()
 	p.mu.Unlock()
 	for _, leak := range leaks {
-		contain.Apart("OnLeak", p.panicked, func() { p.cfg.OnLeak(p.leakInfo(leak)) })
+		contain.Apart("OnLeak", p.panicked, func() { p.onLeak(leak) })
 	}
 }
 
@@ -103,7 +116,7 @@ func (p *Pool[C]) maintainLocked() (leaks []*leak) {
 			idle := p.idleFor(e, now)
 			switch {
 			case e.removed:
-			case p.cfg.IdleTimeout > 0 && idle >= p.cfg.IdleTimeout && len(p.conns) > p.cfg.MinSize && closable > 0:
+			case p.cfg().IdleTimeout > 0 && idle >= p.cfg().IdleTimeout && len(p.conns) > p.cfg().MinSize && closable > 0:
 				closable--
 				p.removeSurplus(e, CloseIdle)
 			default:
@@ -145,12 +158,12 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 		e.due = CloseLifetime
 	}
 
-	if after := p.cfg.CheckIdleAfter; after > 0 && idle >= after-after/idleTicks {
+	if after := p.cfg().CheckIdleAfter; after > 0 && idle >= after-after/idleTicks {
 		e.flags.Or(flagStale)
 	}
 
 	if since := e.suspectSince(); since != never && !p.exclusive {
-		if at := later(since, p.cfg.ReplaceAfter); now < at {
+		if at := later(since, p.cfg().ReplaceAfter); now < at {
 			next = min(next, at)
 		} else if e.due == "" {
 			e.due = CloseUnhealthy
@@ -158,10 +171,10 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 	}
 
 	if now >= u.checkAt {
-		u.checkAt = later(now, max(p.cfg.CheckEvery, shortestTick))
-		if idle >= p.cfg.CheckEvery-p.cfg.CheckEvery/idleTicks || e.flags.Load()&flagSuspect != 0 {
+		u.checkAt = later(now, max(p.cfg().CheckEvery, shortestTick))
+		if idle >= p.cfg().CheckEvery-p.cfg().CheckEvery/idleTicks || e.flags.Load()&flagSuspect != 0 {
 			if !p.mayCheck() || !p.check(e) {
-				u.checkAt = later(now, max(p.cfg.CheckEvery/idleTicks, shortestTick)) // too many pings, or no free seat
+				u.checkAt = later(now, max(p.cfg().CheckEvery/idleTicks, shortestTick)) // too many pings, or no free seat
 			}
 		}
 	}
@@ -174,7 +187,7 @@ func (p *Pool[C]) attend(e *entry[C], now instant, idle time.Duration) (next ins
 // until a later dial succeeds. p.mu is held.
 func (p *Pool[C]) replaceDue() {
 	if p.exclusive || p.draining || p.replacing > 0 || p.opened() >= p.mostOpen() ||
-		len(p.dials)+p.dropped >= p.cfg.MaxConcurrentDials || p.trials() <= 0 {
+		len(p.dials)+p.dropped >= p.cfg().MaxConcurrentDials || p.trials() <= 0 {
 		return // replaceDue is called again when a dial or a closing ends
 	}
 	e := p.nextDue()
@@ -234,7 +247,7 @@ func (e *entry[C]) isDue() bool {
 // callers are spread over all connections, so a few callers may keep many
 // connections from being idle. p.mu is held.
 func (p *Pool[C]) shrink(now instant) {
-	if p.exclusive || p.cfg.IdleTimeout == 0 {
+	if p.exclusive || p.cfg().IdleTimeout == 0 {
 		return
 	}
 	callers := 0
@@ -248,14 +261,14 @@ func (p *Pool[C]) shrink(now instant) {
 	}
 	// The pool grows at TargetSharing. It shrinks at half of that, so that it does
 	// not grow again at once.
-	if len(p.conns) <= max(p.cfg.MinSize, 1) || callers > (len(p.conns)-1)*p.cfg.TargetSharing/2 {
+	if len(p.conns) <= max(p.cfg().MinSize, 1) || callers > (len(p.conns)-1)*p.cfg().TargetSharing/2 {
 		p.lowSince = never
 		return
 	}
 	if p.lowSince == never {
 		p.lowSince = now
 	}
-	if now-p.lowSince >= p.cfg.IdleTimeout {
+	if now-p.lowSince >= p.cfg().IdleTimeout {
 		p.lowSince = now
 		p.removeSurplus(least, CloseIdle)
 	}

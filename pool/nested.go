@@ -26,7 +26,7 @@ func (p *Pool[C]) waitsForItself(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	held := p.heldBy(leases)
-	if p.draining || held == 0 || held/p.cfg.MaxSharing < int(p.max.Load()) {
+	if p.draining || held == 0 || held/p.cfg().MaxSharing < int(p.max.Load()) {
 		return nil
 	}
 	e := p.acquireError(ctx, 1)

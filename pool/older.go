@@ -93,7 +93,7 @@ func (p *Pool[C]) pingDoubted() {
 		return
 	}
 	for _, e := range p.conns {
-		if p.checking >= p.cfg.MaxConcurrentDials {
+		if p.checking >= p.cfg().MaxConcurrentDials {
 			return
 		}
 		if p.unlendable(e) && e.callers() == 0 {
@@ -121,7 +121,7 @@ func (p *Pool[C]) vacate(n int) {
 			free--
 		}
 	}
-	n = min(n-p.dialing-p.checking, p.cfg.MaxConcurrentDials-len(p.dials)-p.dropped) - max(free, 0)
+	n = min(n-p.dialing-p.checking, p.cfg().MaxConcurrentDials-len(p.dials)-p.dropped) - max(free, 0)
 	for i := 0; i < len(p.conns) && n > 0; {
 		e := p.conns[i]
 		switch {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
 // Pool lends connections of type C. [New] makes one. It is safe for concurrent
@@ -37,9 +39,10 @@ type Pool[C any] struct {
 	mu sync.Mutex
 }
 
-// settings is the part of a pool that New sets and no call changes.
+// settings is the part of a pool that New sets. Only Reconfigure changes what is an
+// atomic value here.
 type settings[C any] struct {
-	cfg        Config // with its defaults
+	inForce    atomic.Pointer[Config] // with its defaults; the Config does not change
 	factory    Factory[C]
 	checker    Checker[C] // nil if the factory has no Alive
 	pinger     Pinger[C]  // nil if the factory has no Ping
@@ -47,12 +50,22 @@ type settings[C any] struct {
 	errTooMany error      // ErrTooManyWaiters with the pool's name
 
 	exclusive bool
-	askAlways bool // ask the checker before each lease
-	tracked   bool // keep a record of each lease, with its times
+	askAlways atomic.Bool // ask the checker before each lease
+	tracked   atomic.Bool // keep a record of each lease, with its times
 
 	epoch  time.Time       // when the pool's clock began
 	ctx    context.Context // of dials and checks; ends when Close begins
 	cancel context.CancelFunc
+}
+
+// cfg returns the configuration in force.
+func (s *settings[C]) cfg() *Config { return s.inForce.Load() }
+
+// follow does what depends on cfg alone.
+func (s *settings[C]) follow(cfg *Config) {
+	s.inForce.Store(cfg)
+	s.askAlways.Store(s.checker != nil && cfg.CheckIdleAfter == 0)
+	s.tracked.Store(cfg.LeakAfter > 0 || cfg.OnUse != nil)
 }
 
 // New returns a pool of the connections that f makes. It does no I/O: the pool
@@ -64,13 +77,10 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 	if f == nil {
 		faults.Add("the factory is nil: pass one, which dials and closes connections")
 	}
-	checker, isChecker := f.(Checker[C])
-	if cfg.CheckIdleAfter > 0 && f != nil && !isChecker {
-		faults.Add("CheckIdleAfter is %v, but the factory has no method Alive: write one (see Checker), or leave CheckIdleAfter out", cfg.CheckIdleAfter)
-	}
-	pinger, isPinger := f.(Pinger[C])
-	if cfg.CheckEvery > 0 && f != nil && !isPinger {
-		faults.Add("CheckEvery is %v, but the factory has no method Ping: write one (see Pinger), or leave CheckEvery out", cfg.CheckEvery)
+	checker, _ := f.(Checker[C])
+	pinger, _ := f.(Pinger[C])
+	if f != nil {
+		cfg.suits(&faults, checker != nil, pinger != nil)
 	}
 	if err := faults.Err("pool"); err != nil {
 		return nil, err
@@ -78,15 +88,12 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 	cfg.Observer = core.Contained(cfg.Observer)
 	p := &Pool[C]{
 		settings: settings[C]{
-			cfg:        cfg,
 			factory:    f,
 			checker:    checker,
 			pinger:     pinger,
 			errClosed:  fmt.Errorf("pool %q: %w", cfg.Name, ErrClosed),
 			errTooMany: fmt.Errorf("pool %q: %w", cfg.Name, ErrTooManyWaiters),
 			exclusive:  cfg.Mode == Exclusive,
-			askAlways:  isChecker && cfg.CheckIdleAfter == 0,
-			tracked:    cfg.LeakAfter > 0 || cfg.OnUse != nil,
 			epoch:      time.Now(),
 		},
 		darkState:       darkState{bareSince: never, dialingSince: never},
@@ -97,6 +104,7 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 		counters:        counters{closed: map[CloseReason]uint64{}},
 		validationState: validationState{invalid: map[string]uint64{}},
 	}
+	p.follow(&cfg)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.max.Store(int64(cfg.MaxSize))
 	p.table.Store(&table[C]{})
@@ -109,8 +117,18 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 
 var _ core.Source[int] = (*Pool[int])(nil)
 
+// suits adds the faults of settings that need a method of the factory.
+func (cfg *Config) suits(faults *fault.List, checks, pings bool) {
+	if cfg.CheckIdleAfter > 0 && !checks {
+		faults.Add("CheckIdleAfter is %v, but the factory has no method Alive: write one (see Checker), or leave CheckIdleAfter out", cfg.CheckIdleAfter)
+	}
+	if cfg.CheckEvery > 0 && !pings {
+		faults.Add("CheckEvery is %v, but the factory has no method Ping: write one (see Pinger), or leave CheckEvery out", cfg.CheckEvery)
+	}
+}
+
 // Name returns the pool's name.
-func (p *Pool[C]) Name() string { return p.cfg.Name }
+func (p *Pool[C]) Name() string { return p.cfg().Name }
 
 // now reads the pool's clock.
 func (p *Pool[C]) now() instant { return time.Since(p.epoch) }

@@ -20,17 +20,23 @@ func (p *Pool[C]) Resize(size int) error {
 	if size < 1 {
 		faults = append(faults, fmt.Errorf("size is %d, want at least 1", size))
 	}
-	if size < p.cfg.MinSize {
-		faults = append(faults, fmt.Errorf("size %d is less than MinSize %d", size, p.cfg.MinSize))
+	if size < p.cfg().MinSize {
+		faults = append(faults, fmt.Errorf("size %d is less than MinSize %d", size, p.cfg().MinSize))
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("pool %q: cannot resize: %w", p.cfg.Name, errors.Join(faults...))
+		return fmt.Errorf("pool %q: cannot resize: %w", p.cfg().Name, errors.Join(faults...))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.draining {
 		return p.errClosed
 	}
+	p.resize(size)
+	return nil
+}
+
+// resize is Resize to a size that was checked. p.mu is held.
+func (p *Pool[C]) resize(size int) {
 	p.max.Store(int64(size))
 	for d := range p.dials {
 		if p.surplus() <= 0 {
@@ -52,7 +58,6 @@ func (p *Pool[C]) Resize(size int) error {
 	p.settleStarts(nil)
 	p.replenish()
 	p.replaceDue()
-	return nil
 }
 
 // surplus returns how many connections and dials are to go after Resize. Removed

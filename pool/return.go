@@ -18,13 +18,15 @@ func (e *entry[C]) Return(token uint64, fate core.ConnFate, reason error) (news 
 	if e.records == nil {
 		return e.giveBack(token, fate)
 	}
-	if !p.tracked {
+	if !p.tracked.Load() {
 		e.records[seat].endHold()
 		return e.giveBack(token, fate)
 	}
-	report := e.endRecord(&e.records[seat])
+	report, known := e.endRecord(&e.records[seat])
 	news = e.giveBack(token, fate)
-	p.report(report) // calls functions of the user, so the seat is free before
+	if known {
+		p.report(report) // calls functions of the user, so the seat is free before
+	}
 	return news
 }
 

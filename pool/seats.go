@@ -22,7 +22,7 @@ func (p *Pool[C]) balance() {
 	if p.draining {
 		return
 	}
-	n := (len(p.conns)-int(p.max.Load()))*p.cfg.MaxSharing - p.kept
+	n := (len(p.conns)-int(p.max.Load()))*p.cfg().MaxSharing - p.kept
 	for e := range p.leaving {
 		n += e.callers()
 	}

@@ -31,7 +31,7 @@ type start struct {
 // A pool works without Start: it then dials when callers ask for connections.
 func (p *Pool[C]) Start(ctx context.Context) error {
 	if err := p.start(ctx); err != nil {
-		return &startError{p.cfg.Name, err}
+		return &startError{p.cfg().Name, err}
 	}
 	return nil
 }
@@ -41,9 +41,9 @@ func (p *Pool[C]) start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s := &start{want: max(p.cfg.MinSize, 1), done: make(chan error, 1)}
-	if p.cfg.Observer != nil {
-		s.ref = p.cfg.Observer.Ref(ctx, core.Scope{})
+	s := &start{want: max(p.cfg().MinSize, 1), done: make(chan error, 1)}
+	if p.cfg().Observer != nil {
+		s.ref = p.cfg().Observer.Ref(ctx, core.Scope{})
 	}
 	p.mu.Lock()
 	if p.draining {

@@ -131,14 +131,14 @@ func (p *Pool[C]) Stats() Stats {
 	defer p.mu.Unlock()
 	s := Stats{
 		Max:           int(p.max.Load()),
-		Min:           p.cfg.MinSize,
+		Min:           p.cfg().MinSize,
 		Dialing:       p.dialing,
 		Replacing:     p.replacing,
 		Leaving:       p.outgoing(),
 		Closing:       p.closing,
 		Stuck:         p.stuck,
 		InFlight:      p.inFlight(),
-		Places:        int(p.max.Load()) * p.cfg.MaxSharing,
+		Places:        int(p.max.Load()) * p.cfg().MaxSharing,
 		Failures:      p.failedBy(),
 		Waiters:       int(p.asking.Load()),
 		Timeouts:      p.timeouts.Load(),

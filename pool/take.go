@@ -149,7 +149,7 @@ func (p *Pool[C]) takeLeast(t *table[C], h *hint, locked bool) (*entry[C], uint6
 			if best = fallback; best == nil {
 				return nil, 0
 			}
-		} else if p.askAlways && !locked && best != asked && !best.sound() {
+		} else if p.askAlways.Load() && !locked && best != asked && !best.sound() {
 			continue // best is suspect now, so the loop ends after every connection at most
 		}
 		if seat, ok := best.sit(false); ok {

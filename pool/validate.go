@@ -70,9 +70,9 @@ func (p *Pool[C]) typeOf(err error) string {
 // tellInvalid tells the observer of a ping of e that failed. The observer may end the
 // goroutine. p.mu is not held.
 func (p *Pool[C]) tellInvalid(e *entry[C], started time.Time, err error) {
-	if p.cfg.Observer == nil || err == nil || p.ctx.Err() != nil { // Close cuts pings short
+	if p.cfg().Observer == nil || err == nil || p.ctx.Err() != nil { // Close cuts pings short
 		return
 	}
-	scope := core.Scope{Kind: core.ScopeValidate, Start: started, Name: p.cfg.Name, Conn: e.number}
-	p.cfg.Observer.End(p.cfg.Observer.Begin(context.Background(), scope), scope, err)
+	scope := core.Scope{Kind: core.ScopeValidate, Start: started, Name: p.cfg().Name, Conn: e.number}
+	p.cfg().Observer.End(p.cfg().Observer.Begin(context.Background(), scope), scope, err)
 }

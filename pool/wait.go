@@ -33,6 +33,10 @@ type waitState[C any] struct {
 	wanted  any  // core.Observer.Ref of the caller that began to wait last
 	looking bool // a caller looks for a seat for the last time before it parks
 	strict  bool // no caller may overtake a waiter
+	// Waiters up to the one with the number lastLong wait for up to longTimeout:
+	// AcquireTimeout was longer when they came. Zero is no such waiter.
+	longTimeout time.Duration
+	lastLong    uint32
 }
 
 // The upper bits of waitState.gate.
@@ -83,7 +87,7 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 	now := p.now()
 	refusal := w.err // set for a newcomer that finds MaxWaiters callers waiting
 	w.err = nil
-	over = ended(w.ctx) || now-w.since >= p.cfg.AcquireTimeout
+	over = ended(w.ctx) || now-w.since >= p.patience(w)
 	if over || p.hopeless(now) || refusal != nil {
 		p.setGate()
 		switch {
@@ -100,7 +104,7 @@ func (p *Pool[C]) park(w *waiter[C]) (e *entry[C], token uint64, err error, over
 		p.strict = true
 	}
 	p.setGate()
-	p.overdue.set(later(p.waiters.First().since, p.cfg.AcquireTimeout))
+	p.overdue.set(later(w.since, p.patience(w)))
 	p.replenish()
 	return nil, 0, nil, false
 }
@@ -181,17 +185,23 @@ func (p *Pool[C]) failWaiters(err error) {
 	}
 }
 
-// endOverdue ends the waits that have reached Config.AcquireTimeout. The limit is
-// the same for all waiters, so these waits are the first in the queue.
+// endOverdue ends the waits that have reached their limit. The limit is the same for all
+// waiters that came since the last change of it, so these waits are the first of them.
 func (p *Pool[C]) endOverdue() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
-	for w := p.waiters.First(); w != nil; w = p.waiters.First() {
-		if end := later(w.since, p.cfg.AcquireTimeout); now < end {
-			p.overdue.set(end)
-			return
+	now, next := p.now(), never
+	for w := p.waiters.First(); w != nil; {
+		following := w.place.Next()
+		if end := later(w.since, p.patience(w)); now >= end {
+			p.grant(w, nil, 0, nil)
+		} else if next = min(next, end); !p.cameBefore(w) {
+			break
 		}
-		p.grant(w, nil, 0, nil)
+		w = following
+	}
+	p.overdue.set(next)
+	if p.asking.Load() == 0 {
+		p.longTimeout = 0
 	}
 }

@@ -22,8 +22,10 @@ type Balancer[C any] struct {
 	cfg     Config[C] // with its defaults
 	targets []target
 	resolve bool // an address is looked up
-	pool    pool.Config
-	places  int // how many leases the pool of an endpoint has
+	name    string
+	told    core.Observer               // of the pools; nil if there is none
+	pool    atomic.Pointer[pool.Config] // of the pools; written with mu held
+	places  atomic.Int64                // how many leases the pool of an endpoint has
 
 	epoch  time.Time
 	ctx    context.Context // of lookups, pings and drains; ends with Close
@@ -53,7 +55,7 @@ type Balancer[C any] struct {
 func New[C any](cfg Config[C]) (*Balancer[C], error) {
 	cfg, faults := cfg.complete()
 	b := &Balancer[C]{
-		cfg: cfg, pool: cfg.Pool, epoch: time.Now(),
+		cfg: cfg, told: core.Contained(cfg.Pool.Observer), epoch: time.Now(),
 		draining: map[*endpoint[C]]struct{}{},
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
@@ -62,8 +64,8 @@ func New[C any](cfg Config[C]) (*Balancer[C], error) {
 	if err != nil {
 		faults.Add("Pool: %w", err)
 	}
-	b.places = effective.MaxSize * max(effective.MaxSharing, 1)
-	b.pool.Name, b.pool.Observer = effective.Name, core.Contained(cfg.Pool.Observer)
+	b.name = effective.Name
+	b.follow(cfg.Pool)
 	if err := faults.Err("endpoint"); err != nil {
 		return nil, err
 	}
@@ -82,7 +84,7 @@ func New[C any](cfg Config[C]) (*Balancer[C], error) {
 var _ core.Source[int] = (*Balancer[int])(nil)
 
 // Name returns the name of the pools.
-func (b *Balancer[C]) Name() string { return b.pool.Name }
+func (b *Balancer[C]) Name() string { return b.name }
 
 // now reads the balancer's clock.
 func (b *Balancer[C]) now() time.Duration { return time.Since(b.epoch) }
@@ -121,6 +123,11 @@ func (b *Balancer[C]) use(addresses []Address) error {
 		}
 	}
 	b.set.Store(&next)
+	for _, e := range found {
+		if cfg := b.pool.Load(); cfg != e.under {
+			_ = e.pool.Reconfigure(*cfg) // it came in force while the endpoint was made
+		}
+	}
 	b.countEjected()
 	started := b.started
 	for _, e := range gone {
@@ -221,7 +228,7 @@ func (b *Balancer[C]) Redial() {
 }
 
 // NamesHolders reports whether the pools keep who has their connections.
-func (b *Balancer[C]) NamesHolders() bool { return b.pool.Observer != nil || b.pool.LeakAfter > 0 }
+func (b *Balancer[C]) NamesHolders() bool { return b.told != nil || b.pool.Load().LeakAfter > 0 }
 
 func (b *Balancer[C]) errClosed() error { return fmt.Errorf("pool %q: %w", b.Name(), pool.ErrClosed) }
 
@@ -274,7 +281,7 @@ func (b *Balancer[C]) tell(ctx context.Context, c Change) {
 
 // panicked tells the observer of a panic in a function of the user.
 func (b *Balancer[C]) panicked(p *contain.Panic) {
-	if b.pool.Observer != nil {
-		b.pool.Observer.Event(context.Background(), core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
+	if b.told != nil {
+		b.told.Event(context.Background(), core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
 	}
 }

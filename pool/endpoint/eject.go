@@ -208,8 +208,8 @@ func (e *endpoint[C]) ping() (took time.Duration, err error) {
 }
 
 func (b *Balancer[C]) pingTimeout() time.Duration {
-	if b.pool.DialTimeout > 0 {
-		return b.pool.DialTimeout
+	if d := b.pool.Load().DialTimeout; d > 0 {
+		return d
 	}
 	return 5 * time.Second
 }

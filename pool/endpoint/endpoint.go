@@ -20,6 +20,7 @@ type endpoint[C any] struct {
 	b       *Balancer[C]
 	address Address
 	pool    *pool.Pool[C]
+	under   *pool.Config    // with which the pool was made
 	checker pool.Checker[C] // nil if the factory has no Alive
 	pinger  pool.Pinger[C]  // nil if the factory has no Ping
 
@@ -46,7 +47,8 @@ func (b *Balancer[C]) newEndpoint(a Address) (*endpoint[C], error) {
 		e.pinger, _ = f.(pool.Pinger[C])
 		f = e.watched(f)
 	}
-	e.pool, err = pool.New(f, b.pool)
+	e.under = b.pool.Load()
+	e.pool, err = pool.New(f, *e.under)
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %s: %w", a.HostPort, err)
 	}

@@ -253,7 +253,7 @@ func (e *endpoint[C]) load(now time.Duration) float64 {
 		return unknown + float64(e.flying)
 	}
 	latency := e.latency
-	if e.recent >= min(many, e.b.places) && float64(now-e.oldest.since) > latency {
+	if e.recent >= min(many, int(e.b.places.Load())) && float64(now-e.oldest.since) > latency {
 		latency = max(latency, float64(e.typicalAge(now)))
 	}
 	return latency * float64(e.flying+1)
