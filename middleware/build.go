@@ -47,6 +47,7 @@ type Chain struct {
 	Warnings []string
 
 	plan plan
+	kept kept
 }
 
 // String returns the names of the stages, such as "trace > breaker > retry".
@@ -55,9 +56,20 @@ func (c *Chain) String() string { return strings.Join(c.Names, " > ") }
 // Build returns the chain that cfg describes, or an error that names everything
 // that is wrong with cfg. It changes nothing that cfg points at.
 func Build(cfg Config) (*Chain, error) {
+	chain, apply, err := build(cfg, kept{})
+	if err != nil {
+		return nil, err
+	}
+	return chain, apply()
+}
+
+// build is Build with the stages that were kept. They get their new settings, and so the
+// chain is in force, when apply is called.
+func build(cfg Config, from kept) (chain *Chain, apply func() error, err error) {
 	cfg = cfg.labelled()
+	chain = &Chain{kept: from.clone()}
 	var (
-		chain   = &Chain{}
+		applies []func() error
 		all     = slices.Clone(cfg.Stages)
 		users   = namesOf(cfg.Stages)
 		inForce = map[string]settings{}
@@ -73,7 +85,8 @@ func Build(cfg Config) (*Chain, error) {
 			}
 			continue
 		}
-		m, s, err := r.make(&cfg, chain)
+		m, s, apply, err := r.make(&cfg, chain)
+		applies = append(applies, apply)
 		if err != nil {
 			faults = append(faults, err)
 			m = core.Compose() // the stage keeps its place, or others would have none
@@ -94,15 +107,18 @@ func Build(cfg Config) (*Chain, error) {
 	}
 	arranged, misplaced := arrange(order, all)
 	if err := append(faults, misplaced...).Err("middleware"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	arranged = slices.DeleteFunc(arranged, func(s Stage) bool { return slices.Contains(vacant, s.Name) })
 	chain.Names = namesOf(arranged)
 	chain.Middleware = compose(arranged, users)
 	chain.plan = newPlan(cfg, chain.Names, inForce)
 	chain.Warnings = chain.plan.warnings()
-	chain.recover()
-	return chain, nil
+	chain.keep()
+	return chain, func() error {
+		chain.recover()
+		return applied(applies)
+	}, nil
 }
 
 // order returns the order in which the stages stand.

@@ -17,6 +17,7 @@ import (
 // plan is what the stages of a chain say of themselves.
 type plan struct {
 	stage.Around
+	cfg       Config              // with the defaults of the stages that are in the chain
 	names     []string            // of all stages, outermost first
 	inForce   map[string]settings // settings of Penstock's stages, by name
 	described map[string]string   // what the user's stages say of themselves, by name
@@ -27,7 +28,7 @@ type plan struct {
 // newPlan returns the plan of a chain. names are its stages, inForce the settings
 // of those that are Penstock's.
 func newPlan(cfg Config, names []string, inForce map[string]settings) plan {
-	p := plan{names: names, inForce: inForce, described: map[string]string{}, costs: map[string]stage.Cost{}}
+	p := plan{cfg: cfg, names: names, inForce: inForce, described: map[string]string{}, costs: map[string]stage.Cost{}}
 	for _, s := range cfg.Stages {
 		p.described[s.Name] = strings.Join(strings.Fields(s.Description), " ") // one line
 	}

@@ -12,7 +12,11 @@ import (
 // recover makes the monitor of the chain tell the breakers when the backend is back.
 func (c *Chain) recover() {
 	b := breakers{c.Breaker, c.KeyedBreaker}
-	if c.Monitor == nil || b.one == nil && b.keyed == nil {
+	if c.Monitor == nil {
+		return
+	}
+	if b.one == nil && b.keyed == nil {
+		c.Monitor.Serve(nil) // an earlier chain may have had breakers
 		return
 	}
 	opened := c.Monitor.Serve(b)

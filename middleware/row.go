@@ -25,6 +25,10 @@ type own[C configuration[C]] struct {
 	suffix string
 	// build makes the stage, and notes in the chain what users may ask for.
 	build func(C, *Chain) (core.Middleware, error)
+	// again does the same with the stage that the chain has kept. apply puts the
+	// configuration in force. m is nil if the chain has kept none. Nil if the stage has no
+	// state, and is built anew.
+	again func(C, *Chain) (m core.Middleware, apply func() error)
 	// inCode says that only code can configure the stage, no file.
 	inCode bool
 }
@@ -59,8 +63,9 @@ type row interface {
 	detach(cfg *Config)
 	// labelled gives the stage the backend's name, unless it has its own.
 	labelled(*Config)
-	// make builds the stage, and returns the configuration in force.
-	make(*Config, *Chain) (core.Middleware, settings, error)
+	// make builds the stage, or takes the one that the chain has kept, and returns the
+	// configuration in force once apply was called.
+	make(*Config, *Chain) (m core.Middleware, s settings, apply func() error, err error)
 	// settings returns a pointer to the stage's configuration, which it adds if
 	// there is none. Nil if a file cannot hold the configuration.
 	settings(*Config) any
@@ -100,13 +105,24 @@ func (o own[C]) labelled(cfg *Config) {
 	}
 }
 
-func (o own[C]) make(cfg *Config, chain *Chain) (core.Middleware, settings, error) {
+func (o own[C]) make(cfg *Config, chain *Chain) (core.Middleware, settings, func() error, error) {
 	inForce, err := (*o.at(cfg)).Effective()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
+	}
+	*o.at(cfg) = inForce
+	if o.label != nil {
+		if err := chain.kept.sameLabel(o.name, *o.label(&inForce)); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if o.again != nil {
+		if m, apply := o.again(inForce, chain); m != nil {
+			return m, inForce, apply, nil
+		}
 	}
 	m, err := o.build(inForce, chain)
-	return m, inForce, err
+	return m, inForce, nil, err
 }
 
 func (o own[C]) settings(cfg *Config) any {

@@ -31,6 +31,9 @@ var stages = []row{
 		field:    func(c *Config) *breaker.Config { return &c.Breaker },
 		disabled: func(cfg *breaker.Config) *bool { return &cfg.Disabled },
 		label:    func(cfg *breaker.Config) *string { return &cfg.Name },
+		again: func(cfg breaker.Config, chain *Chain) (core.Middleware, func() error) {
+			return again(chain.kept.breaker, &chain.Breaker, cfg)
+		},
 		build: func(cfg breaker.Config, chain *Chain) (m core.Middleware, err error) {
 			chain.Breaker, err = breaker.New(cfg)
 			return chain.Breaker.Middleware, err
@@ -42,6 +45,9 @@ var stages = []row{
 		disabled: func(cfg *keyed.Config) *bool { return &cfg.Disabled },
 		label:    func(cfg *keyed.Config) *string { return &cfg.Each.Name },
 		suffix:   ".keyed",
+		again: func(cfg keyed.Config, chain *Chain) (core.Middleware, func() error) {
+			return again(chain.kept.keyed, &chain.KeyedBreaker, cfg)
+		},
 		build: func(cfg keyed.Config, chain *Chain) (m core.Middleware, err error) {
 			chain.KeyedBreaker, err = keyed.New(cfg)
 			return chain.KeyedBreaker.Middleware, err
@@ -53,6 +59,9 @@ var stages = []row{
 		pointer:  func(c *Config) **bulkhead.Config { return &c.Bulkhead },
 		disabled: func(cfg *bulkhead.Config) *bool { return &cfg.Disabled },
 		label:    func(cfg *bulkhead.Config) *string { return &cfg.Name },
+		again: func(cfg bulkhead.Config, chain *Chain) (core.Middleware, func() error) {
+			return again(chain.kept.bulkhead, &chain.Bulkhead, cfg)
+		},
 		build: func(cfg bulkhead.Config, chain *Chain) (m core.Middleware, err error) {
 			chain.Bulkhead, err = bulkhead.New(cfg)
 			return chain.Bulkhead.Middleware, err
@@ -63,6 +72,9 @@ var stages = []row{
 		pointer:  func(c *Config) **ratelimit.Config { return &c.RateLimit },
 		disabled: func(cfg *ratelimit.Config) *bool { return &cfg.Disabled },
 		label:    func(cfg *ratelimit.Config) *string { return &cfg.Name },
+		again: func(cfg ratelimit.Config, chain *Chain) (core.Middleware, func() error) {
+			return again(chain.kept.limiter, &chain.Limiter, cfg)
+		},
 		build: func(cfg ratelimit.Config, chain *Chain) (m core.Middleware, err error) {
 			chain.Limiter, err = ratelimit.New(cfg)
 			return chain.Limiter.Middleware, err
@@ -75,6 +87,9 @@ var stages = []row{
 		build: func(cfg retry.Config, chain *Chain) (core.Middleware, error) {
 			chain.Budget = cfg.Budget
 			return retry.New(cfg)
+		},
+		again: func(cfg retry.Config, chain *Chain) (core.Middleware, func() error) {
+			return againWithBudget(cfg, chain)
 		},
 	},
 	own[timeout.Config]{
@@ -91,6 +106,9 @@ var stages = []row{
 		pointer:  func(c *Config) **health.Config { return &c.Health },
 		disabled: func(cfg *health.Config) *bool { return &cfg.Disabled },
 		label:    func(cfg *health.Config) *string { return &cfg.Name },
+		again: func(cfg health.Config, chain *Chain) (core.Middleware, func() error) {
+			return again(chain.kept.monitor, &chain.Monitor, cfg)
+		},
 		build: func(cfg health.Config, chain *Chain) (m core.Middleware, err error) {
 			chain.Monitor, err = health.NewMonitor(cfg)
 			return chain.Monitor.Middleware, err
@@ -100,6 +118,9 @@ var stages = []row{
 		name:     chaos.Name,
 		pointer:  func(c *Config) **chaos.Config { return &c.Chaos },
 		disabled: func(cfg *chaos.Config) *bool { return &cfg.Disabled },
+		again: func(cfg chaos.Config, chain *Chain) (core.Middleware, func() error) {
+			return again(chain.kept.chaos, &chain.Chaos, cfg)
+		},
 		build: func(cfg chaos.Config, chain *Chain) (m core.Middleware, err error) {
 			chain.Chaos, err = chaos.New(cfg)
 			return chain.Chaos.Middleware, err

@@ -53,7 +53,7 @@ func (p *Pool[C]) Holders() Holders { return p.holders() }
 
 // Effective returns the configuration in force. MaxSize is that of the last Resize.
 func (p *Pool[C]) Effective() Config {
-	cfg := p.cfg
+	cfg := *p.cfg()
 	cfg.MaxSize = int(p.max.Load())
 	return cfg
 }

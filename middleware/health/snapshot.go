@@ -23,7 +23,7 @@ type Snapshot struct {
 func (m *Monitor) Snapshot() Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Snapshot{Name: m.cfg.Name, State: Up, ProbedAt: m.endedAt}
+	s := Snapshot{Name: m.name, State: Up, ProbedAt: m.endedAt}
 	if m.last != nil {
 		s.LastError = m.last.Error()
 	}

@@ -48,6 +48,6 @@ func (b *Balancer[C]) everyEndpoint() []*endpoint[C] {
 
 // Effective returns the configuration in force of the pool of each endpoint.
 func (b *Balancer[C]) Effective() pool.Config {
-	cfg, _ := b.pool.Effective() // New has checked it
+	cfg, _ := b.pool.Load().Effective() // New has checked it
 	return cfg
 }
