@@ -11,6 +11,12 @@ import (
 // Accepts returns the error that [Pool.Reconfigure] would return for cfg, and changes
 // nothing.
 func (p *Pool[C]) Accepts(cfg Config) error {
+	p.mu.Lock()
+	closed := p.draining
+	p.mu.Unlock()
+	if closed {
+		return p.errClosed
+	}
 	_, err := p.accepted(cfg)
 	return err
 }
