@@ -3,8 +3,7 @@
 package penstock
 
 import (
-	"time"
-
+	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/otelx"
 	"github.com/penstock-go/penstock/pool/endpoint"
@@ -13,32 +12,34 @@ import (
 // figures returns a function that reads the state of the client's stages, each time
 // that metrics are collected. Nothing of it costs an operation anything.
 func (c *Client[C]) figures() func() otelx.Figures {
-	breakers := c.breakerFigures()
 	return func() otelx.Figures {
+		now := c.live.now.Load()
+		chain := now.chain
 		f := otelx.Figures{
 			Fallbacks:        c.Fallbacks(),
-			AttemptTimeout:   c.chain.AttemptTimeout,
-			OperationTimeout: c.limit,
-		}
-		for _, read := range breakers {
-			f.Breakers = append(f.Breakers, read())
+			AttemptTimeout:   chain.AttemptTimeout,
+			OperationTimeout: now.limit(),
+			Breakers:         breakerFigures(chain),
+			Configuration: &otelx.ConfigurationFigures{
+				Generation: now.generation.Number, Applied: now.generation.Number - 1, Refused: c.live.refused.Load(),
+			},
 		}
 		f.Endpoints = c.endpointFigures()
 		running, limit, refused := c.Async()
 		f.Async = &otelx.AsyncFigures{Running: running, Limit: limit, Rejected: refused}
-		if m := c.chain.Monitor; m != nil {
+		if m := chain.Monitor; m != nil {
 			up := m.Up()
 			f.Up = &up
 		}
-		if b := c.chain.Budget; b != nil && !b.Unlimited() {
+		if b := chain.Budget; b != nil && !b.Unlimited() {
 			balance := b.Balance()
 			f.RetryBudget = &balance
 		}
-		if b := c.chain.Bulkhead; b != nil {
+		if b := chain.Bulkhead; b != nil {
 			s := b.Stats()
 			f.Bulkhead = &otelx.BulkheadFigures{Running: s.Running, Waiting: s.Waiting, Limit: s.Limit, Admitted: s.Admitted, Rejected: s.Rejected}
 		}
-		if l := c.chain.Limiter; l != nil {
+		if l := chain.Limiter; l != nil {
 			s := l.Stats()
 			f.Limiter = &otelx.LimiterFigures{Limit: s.Rate, Admitted: s.Admitted, Rejected: s.Rejected}
 		}
@@ -46,25 +47,18 @@ func (c *Client[C]) figures() func() otelx.Figures {
 	}
 }
 
-// breakerFigures returns a function for each breaker stage. The keyed breakers share one
+// breakerFigures returns the figures of each breaker stage. The keyed breakers share one
 // name in telemetry, so their figures are how many of them are in each state.
-func (c *Client[C]) breakerFigures() []func() otelx.BreakerFigures {
-	var all []func() otelx.BreakerFigures
-	if b := c.chain.Breaker; b != nil {
-		fixed := b.Snapshot()
-		all = append(all, func() otelx.BreakerFigures {
-			return otelx.BreakerFigures{
-				Name: fixed.Name, RecoveryTimeout: seconds(fixed.Configuration.RecoveryTimeout),
-				States: map[string]int{b.State().String(): 1},
-			}
+func breakerFigures(chain *middleware.Chain) (all []otelx.BreakerFigures) {
+	cfg := chain.Config()
+	if b := chain.Breaker; b != nil {
+		all = append(all, otelx.BreakerFigures{
+			Name: cfg.Breaker.Name, RecoveryTimeout: cfg.Breaker.RecoveryTimeout, States: map[string]int{b.State().String(): 1},
 		})
 	}
-	if k := c.chain.KeyedBreaker; k != nil {
-		recovery := seconds(k.Snapshot().Overflow.Configuration.RecoveryTimeout)
-		all = append(all, func() otelx.BreakerFigures {
-			name, states := k.States()
-			return otelx.BreakerFigures{Name: name, RecoveryTimeout: recovery, States: named(states)}
-		})
+	if k := chain.KeyedBreaker; k != nil {
+		name, states := k.States()
+		all = append(all, otelx.BreakerFigures{Name: name, RecoveryTimeout: cfg.KeyedBreaker.Each.RecoveryTimeout, States: named(states)})
 	}
 	return all
 }
@@ -76,8 +70,6 @@ func named(states map[breaker.State]int) map[string]int {
 	}
 	return byName
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // endpointFigures returns the state of the endpoints of all lanes.
 func (c *Client[C]) endpointFigures() (all []otelx.EndpointFigures) {

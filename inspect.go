@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/endpoint"
 )
@@ -20,16 +21,12 @@ import (
 // fixed is what a snapshot shows and never changes.
 type fixed struct {
 	connection, system, namespace, address string
-	own                                    []string // names of the user's stages
 }
 
-func fixedOf[C any](b Backend[C], cfg Config) fixed {
+func fixedOf[C any](b Backend[C]) fixed {
 	f := fixed{connection: reflect.TypeFor[C]().String(), system: b.System, namespace: b.Namespace, address: b.Address}
 	if f.address != "" && b.Port > 0 {
 		f.address = net.JoinHostPort(f.address, strconv.Itoa(b.Port))
-	}
-	for _, s := range cfg.Chain.Stages {
-		f.own = append(f.own, s.Name)
 	}
 	return f
 }
@@ -37,55 +34,57 @@ func fixedOf[C any](b Backend[C], cfg Config) fixed {
 // Snapshot describes the client now. It changes nothing. While operations run, its figures
 // may be of slightly different moments.
 func (c *Client[C]) Snapshot() Snapshot {
+	now := c.live.now.Load()
 	s := Snapshot{
 		Name: c.name, Connection: c.fixed.connection, System: c.fixed.system, Namespace: c.fixed.namespace,
 		Address: c.fixed.address, Closed: c.closed.Load(),
-		Chain:            c.chainSnapshot(),
-		OperationTimeout: c.limit.Seconds(), AttemptTimeout: c.chain.AttemptTimeout.Seconds(),
+		Chain:            chainSnapshot(now),
+		OperationTimeout: now.limit().Seconds(), AttemptTimeout: now.chain.AttemptTimeout.Seconds(),
 		Fallbacks: c.Fallbacks(),
 		Endpoints: c.endpointSnapshots(),
-		Settings:  c.settings(),
+		Settings:  c.settings(now),
 	}
 	s.Async.Running, s.Async.Limit, s.Async.Rejected = c.Async()
 	for _, l := range c.lanes {
 		s.Pools = append(s.Pools, poolSnapshot(l))
 	}
-	c.stageSnapshots(&s)
+	stageSnapshots(&s, now.chain)
 	return s
 }
 
-func (c *Client[C]) chainSnapshot() ChainSnapshot {
-	s := ChainSnapshot{Text: c.chain.String(), Warnings: slices.Clone(c.chain.Warnings)}
-	for _, name := range c.chain.Names {
-		_, text := c.chain.InForce(name)
-		s.Stages = append(s.Stages, StageSnapshot{Name: name, Text: text, Own: slices.Contains(c.fixed.own, name)})
+func chainSnapshot(now *inForce) ChainSnapshot {
+	s := ChainSnapshot{Text: now.chain.String(), Warnings: slices.Clone(now.chain.Warnings)}
+	for _, name := range now.chain.Names {
+		_, text := now.chain.InForce(name)
+		own := slices.ContainsFunc(now.given.Config.Chain.Stages, func(s middleware.Stage) bool { return s.Name == name })
+		s.Stages = append(s.Stages, StageSnapshot{Name: name, Text: text, Own: own})
 	}
 	return s
 }
 
 // stageSnapshots sets what the stages say of themselves.
-func (c *Client[C]) stageSnapshots(s *Snapshot) {
-	if b := c.chain.Breaker; b != nil {
+func stageSnapshots(s *Snapshot, chain *middleware.Chain) {
+	if b := chain.Breaker; b != nil {
 		now := b.Snapshot()
 		s.Breaker = &now
 	}
-	if k := c.chain.KeyedBreaker; k != nil {
+	if k := chain.KeyedBreaker; k != nil {
 		now := k.Snapshot()
 		s.KeyedBreaker = &now
 	}
-	if m := c.chain.Monitor; m != nil {
+	if m := chain.Monitor; m != nil {
 		now := m.Snapshot()
 		s.Health = &now
 	}
-	if b := c.chain.Bulkhead; b != nil {
+	if b := chain.Bulkhead; b != nil {
 		now := b.Stats()
 		s.Bulkhead = &BulkheadSnapshot{Limit: now.Limit, Running: now.Running, Waiting: now.Waiting, Admitted: now.Admitted, Rejected: now.Rejected}
 	}
-	if l := c.chain.Limiter; l != nil {
+	if l := chain.Limiter; l != nil {
 		now := l.Stats()
 		s.Limiter = &LimiterSnapshot{Rate: now.Rate, Waiting: now.Waiting, Admitted: now.Admitted, Rejected: now.Rejected}
 	}
-	if b := c.chain.Budget; b != nil {
+	if b := chain.Budget; b != nil {
 		s.Budget = &BudgetSnapshot{Text: b.String(), Unlimited: b.Unlimited()}
 		if !b.Unlimited() {
 			s.Budget.Balance = b.Balance()
@@ -137,14 +136,14 @@ func (c *Client[C]) endpointSnapshots() (all []EndpointSnapshot) {
 }
 
 // settings returns the settings in force: those of the pool, of the chain, and of each stage.
-func (c *Client[C]) settings() []Setting {
+func (c *Client[C]) settings(now *inForce) []Setting {
 	all := section("pool", c.lanes[0].Effective())
 	if len(c.lanes) > 1 { // lanes differ in their size alone
 		all = slices.DeleteFunc(all, func(s Setting) bool { return s.Key == "pool.name" || s.Key == "pool.max_size" })
 	}
-	all = append(all, Setting{"chain.operation_timeout", text(c.limit)}, Setting{"chain.order", strings.Join(c.chain.Names, ", ")})
-	for _, name := range c.chain.Names {
-		if inForce, _ := c.chain.InForce(name); inForce != nil {
+	all = append(all, Setting{"chain.operation_timeout", text(now.limit())}, Setting{"chain.order", strings.Join(now.chain.Names, ", ")})
+	for _, name := range now.chain.Names {
+		if inForce, _ := now.chain.InForce(name); inForce != nil {
 			all = append(all, section(name, inForce)...)
 		}
 	}

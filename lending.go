@@ -24,20 +24,25 @@ type lender[C any] interface {
 	Conns() []pool.ConnState
 	Holders() pool.Holders
 	Effective() pool.Config
+	Accepts(pool.Config) error
+	Reconfigure(pool.Config) error
 }
 
 // lending is where a client gets its connections from: one lender, or one for each lane.
 type lending[C any] struct {
 	name    string // of the pool; with lanes, the begin of the names of their pools
 	lanes   []lender[C]
+	split   []lane.Lane // as given; empty is one lane for all
 	sources core.Source[C]
 }
 
 // lend makes the lenders of b. Without lanes and several addresses that is one pool.
 func (c *Client[C]) lend(b Backend[C]) error {
 	c.sources = (*pool.Pool[C])(nil) // so that a client that cannot be made has one fault for it
+	c.split = b.Lanes
+	configs := c.poolConfigs(b.Pool, c.useTimes)
 	if len(b.Lanes) == 0 {
-		l, err := c.lender(b, b.Pool)
+		l, err := c.lender(b, configs[0])
 		if err != nil {
 			return err
 		}
@@ -46,10 +51,7 @@ func (c *Client[C]) lend(b Backend[C]) error {
 	}
 	errs := []error{lane.Check(b.Lanes)}
 	var sources []core.Source[C]
-	for _, lane := range b.Lanes {
-		cfg := b.Pool
-		cfg.Name += "/" + lane.Name
-		cfg.MaxSize = cmp.Or(lane.MaxSize, cfg.MaxSize)
+	for _, cfg := range configs {
 		l, err := c.lender(b, cfg)
 		errs = append(errs, err)
 		c.lanes, sources = append(c.lanes, l), append(sources, l)
@@ -61,14 +63,33 @@ func (c *Client[C]) lend(b Backend[C]) error {
 	return nil
 }
 
+// poolConfigs returns the configuration of each pool, given the one of all: of one pool,
+// or of one for each lane.
+func (c *Client[C]) poolConfigs(all pool.Config, useTimes bool) []pool.Config {
+	all.Name = c.name
+	if log, _ := c.told.(*logged); log != nil && all.LeakAfter > 0 {
+		all.OnLeak = leaks(log, all.OnLeak)
+	}
+	configs := []pool.Config{all}
+	if len(c.split) > 0 {
+		configs = nil
+	}
+	for _, lane := range c.split {
+		cfg := all
+		cfg.Name += "/" + lane.Name
+		cfg.MaxSize = cmp.Or(lane.MaxSize, cfg.MaxSize)
+		configs = append(configs, cfg)
+	}
+	if useTimes {
+		for i, cfg := range configs {
+			configs[i].OnUse = c.useTime(cfg)
+		}
+	}
+	return configs
+}
+
 // lender makes the pool of one lane, or one pool for each endpoint.
 func (c *Client[C]) lender(b Backend[C], cfg pool.Config) (lender[C], error) {
-	if log, _ := c.told.(*logged); log != nil && cfg.LeakAfter > 0 {
-		cfg.OnLeak = leaks(log, cfg.OnLeak)
-	}
-	if c.useTimes {
-		cfg.OnUse = c.useTime(cfg)
-	}
 	if len(b.Endpoints.Addresses) > 0 {
 		several := b.Endpoints
 		several.Pool = cfg

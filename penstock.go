@@ -103,17 +103,17 @@ type Config struct {
 type Client[C any] struct {
 	*core.Client[C]
 	lending[C]
-	useTimes bool // measure for how long connections are lent
-	chain    *middleware.Chain
+	useTimes bool            // measure for how long connections are lent, as New was told
+	factory  pool.Factory[C] // for its Ping
 	observer core.Observer   // nil if nothing listens
 	heard    core.Observer   // observer and those of the watchers; nil if there is none
 	told     core.Observer   // heard and the log; nil if there is neither
 	otel     *otelx.Observer // nil if nothing listens
 	logger   *slog.Logger
-	limit    time.Duration // of an operation; zero is none
 	watches  []Watch
 	fixed    fixed
 	closed   atomic.Bool
+	live     live
 
 	mu         sync.Mutex
 	registered bool // by a start; guarded by mu
@@ -143,9 +143,11 @@ func Open[C any](ctx context.Context, b Backend[C], cfg Config) (*Client[C], err
 // and is not in the metrics. Its first operation dials. The error names
 // everything that is wrong with b and cfg.
 func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
-	c := &Client[C]{logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))}
+	c := &Client[C]{logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)), factory: b.Factory}
+	given := Change{Pool: b.Pool, Config: cfg}
 	b.Pool.Name = cmp.Or(b.Pool.Name, strings.TrimLeft(reflect.TypeFor[C]().String(), "*"))
 	cfg.Chain.Name = cmp.Or(cfg.Chain.Name, b.Pool.Name)
+	c.live.name, c.live.first = cfg.Chain.Name, given
 
 	observerErr := c.observe(b, cfg)
 	c.name = b.Pool.Name
@@ -155,33 +157,22 @@ func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 		b.Pool.Observer = c.told
 	}
 	c.useTimes = cfg.UseTime && c.otel != nil
-	var chainErr, clientErr error
+	var clientErr error
 	poolErr := c.lend(b)
-	cfg.Chain.Health = c.health(b.Factory, cfg.Chain.Health)
-	cfg.Chain.Trace.Disabled = cfg.Chain.Trace.Disabled || c.heard == nil // there is nothing to tell
-	if c.chain, chainErr = middleware.Build(cfg.Chain); chainErr != nil {
-		c.chain = &middleware.Chain{} // so that the faults below are named too
+	cfg.Chain = c.completed(cfg.Chain)
+	chain, chainErr := middleware.Build(cfg.Chain)
+	if chainErr != nil {
+		chain = &middleware.Chain{} // so that the faults below are named too
 	}
-	chain := c.chain.Middleware
-	if c.otel != nil {
-		chain = core.Compose(c.otel.MeasureAttempts, chain)
-	}
-	c.limit = cfg.Chain.OperationTimeout
-	c.Client, clientErr = core.NewClient(core.ClientConfig[C]{
-		Source:           c.sources,
-		Middleware:       chain,
-		Observer:         c.told,
-		Classifier:       b.Classifier,
-		OperationTimeout: max(cfg.Chain.OperationTimeout, 0), // Build refuses a negative one
-		MaxAsync:         cfg.MaxAsync,
-		Traced:           !cfg.Chain.Trace.Disabled,
-		WaitsTold:        len(cfg.Chain.Stages) == 0, // by the pool and by Penstock's stages
-		Closers:          c.closers(),
-	})
+	c.live.begin(chain, given)
+	settings := c.coreSettings(cfg, chain)
+	settings.Source, settings.Observer, settings.Classifier = c.sources, c.told, b.Classifier
+	settings.Closers = c.closers()
+	c.Client, clientErr = core.NewClient(settings)
 	if err := errors.Join(observerErr, poolErr, chainErr, clientErr); err != nil {
 		return nil, fmt.Errorf("penstock: client %q: %w", cfg.Chain.Name, err)
 	}
-	c.fixed = fixedOf(b, cfg)
+	c.fixed = fixedOf(b)
 	c.watched()
 	return c, nil
 }
@@ -276,9 +267,7 @@ func (c *Client[C]) closers() []func(context.Context) error {
 		closers = append(closers, c.otel.Close)
 	}
 	closers = append(closers, c.closePool)
-	if monitor := c.chain.Monitor; monitor != nil {
-		closers = append(closers, monitor.Close)
-	}
+	closers = append(closers, c.live.end)
 	return append(closers, func(context.Context) error { c.closed.Store(true); return nil })
 }
 
@@ -291,9 +280,7 @@ func (c *Client[C]) Start(ctx context.Context) error {
 	if err := c.register(ctx); err != nil {
 		return err
 	}
-	if monitor := c.chain.Monitor; monitor != nil {
-		monitor.Start()
-	}
+	c.live.probe((*health.Monitor).Start)
 	return c.each(func(l lender[C]) error { return l.Start(ctx) })
 }
 
@@ -303,9 +290,7 @@ func (c *Client[C]) StartLazily(ctx context.Context) error {
 	if err := c.register(ctx); err != nil {
 		return err
 	}
-	if monitor := c.chain.Monitor; monitor != nil {
-		monitor.StartWithFirst()
-	}
+	c.live.probe((*health.Monitor).StartWithFirst)
 	return nil
 }
 
@@ -328,9 +313,7 @@ func (c *Client[C]) register(ctx context.Context) error {
 		}
 	}
 	c.registered = true
-	c.logger.DebugContext(ctx, "penstock: client starts", "pool", c.name, "chain", c.chain.String())
-	for _, w := range c.chain.Warnings {
-		c.logger.WarnContext(ctx, "penstock: settings of the chain work against each other", "pool", c.name, "warning", w)
-	}
+	c.logger.DebugContext(ctx, "penstock: client starts", "pool", c.name, "chain", c.Chain().String())
+	c.warn(ctx, c.Chain().Warnings)
 	return nil
 }

@@ -343,6 +343,7 @@ var everyFigure = otelx.Figures{
 	Bulkhead:       &otelx.BulkheadFigures{Running: 3, Waiting: 2, Limit: 10, Admitted: 40, Rejected: 4},
 	Limiter:        &otelx.LimiterFigures{Limit: 100, Admitted: 50, Rejected: 5},
 	Async:          &otelx.AsyncFigures{Running: 1, Limit: 20, Rejected: 6},
+	Configuration:  &otelx.ConfigurationFigures{Generation: 3, Applied: 2, Refused: 1},
 	Fallbacks:      map[string]uint64{"Search": 7},
 	AttemptTimeout: 10 * time.Second, OperationTimeout: time.Minute,
 }

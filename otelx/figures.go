@@ -37,6 +37,14 @@ type Figures struct {
 	// AttemptTimeout and OperationTimeout are the limits of the client's own. Zero is
 	// no limit.
 	AttemptTimeout, OperationTimeout time.Duration
+	// Configuration are the changes of settings. Nil is not known.
+	Configuration *ConfigurationFigures
+}
+
+// ConfigurationFigures are the generation of the settings in force, and how many changes
+// of settings were applied and refused so far.
+type ConfigurationFigures struct {
+	Generation, Applied, Refused uint64
 }
 
 // BreakerFigures are the state of the circuit breakers of one name.
@@ -74,6 +82,9 @@ type AsyncFigures struct {
 func (f Figures) last() Figures {
 	f.Breakers, f.Up, f.RetryBudget, f.AttemptTimeout, f.OperationTimeout = nil, nil, nil, 0, 0
 	f.Endpoints = lastOfEndpoints(f.Endpoints)
+	if f.Configuration != nil {
+		f.Configuration = &ConfigurationFigures{Applied: f.Configuration.Applied, Refused: f.Configuration.Refused}
+	}
 	if f.Bulkhead != nil {
 		f.Bulkhead = &BulkheadFigures{Running: f.Bulkhead.Running, Admitted: f.Bulkhead.Admitted, Rejected: f.Bulkhead.Rejected}
 	}
@@ -93,8 +104,10 @@ type figureInstruments struct {
 	bulkheadRunning, bulkheadWaiting, bulkheadLimit   metric.Int64ObservableUpDownCounter
 	asyncRunning, asyncLimit                          metric.Int64ObservableUpDownCounter
 	bulkheadOps, limiterOps, asyncRejected            metric.Int64ObservableCounter
+	configChanges                                     metric.Int64ObservableCounter
 	failures, fallbacks, overflow                     metric.Int64ObservableCounter
 	recovery, retryBudget, limiterLimit, timeoutLimit metric.Float64ObservableGauge
+	generation                                        metric.Float64ObservableGauge
 
 	endpointState, endpointInFlight metric.Int64ObservableUpDownCounter
 	endpointEjections               metric.Int64ObservableCounter
@@ -126,6 +139,8 @@ func newFigureInstruments(m metric.Meter) (i figureInstruments, err error) {
 		add(o, err)
 		return o
 	}
+	i.generation = gauge(metricGeneration, "1", "The generation of the settings in force: 1 at the start, and one more with each change.")
+	i.configChanges = counter(metricConfigChanges, "{change}", "The number of changes of settings that were applied or refused.")
 	i.breakerState = level(metricBreakerState, "1", "The number of circuit breakers in a state: 1 for the present state of a breaker, 0 for the others.")
 	i.recovery = gauge(metricRecovery, "s", "How long a circuit breaker stays open.")
 	i.healthStatus = level(metricHealthStatus, "1", "1 while the health gate is open, 0 while it is shut.")
@@ -207,8 +222,9 @@ type report struct {
 	*figureInstruments
 
 	self, admitted, rejected, perAttempt, perOperation metric.MeasurementOption
-	breakers                                           *labels // name, state
-	names                                              *labels // breaker
+	applied, refused                                   metric.MeasurementOption // changes of settings
+	breakers                                           *labels                  // name, state
+	names                                              *labels                  // breaker
 	operations                                         *labels
 	fellBack                                           table[string, *late]
 }
@@ -225,6 +241,8 @@ func newReport(o *Observer, name string) *report {
 		names:      newLabels(pool, attrBreakerName),
 		operations: newLabels(pool, attrOperation),
 	}
+	changes := newLabels(pool, attrConfigOutcome)
+	r.applied, r.refused = changes.of(changeApplied), changes.of(changeRefused)
 	r.fellBack.limit = maxLabels
 	return r
 }
@@ -260,6 +278,13 @@ func (r *report) client(to metric.Observer, f Figures, last bool) {
 		to.ObserveFloat64(r.timeoutLimit, f.OperationTimeout.Seconds(), r.perOperation)
 	}
 	r.stages(to, f, last)
+	if c := f.Configuration; c != nil {
+		if !last {
+			to.ObserveFloat64(r.generation, float64(c.Generation), r.self)
+		}
+		to.ObserveInt64(r.configChanges, int64(c.Applied), r.applied)
+		to.ObserveInt64(r.configChanges, int64(c.Refused), r.refused)
+	}
 	r.endpoints(to, f.Endpoints, last)
 	for name, n := range f.Fallbacks {
 		l, ok := r.fellBack.add(name, func() *late { return &late{labels: r.operations.of(name)} })

@@ -76,6 +76,7 @@ var figureMetrics = []string{
 	"penstock.retry.budget.remaining", "penstock.timeout.limit", "penstock.bulkhead.running", "penstock.bulkhead.waiting",
 	"penstock.bulkhead.limit", "penstock.bulkhead.operations", "penstock.ratelimit.limit", "penstock.ratelimit.operations",
 	"penstock.async.running", "penstock.async.limit", "penstock.async.rejected", "penstock.fallbacks",
+	"penstock.configuration.generation", "penstock.configuration.changes",
 }
 
 func wantValues(t *testing.T, when string, got, want map[string]float64) {
@@ -99,6 +100,7 @@ func TestFiguresAreReadWhenCollectedUntilOnceAfterClose(t *testing.T) {
 		"bulkhead.running": 3, "bulkhead.waiting": 2, "bulkhead.limit": 10, "bulkhead.operations admitted": 40, "bulkhead.operations rejected": 4,
 		"ratelimit.limit": 100, "ratelimit.operations admitted": 50, "ratelimit.operations rejected": 5,
 		"async.running": 1, "async.limit": 20, "async.rejected": 6, "fallbacks Search": 0, // a late series
+		"configuration.generation": 3, "configuration.changes applied": 2, "configuration.changes refused": 1,
 	}
 	wantValues(t, "at first", values(h.metrics(), figureMetrics...), all)
 	figures.Up, all["health.status"], all["fallbacks Search"] = new(false), 0, 7
@@ -114,6 +116,7 @@ func TestFiguresAreReadWhenCollectedUntilOnceAfterClose(t *testing.T) {
 		"bulkhead.running": 3, "bulkhead.waiting": 0, "bulkhead.limit": 0, "bulkhead.operations admitted": 40, "bulkhead.operations rejected": 4,
 		"ratelimit.operations admitted": 50, "ratelimit.operations rejected": 5,
 		"async.running": 1, "async.limit": 0, "async.rejected": 6, "fallbacks Search": 7,
+		"configuration.changes applied": 2, "configuration.changes refused": 1,
 	})
 	wantValues(t, "after the last figures", values(h.metrics(), figureMetrics...), map[string]float64{})
 }

@@ -93,8 +93,16 @@ const (
 	attrTelemetryAttribute attribute.Key = "penstock.telemetry.attribute"
 	attrDisconnectReason   attribute.Key = "penstock.disconnect.reason"
 
+	attrConfigOutcome attribute.Key = "penstock.configuration.outcome"
+
 	attrEndpointState  attribute.Key = "penstock.endpoint.state"
 	attrEndpointReason attribute.Key = "penstock.endpoint.reason"
+)
+
+// Values of attrConfigOutcome.
+const (
+	changeApplied = "applied"
+	changeRefused = "refused"
 )
 
 // stagePool is the value of attrStage for a wait for a connection.
@@ -153,6 +161,8 @@ const (
 	metricBulkheadOps     = "penstock.bulkhead.operations"
 	metricLimiterLimit    = "penstock.ratelimit.limit"
 	metricLimiterOps      = "penstock.ratelimit.operations"
+	metricGeneration      = "penstock.configuration.generation"
+	metricConfigChanges   = "penstock.configuration.changes"
 	metricAsyncRunning    = "penstock.async.running"
 	metricAsyncLimit      = "penstock.async.limit"
 	metricAsyncRejected   = "penstock.async.rejected"

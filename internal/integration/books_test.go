@@ -122,6 +122,8 @@ var instruments = map[string]instrument{
 	"penstock.async.running":                    {},
 	"penstock.async.limit":                      {},
 	"penstock.async.rejected":                   {},
+	"penstock.configuration.generation":         {},
+	"penstock.configuration.changes":            {label: "penstock.configuration.outcome", elsewhere: "penstock.TestAChangeIsToldToTelemetryAndTheLog"},
 	"penstock.fallbacks":                        {label: "db.operation.name"},
 	"penstock.telemetry.overflow":               {},
 
@@ -456,6 +458,7 @@ func (b *books) room(c *penstock.Client[int], sign float64) {
 	b.add("penstock.bulkhead.limit", "", sign*5)
 	b.add("penstock.ratelimit.limit", "", sign*200)
 	b.add("penstock.async.limit", "", sign*3)
+	b.add("penstock.configuration.generation", "", sign)
 }
 
 // factory returns a factory that is slow and fails at times, as b notes.

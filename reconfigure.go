@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package penstock
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/pool"
+)
+
+// Change is new settings for a client that runs: whole settings, as [New] takes them, in
+// which a zero value means the default. To change some of the settings in force, begin
+// with [Client.Settings].
+type Change struct {
+	// Pool takes the place of Backend.Pool.
+	Pool pool.Config
+	// Config takes the place of the Config that New was given. What cannot change may be
+	// left out: names, providers, Telemetry, Observer, Watchers and Logger stay.
+	Config Config
+	// By says who makes the change, for the log and for [Client.Generation]: a user, or a
+	// file. Optional.
+	By string
+}
+
+// Generation says which settings are in force.
+type Generation struct {
+	Number uint64    // 1 after New, and one more with each change that was applied
+	At     time.Time // when the settings came in force
+	By     string    // Change.By; empty after New
+}
+
+// Settings returns the settings in force, as [New] or the last [Client.Reconfigure] was
+// given them.
+func (c *Client[C]) Settings() Change { return c.live.now.Load().given }
+
+// Generation says which settings are in force.
+func (c *Client[C]) Generation() Generation { return c.live.now.Load().generation }
+
+// Reconfigure changes the settings of the client while it runs. It checks all of change
+// first. Then it applies all of it, or nothing: the error names everything that is wrong,
+// and every setting that can change only with a restart of the program. A change that is
+// refused is logged and counted.
+//
+// No operation fails because of the change. Operations that begin from now on have the new
+// settings. Operations under way end under the chain with which they began. Every stage
+// keeps its state: an open breaker stays open, and a budget keeps what it has saved. See
+// the Reconfigure of each stage, and of [pool.Pool], for what changes at once. What the
+// client gave out before, such as [Client.Breaker] and [Client.Pool], stays in force. A
+// stage that is switched off leaves the chain, and keeps its state until it is switched on
+// again. A Budget in change gives its terms to the budget in force. The Middleware of a
+// stage of the user's own is called again, to compose the new chain.
+//
+// ctx is for the log. Reconfigure is safe for concurrent use: changes are applied one after
+// the other.
+func (c *Client[C]) Reconfigure(ctx context.Context, change Change) error {
+	old, now, changed, err := c.change(change)
+	if err != nil {
+		err = fmt.Errorf("penstock: client %q: the settings stay as they are: %w", c.live.name, err)
+		c.live.refused.Add(1)
+		c.logRefused(ctx, change.By, err)
+		return err
+	}
+	c.logChange(ctx, old, now, changed)
+	return nil
+}
+
+// change puts change in force, and returns what was in force until then, what is now, and
+// how they differ.
+func (c *Client[C]) change(change Change) (old, now *inForce, changed []string, err error) {
+	c.live.mu.Lock()
+	defer c.live.mu.Unlock()
+	if c.live.closed {
+		return nil, nil, nil, core.ErrClientClosed
+	}
+	old = c.live.now.Load()
+	before := c.settings(old)
+
+	cfg := change.Config
+	errs := []error{c.live.fixes(c.name, change)}
+	pools := c.poolConfigs(change.Pool, cfg.UseTime && c.otel != nil)
+	for i, l := range c.lanes {
+		errs = append(errs, l.Accepts(pools[i]))
+	}
+	cfg.Chain = c.completed(cfg.Chain)
+	chain, apply, err := old.chain.Reconfigure(cfg.Chain)
+	errs = append(errs, err)
+	if err != nil {
+		chain = old.chain
+	}
+	settings := c.coreSettings(cfg, chain)
+	_, err = core.NewClient(core.ClientConfig[C]{Source: c.sources, MaxAsync: settings.MaxAsync}) // for the check alone
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, nil, nil, err
+	}
+
+	// None of these fails any more, unless the client is being closed.
+	errs = nil
+	for i, l := range c.lanes {
+		errs = append(errs, l.Reconfigure(pools[i]))
+	}
+	errs = append(errs, apply(), c.Client.Reconfigure(settings))
+	if err := errors.Join(errs...); err != nil {
+		return nil, nil, nil, err
+	}
+	now = &inForce{
+		chain: chain, given: change,
+		generation: Generation{Number: old.generation.Number + 1, At: time.Now(), By: change.By},
+	}
+	c.live.replace(old, now)
+	return old, now, difference(before, c.settings(now)), nil
+}
+
+// completed returns cfg with what the client adds: its name, a probe, and no trace stage
+// where there is nothing to tell.
+func (c *Client[C]) completed(cfg middleware.Config) middleware.Config {
+	cfg.Name = cmp.Or(cfg.Name, c.live.name)
+	cfg.Health = c.health(c.factory, cfg.Health)
+	cfg.Trace.Disabled = cfg.Trace.Disabled || c.heard == nil
+	return cfg
+}
+
+// coreSettings returns the settings of package core for a chain. The configuration of the
+// chain is completed.
+func (c *Client[C]) coreSettings(cfg Config, chain *middleware.Chain) core.ClientConfig[C] {
+	m := chain.Middleware
+	if c.otel != nil {
+		m = core.Compose(c.otel.MeasureAttempts, m)
+	}
+	return core.ClientConfig[C]{
+		Middleware:       m,
+		OperationTimeout: max(cfg.Chain.OperationTimeout, 0), // Build refuses a negative one
+		MaxAsync:         cfg.MaxAsync,
+		Traced:           !cfg.Chain.Trace.Disabled,
+		WaitsTold:        len(cfg.Chain.Stages) == 0, // by the pool and by Penstock's stages
+	}
+}
