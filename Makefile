@@ -14,7 +14,7 @@ CGO = CGO_ENABLED=$(if $(RACE),1,0)
 SEEN = $(abspath .contract-seen)
 
 .DEFAULT_GOAL := help
-.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart conformance bench-pool bench-chain bench-milvus diagnose differential dashboards dashboards-check milvusv2-check
+.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart config config-check conformance bench-pool bench-chain bench-milvus diagnose differential dashboards dashboards-check milvusv2-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ contract: ## test what the tests emit against docs/registry (a part of "make tes
 test-busy: ## "make test" three times, beside a loop for each processor
 	sh .ci/busy sh -c 'for n in 1 2 3; do $(MAKE) test || exit; done'
 
-check: fmt-check vet tidy-check staticcheck api-check dashboards-check milvusv2-check ## the checks of "make test" that run no test
+check: fmt-check vet tidy-check staticcheck api-check config-check dashboards-check milvusv2-check ## the checks of "make test" that run no test
 
 lint: vet staticcheck ## go vet and staticcheck
 
@@ -71,6 +71,12 @@ api: ## write the exported API of the public packages into docs/api
 
 api-check:
 	$(GO) run ./internal/api -go $(GO) -check
+
+config: ## write the tables of docs/configuration.md, and the JSON schema beside it
+	$(GO) run ./internal/configdocs
+
+config-check:
+	$(GO) run ./internal/configdocs -check
 
 dashboards: ## write the dashboards and the alert rules into docs/grafana and docs/alerts
 	cd internal/dashboards && $(GO) run .

@@ -47,7 +47,7 @@ func TestTheAdaptersOfMilvusHaveTheSameNames(t *testing.T) {
 }
 
 // twins are the files that both adapters have, apart from the name of the package.
-var twins = []string{"config.go", "credentials.go", "error.go", "open.go", "several.go", "shared.go"}
+var twins = []string{"config.go", "credentials.go", "error.go", "open.go", "settings.go", "several.go", "shared.go"}
 
 func TestTheAdaptersOfMilvusHaveTheSameSettings(t *testing.T) {
 	for _, file := range twins {

@@ -152,6 +152,8 @@ func defaults(t *testing.T) map[string]string {
 		"milvus.Config.Database":                 server.Namespace,
 		"milvus.Config.Username":                 map[string]string{"": "none"}[milvus.Config{}.Username],
 		"milvus.Config.Password":                 map[milvus.Secret]string{{}: "none"}[milvus.Config{}.Password],
+		"milvus.Settings.PasswordFile":           map[string]string{"": "none"}[milvus.Settings{}.PasswordFile],
+		"milvus.Settings.APIKeyFile":             map[string]string{"": "none"}[milvus.Settings{}.APIKeyFile],
 		"milvus.Config.APIKey":                   map[milvus.Secret]string{{}: "none"}[milvus.Config{}.APIKey],
 
 		"penstock.Config.MaxAsync":           short(asyncLimit(t)),
@@ -257,7 +259,7 @@ func TestDefaultsInTheDocumentationAreThoseOfTheCode(t *testing.T) {
 	for _, m := range row.FindAllStringSubmatch(text, -1) {
 		got[m[1]] = m[2]
 	}
-	delete(got, "milvus.Config.TLS") // package config makes both of its settings
+	delete(got, "milvus.Config.TLS") // milvus.Settings makes both
 	delete(got, "milvus.Config.TLSFiles")
 	want := defaults(t)
 	for setting, def := range want {

@@ -170,8 +170,8 @@ var rules = []rule{
 	},
 	{
 		folder: "fxmodule/config",
-		may:    slices.Concat(frontDoor, []string{"pool/milvus", "github.com/knadh/koanf/..."}),
-		tests:  []string{milvustest},
+		may:    slices.Concat(frontDoor, []string{"go.yaml.in/yaml/v3", "github.com/dustin/go-humanize", "github.com/agnivade/levenshtein"}),
+		tests:  []string{"pool/milvus", milvustest},
 	},
 	{folder: "fxmodule/admin/page"},
 
@@ -200,6 +200,7 @@ var rules = []rule{
 	{folder: tracectx, may: []string{"go.opentelemetry.io/otel/propagation", "go.opentelemetry.io/otel/trace"}},
 	{folder: texts, may: []string{"go.opentelemetry.io/otel/attribute"}},
 	{folder: "internal/api"},
+	{folder: "internal/configdocs", may: []string{everything}},
 	{folder: "internal/servers", may: []string{everything}},
 	// The rules of a diagnosis see the telemetry alone, through the HTTP APIs.
 	{folder: "internal/diagnose/jaeger", may: []string{"internal/diagnose/diagnosis"}, tests: []string{"internal/diagnose/lab"}},
@@ -426,8 +427,8 @@ func TestTheRuleOfImports(t *testing.T) {
 		{"fxmodule/milvusfx", ours + "pool/milvus", true, true},
 		{"fxmodule/milvusfx", sdkClient, false, false},
 		{"fxmodule/config", "go.uber.org/fx", false, false},
-		{"fxmodule/config", "github.com/knadh/koanf/v2", true, true},
-		{"fxmodule/config", ours + "pool/milvus", true, true},
+		{"fxmodule/config", "go.yaml.in/yaml/v3", true, true},
+		{"fxmodule/config", ours + "pool/milvus", false, true},
 		{"fxmodule/config", module, true, true},
 		{"fxmodule/brandnew", "context", false, false},
 

@@ -48,7 +48,6 @@ var unused = map[string]string{
 
 	"pool.CloseUnhealthy":                "It is a key of Stats.Closed.",
 	"pool.Lease":                         "An application names the lease of its pool by it.",
-	"pool.NoJitter":                      "It is a value of Config.LifetimeJitter.",
 	"pool/endpoint.*":                    "An application with a backend of its own makes a Balancer, and reads its Status.",
 	"pool/lane.*":                        "An application with a backend of its own gives it lanes.",
 	"pool/milvus.Err*":                   "A caller tests for them.",
@@ -82,6 +81,11 @@ var unused = map[string]string{
 	"fxmodule/config.Keys": "A program prints the settings for its own users.",
 
 	"fxmodule/admin/page.FS": "The handler of the live page serves it.",
+	"fxmodule.Before":  "An application places its own stage by it.",
+	"fxmodule.For":     "An application with several clients gives a stage to one of them.",
+	"fxmodule.Order":   "An application sets the order of the stages.",
+	"fxmodule.Without": "An application leaves stages out.",
+	"fxmodule.Start*":  "An application chooses how its clients start.",
 }
 
 // TestEachExportedNameHasAUser counts as a user any other package, a nested

@@ -111,18 +111,6 @@ func (cfg Config) Without(names ...string) (Config, error) {
 	return cfg, faults.Err("middleware")
 }
 
-// Settings returns a pointer to the configuration of the named stage in cfg, for
-// a program that reads settings from a file: the names of the settings are those
-// of the fields. A stage that was not configured is configured from then on.
-// Settings returns nil if there is no such stage, or if a file cannot hold its
-// configuration.
-func (cfg *Config) Settings(name string) any {
-	if r := find(name); r != nil {
-		return r.settings(cfg)
-	}
-	return nil
-}
-
 // contradictions adds the faults that no stage can see: one of two values makes
 // the other useless.
 func (cfg Config) contradictions(faults *fault.List) {

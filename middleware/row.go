@@ -29,8 +29,6 @@ type own[C configuration[C]] struct {
 	// configuration in force. m is nil if the chain has kept none. Nil if the stage has no
 	// state, and is built anew.
 	again func(C, *Chain) (m core.Middleware, apply func() error)
-	// inCode says that only code can configure the stage, no file.
-	inCode bool
 }
 
 // configuration is the configuration of a stage, which speaks for the stage.
@@ -66,9 +64,6 @@ type row interface {
 	// make builds the stage, or takes the one that the chain has kept, and returns the
 	// configuration in force once apply was called.
 	make(*Config, *Chain) (m core.Middleware, s settings, apply func() error, err error)
-	// settings returns a pointer to the stage's configuration, which it adds if
-	// there is none. Nil if a file cannot hold the configuration.
-	settings(*Config) any
 }
 
 // at returns the stage's configuration in cfg, nil if there is none.
@@ -123,13 +118,6 @@ func (o own[C]) make(cfg *Config, chain *Chain) (core.Middleware, settings, func
 	}
 	m, err := o.build(inForce, chain)
 	return m, inForce, nil, err
-}
-
-func (o own[C]) settings(cfg *Config) any {
-	if o.inCode {
-		return nil
-	}
-	return o.present(cfg)
 }
 
 // present returns the stage's configuration in cfg, after adding one if there is

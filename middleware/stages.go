@@ -52,7 +52,6 @@ var stages = []row{
 			chain.KeyedBreaker, err = keyed.New(cfg)
 			return chain.KeyedBreaker.Middleware, err
 		},
-		inCode: true,
 	},
 	own[bulkhead.Config]{
 		name:     bulkhead.Name,
@@ -125,7 +124,6 @@ var stages = []row{
 			chain.Chaos, err = chaos.New(cfg)
 			return chain.Chaos.Middleware, err
 		},
-		inCode: true,
 	},
 }
 

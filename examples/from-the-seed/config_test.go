@@ -41,14 +41,24 @@ retry:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		log.Fatal(err)
 	}
-	os.Setenv("PENSTOCK_ADDRESS", srv.Addr())
-	defer os.Unsetenv("PENSTOCK_ADDRESS")
+	os.Setenv("PENSTOCK_MILVUS_ADDRESS", srv.Addr())
+	defer os.Unsetenv("PENSTOCK_MILVUS_ADDRESS")
 
-	server, settings, err := config.Load(file)
+	options := config.Options{Sections: map[string]any{"milvus": milvus.Settings{}}}
+	loaded, err := config.Load(file, options)
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, err := milvus.Open(ctx, server, settings)
+	only, err := loaded.Client("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	server, err := config.Section[milvus.Settings](only, "milvus")
+	if err != nil {
+		log.Fatal(err)
+	}
+	pool, settings := only.Settings()
+	client, err := milvus.Open(ctx, server.Config(pool), settings)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -59,12 +69,12 @@ retry:
 
 	os.Setenv("PENSTOCK_POOL_SIZE", "8")
 	defer os.Unsetenv("PENSTOCK_POOL_SIZE")
-	_, _, err = config.Load(file)
+	_, err = config.Load(file, options)
 	fmt.Println(err)
 	// Output:
 	// 8 2 200ms
 	// v2.4.2 <nil>
-	// config: unknown variable PENSTOCK_POOL_SIZE: docs/configuration.md lists all settings
+	// config: unknown variable PENSTOCK_POOL_SIZE: did you mean PENSTOCK_POOL_MAX_SIZE or PENSTOCK_POOL_MIN_SIZE?
 }
 
 // "Monitoring connection pool usage and Milvus server health": OpenTelemetry

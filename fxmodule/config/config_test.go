@@ -7,12 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/knadh/koanf/parsers/yaml"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule/config"
@@ -38,9 +37,26 @@ func file(t *testing.T, text string) string {
 	return name
 }
 
+var options = config.Options{Sections: map[string]any{"milvus": milvus.Settings{}}}
+
+// load returns the configurations of the only client of a file.
+func load(file string) (milvus.Config, penstock.Config, error) {
+	f, err := config.Load(file, options)
+	if err != nil {
+		return milvus.Config{}, penstock.Config{}, err
+	}
+	c, err := f.Client("")
+	if err != nil {
+		return milvus.Config{}, penstock.Config{}, err
+	}
+	server, err := config.Section[milvus.Settings](c, "milvus")
+	pool, client := c.Settings()
+	return server.Config(pool), client, err
+}
+
 func TestNothingSetMeansTheDefaults(t *testing.T) {
-	for _, name := range []string{"", file(t, ""), file(t, "retry:\n  # max_interval: 3s\naddress:\npool: {}\nbulkhead:\n  # max_concurrent: 8\nhealth: {}\n")} {
-		cfg, client, err := config.Load(name)
+	for _, name := range []string{"", file(t, ""), file(t, "retry:\n  # max_interval: 3s\nmilvus: {address: }\nclients:\npool: {}\nbulkhead:\n  # max_concurrent: 8\nhealth: {}\n")} {
+		cfg, client, err := load(name)
 		if err != nil {
 			t.Errorf("Load = %v", err)
 		}
@@ -51,12 +67,13 @@ func TestNothingSetMeansTheDefaults(t *testing.T) {
 }
 
 const everything = `
-address: milvus.internal:19530
-database: books
-username: reader
-password: "hunter2"
-propagation_disabled: true
-query_text: true
+milvus:
+  address: milvus.internal:19530
+  database: books
+  username: reader
+  password: "hunter2"
+  propagation_disabled: true
+  query_text: true
 operation_timeout: 5m
 max_async: 500
 order: [trace, breaker, bulkhead, ratelimit, retry, timeout]
@@ -112,7 +129,7 @@ func whole() (milvus.Config, penstock.Config) {
 // configurations.
 func loads(t *testing.T, file string, wantCfg milvus.Config, wantClient penstock.Config) {
 	t.Helper()
-	cfg, client, err := config.Load(file)
+	cfg, client, err := load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +158,7 @@ func TestAFileSetsEverything(t *testing.T) {
 
 func TestTheEnvironmentSetsEverything(t *testing.T) {
 	for name, value := range map[string]string{
-		"ADDRESS": "milvus.internal:19530", "DATABASE": "books", "USERNAME": "reader", "PASSWORD": "hunter2",
+		"MILVUS_ADDRESS": "milvus.internal:19530", "MILVUS_DATABASE": "books", "MILVUS_USERNAME": "reader", "MILVUS_PASSWORD": "hunter2",
 		"OPERATION_TIMEOUT": "5m", "ORDER": "trace, breaker,bulkhead, ratelimit,retry,timeout", "MAX_ASYNC": "500",
 		"POOL_NAME": "main", "POOL_MAX_SIZE": "8", "POOL_MIN_SIZE": "2", "POOL_TARGET_SHARING": "16", "POOL_MAX_SHARING": "64",
 		"POOL_MAX_WAITERS": "100", "POOL_ACQUIRE_TIMEOUT": "1s", "POOL_DIAL_TIMEOUT": "2s", "POOL_LEAK_AFTER": "1m", "TIMEOUT_ATTEMPT": "5s",
@@ -149,7 +166,7 @@ func TestTheEnvironmentSetsEverything(t *testing.T) {
 		"BREAKER_MAX_HALF_OPEN_REQUESTS": "1", "BREAKER_FAIR_RUN": "50ms", "BREAKER_COUNT_ATTEMPTS": "true",
 		"BREAKER_SLOW_CALL_RATE": "0.5", "BREAKER_SLOW_CALL_THRESHOLD": "2s", "BREAKER_SLOW_CALL_WINDOW": "30",
 		"RETRY_MAX_RETRIES": "2", "RETRY_INTERVAL": "200ms", "RETRY_MAX_INTERVAL": "2s", "RETRY_JITTER": "equal",
-		"PROPAGATION_DISABLED": "true", "QUERY_TEXT": "true",
+		"MILVUS_PROPAGATION_DISABLED": "true", "MILVUS_QUERY_TEXT": "true",
 		"HEALTH_DISABLED": "true", "HEALTH_INTERVAL": "5s", "HEALTH_RECOVERY_INTERVAL": "2s", "HEALTH_MAX_RATE": "50", "HEALTH_REPLICAS": "3", "HEALTH_TIMEOUT": "1s", "HEALTH_DOWN_THRESHOLD": "4", "HEALTH_UP_THRESHOLD": "2",
 		"BULKHEAD_MAX_CONCURRENT": "100", "BULKHEAD_MAX_WAITING": "50", "BULKHEAD_MAX_WAIT": "1s",
 		"RATELIMIT_RATE": "250", "RATELIMIT_BURST": "20", "RATELIMIT_MAX_WAIT": "2s",
@@ -162,7 +179,7 @@ func TestTheEnvironmentSetsEverything(t *testing.T) {
 
 func TestTheEnvironmentWins(t *testing.T) {
 	t.Setenv("PENSTOCK_POOL_MAX_SIZE", "16")
-	t.Setenv("PENSTOCK_ADDRESS", "")           // counts as not set
+	t.Setenv("PENSTOCK_MILVUS_ADDRESS", "")    // counts as not set
 	t.Setenv("PENSTOCK_REQUIRE_REAL", "1")     // a variable of Penstock's tests
 	t.Setenv("PENSTOCK_RETRY_MAX_RETRIES", "") // counts as not set
 	cfg, client := whole()
@@ -172,7 +189,7 @@ func TestTheEnvironmentWins(t *testing.T) {
 
 func TestAnAPIKeyAndDisabledStages(t *testing.T) {
 	loads(t, file(t, `
-api_key: hunter2
+milvus: {api_key: hunter2}
 trace: {disabled: true}
 breaker: {disabled: true}
 retry: {disabled: true}
@@ -191,27 +208,35 @@ bulkhead: {disabled: true}
 
 func TestSecretsAreNeverShown(t *testing.T) {
 	for _, text := range []string{
-		"password: *hunter2",
-		"password: hunter2\n  api_key: hunter2",
+		"milvus: {password: *hunter2}",
+		"milvus:\n  password: hunter2\n    api_key: hunter2",
 		"hunter2",
 		"- hunter2",
-		"password: {a: hunter2}",
-		"password: [hunter2]\nusername: x",
-		"api_key: hunter2\nusername: x\npassword: hunter2",
-		"password: hunter2", // without a user
-		"password: \"hunter2",
-		"password: !!int hunter2",
-		"address: root:hunter2@localhost:19530",
-		"password: hunter2\npassword: hunter2",
+		"milvus: hunter2",
+		"milvus: {password: {a: hunter2}}",
+		"milvus: {password: {\"hunter2!\": 1}}",
+		"\"hunter2!\": 1\n\"hunter2!\": 1",
+		"milvus: {password: [hunter2], username: x}",
+		"milvus: {api_key: hunter2, username: x, password: hunter2}",
+		"milvus: {password: hunter2}", // without a user
+		"milvus: {password: \"hunter2}",
+		"milvus: {password: !!int hunter2}",
+		"milvus: {address: \"root:hunter2@localhost:19530\"}",
+		"milvus: {password: hunter2, password: hunter2}",
+		"milvus: {password: hunter2, password_file: nowhere}",
+		"milvus: {password: \"[redacted]\"}",
+		"password: hunter2",
+		"clients: {hunter2!: {}}",
+		"clients: hunter2",
 	} {
-		_, _, err := config.Load(file(t, text))
+		_, _, err := load(file(t, text))
 		if err == nil {
 			t.Errorf("%q is accepted", text)
 		} else if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	cfg, _, err := config.Load(file(t, "username: reader\npassword: hunter2"))
+	cfg, _, err := load(file(t, "milvus: {username: reader, password: hunter2}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,38 +245,14 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
-	if _, _, err := config.Load("nowhere.yaml"); err == nil || !strings.Contains(err.Error(), "nowhere.yaml") {
-		t.Errorf("Load = %v", err)
-	}
-	if _, _, err := config.Load(file(t, "a: b\n c: d")); err == nil || !strings.Contains(err.Error(), "not a YAML document with settings, see line 2") {
-		t.Errorf("Load = %v", err)
-	}
-}
-
-func TestKeysHaveVariablesOfTheirOwn(t *testing.T) {
-	keys := config.Keys()
-	seen := map[string]bool{}
-	for _, key := range keys {
-		v := strings.ReplaceAll(key, ".", "_")
-		if seen[v] {
-			t.Errorf("the variable of %s is that of another", key)
-		}
-		seen[v] = true
-	}
-	if !slices.Contains(keys, "pool.max_size") {
-		t.Errorf("Keys = %q", keys)
-	}
-}
-
 func TestSettingsWrittenAsYAMLShowNoSecret(t *testing.T) {
-	t.Setenv("PENSTOCK_USERNAME", "root")
-	t.Setenv("PENSTOCK_PASSWORD", "hunter2")
-	cfg, _, err := config.Load("")
+	t.Setenv("PENSTOCK_MILVUS_USERNAME", "root")
+	t.Setenv("PENSTOCK_MILVUS_PASSWORD", "hunter2")
+	cfg, _, err := load("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := yaml.Parser().Marshal(map[string]any{"user": cfg.Username, "password": cfg.Password, "all": milvus.Credentials{
+	text, err := yaml.Marshal(map[string]any{"user": cfg.Username, "password": cfg.Password, "all": milvus.Credentials{
 		Username: cfg.Username, Password: cfg.Password,
 	}})
 	if err != nil || strings.Contains(string(text), "hunter2") || !strings.Contains(string(text), "redacted") {

@@ -3,17 +3,49 @@
 package config
 
 import (
-	"github.com/penstock-go/penstock"
-	"github.com/penstock-go/penstock/pool/milvus"
+	"io/fs"
+	"testing"
 )
 
-// Pointers returns the two configurations that Load fills, and for each setting
-// a pointer to its field in them.
-func Pointers() (*milvus.Config, *penstock.Config, map[string]any) {
-	t := &target{}
-	pointers := map[string]any{}
-	for _, f := range t.fields(func(string) bool { return true }) {
-		pointers[f.key] = f.to
+// Unchecked returns the client that the environment makes, whatever is wrong with it as a
+// whole.
+func Unchecked(t *testing.T, o Options) Client {
+	t.Helper()
+	settings, err := Settings(o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return &t.milvus, &t.client, pointers
+	l := newLoader("", settings)
+	l.readEnvironment(nil)
+	if err := l.faults.err(); err != nil {
+		t.Fatal(err)
+	}
+	return Client{values: l.merged(shared), sections: o.Sections, settings: settings, known: l.known}
+}
+
+// ReplaceStat calls fn with what the file system says of each file that is open, and goes
+// on with what fn returns.
+func ReplaceStat(t *testing.T, fn func(fs.FileInfo) fs.FileInfo) {
+	before := open
+	t.Cleanup(func() { open = before })
+	open = func(name string) (file, error) {
+		f, err := before(name)
+		if err != nil {
+			return nil, err
+		}
+		return stated{f, fn}, nil
+	}
+}
+
+type stated struct {
+	file
+	fn func(fs.FileInfo) fs.FileInfo
+}
+
+func (s stated) Stat() (fs.FileInfo, error) {
+	info, err := s.file.Stat()
+	if err == nil {
+		info = s.fn(info)
+	}
+	return info, err
 }

@@ -3,224 +3,179 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"regexp"
+	"reflect"
 	"slices"
 	"strings"
 
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/v2"
-
 	"github.com/penstock-go/penstock"
-	"github.com/penstock-go/penstock/pool/milvus"
+	"github.com/penstock-go/penstock/pool"
 )
 
-const (
-	prefix = "PENSTOCK_"
-	delim  = "."
-)
-
-// notOurs are variables of Penstock's own tests. They have the prefix, and Load
-// ignores them.
-var notOurs = []string{"PENSTOCK_CACHE", "PENSTOCK_REQUIRE_REAL"}
-
-var (
-	serviceHost = regexp.MustCompile(`_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$`)
-	servicePort = regexp.MustCompile(`_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
-	serviceURL  = regexp.MustCompile(`^(tcp|udp|sctp)://`)
-)
-
-// fromKubernetes reports whether a variable that is no setting is one of those that
-// Kubernetes gives every container, for a Service whose name is penstock or begins
-// with penstock-. PENSTOCK_PORT alone could be meant as a setting, and is told apart
-// by its value.
-func fromKubernetes(name, value string) bool {
-	if serviceHost.MatchString(name) {
-		return true
-	}
-	m := servicePort.FindStringSubmatch(name)
-	return m != nil && (m[3] != "" || serviceURL.MatchString(value))
+// Options say what a program reads from its file besides the settings of Penstock.
+type Options struct {
+	// Sections has a struct for each section that a backend reads, by the name of the
+	// section: {"milvus": milvus.Settings{}}. The fields of a struct are settings by the
+	// rules that the package comment has. If the struct has a method
+	//
+	//	Check(pool.Config, penstock.Config) error
+	//
+	// then Load calls it for each client of the backend, and reports its error, a fault a
+	// line.
+	Sections map[string]any
+	// Clients are the names of the program's clients. A client of the file that has
+	// another name is an error then, and a client that the file does not have has the
+	// settings at the top of the file. Nil is the clients of the file.
+	Clients []string
 }
 
-// Load returns the configuration in a YAML file; a variable of the environment
-// replaces the value in the file. An empty name means no file. An empty variable
-// counts as not set.
+// File is what a file and the environment say of the clients of a program. It does not
+// change.
+type File struct {
+	name    string
+	options Options
+	order   []string
+	clients map[string]Client
+}
+
+// Load reads a YAML file and the environment; a variable of the environment replaces the
+// value in the file. An empty name means no file. An empty variable counts as not set.
 //
-// One error names everything that is wrong: unknown settings and variables,
-// values of the wrong kind, negative values and zeros, and values that contradict
-// each other. No error shows a password, an API key, or text of the file that
-// could be one.
-func Load(file string) (milvus.Config, penstock.Config, error) {
-	var (
-		l = loader{file: file, k: koanf.New(delim), env: koanf.New(delim)}
-		t target
-	)
-	l.read(Keys())
-	for _, f := range t.fields(l.has) {
-		if l.k.Exists(f.key) {
-			l.set(f)
+// One error names everything that is wrong: unknown settings, clients and variables,
+// values of the wrong kind, negative values and zeros, and values that contradict each
+// other. Each fault is a line of its text, with the line of the file and the setting, or
+// the variable. No error shows the value of a secret, or text of the file that could be
+// one.
+func Load(name string, o Options) (*File, error) {
+	settings, err := Settings(o)
+	if err != nil {
+		return nil, err
+	}
+	l := newLoader(name, settings)
+	for _, client := range o.Clients {
+		if !clientName.MatchString(client) && len(o.Clients) > 1 {
+			return nil, fmt.Errorf("config: %q cannot be the name of a client: it has letters, digits, - and _, and begins with a letter", client)
 		}
 	}
-	l.add(t.tls.set(&t.milvus))
-	l.add(check(t.milvus, t.client))
-	if len(l.faults) > 0 {
-		return milvus.Config{}, penstock.Config{}, fmt.Errorf("config: %w", errors.Join(l.faults...))
-	}
-	return t.milvus, t.client, nil
-}
-
-// Keys returns the names of all settings. The variable that sets one is
-// PENSTOCK_ and its name in upper case, with an underscore for each dot.
-func Keys() []string {
-	fields := new(target).fields(func(string) bool { return true })
-	keys := make([]string, len(fields))
-	for i, f := range fields {
-		keys[i] = f.key
-	}
-	return keys
-}
-
-// variable returns the name of the variable that sets a key.
-func variable(key string) string {
-	return prefix + strings.ToUpper(strings.ReplaceAll(key, delim, "_"))
-}
-
-// loader reads the sources and collects their faults.
-type loader struct {
-	file   string
-	k      *koanf.Koanf // values of the file and the environment
-	env    *koanf.Koanf // values of the environment alone
-	faults []error
-	bad    []field // settings whose values were reported
-}
-
-func (l *loader) fault(format string, args ...any) {
-	l.faults = append(l.faults, fmt.Errorf(format, args...))
-}
-
-// add adds the faults in err, which has a line for each of them, except those that
-// are about a setting whose own value was reported: they follow from that.
-func (l *loader) add(err error) {
-	if err == nil {
-		return
-	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		if !slices.ContainsFunc(l.bad, func(f field) bool { return f.named(line) }) {
-			l.faults = append(l.faults, errors.New(line))
-		}
-	}
-}
-
-// read reads the file and the environment.
-func (l *loader) read(known []string) {
-	keys := make(map[string]string, len(known)) // by variable
-	for _, key := range known {
-		keys[variable(key)] = key
-	}
-	if l.file != "" {
+	if name != "" {
 		l.readFile()
 	}
-	for _, key := range l.k.Keys() {
-		if !slices.Contains(known, key) && !l.empty(key) {
-			l.unknown(key, known)
+	f := &File{name: name, options: o, clients: map[string]Client{}, order: l.names(o.Clients)}
+	l.readEnvironment(slices.DeleteFunc(slices.Clone(f.order), func(c string) bool { return c == shared }))
+	for _, client := range f.order {
+		c := Client{name: client, file: name, values: l.merged(client), sections: o.Sections, settings: settings, known: l.known}
+		l.check(&c)
+		f.clients[client] = c
+	}
+	if err := l.faults.err(); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	return f, nil
+}
+
+// names returns the names of the clients, and reports clients of the file that the
+// program does not have.
+func (l *loader) names(wanted []string) []string {
+	if len(wanted) == 0 {
+		if len(l.clients) == 0 {
+			return []string{shared}
+		}
+		return l.clients
+	}
+	for _, client := range l.clients {
+		if !slices.Contains(wanted, client) {
+			remedy := "its clients are " + enumerate(wanted, "and")
+			if near := nearest(client, wanted); len(near) > 0 {
+				remedy = fmt.Sprintf("did you mean clients.%s?", near[0])
+			} else if len(wanted) == 1 && wanted[0] == shared {
+				remedy = "its only client has no name: move the settings to the top of the file"
+			}
+			l.at(l.lines["clients."+client], "clients.%s: the program has no such client: %s", client, remedy)
 		}
 	}
-	// Neither Load nor Merge can fail: the sources are maps in memory.
-	_ = l.env.Load(env.Provider(delim, env.Opt{Prefix: prefix, TransformFunc: func(name, value string) (string, any) {
-		key, known := keys[name]
-		if !known && !slices.Contains(notOurs, name) && !fromKubernetes(name, value) {
-			l.fault("unknown variable %s: docs/configuration.md lists all settings", name)
+	return slices.Clone(wanted)
+}
+
+// merged returns the values of a client: a variable before the file, and the client's own
+// before what all clients share.
+func (l *loader) merged(client string) map[string]value {
+	all := map[string]value{}
+	for _, source := range []map[string]map[string]value{l.file, l.env} {
+		for _, of := range []string{shared, client} {
+			for key, v := range source[of] {
+				all[key] = v
+			}
 		}
-		if value == "" {
-			return "", nil
+	}
+	return all
+}
+
+// Name returns the name of the file, "" if there is none.
+func (f *File) Name() string { return f.name }
+
+// Clients returns the names of the clients in their order: that of the file, or that of
+// Options. A file without clients is one client without a name.
+func (f *File) Clients() []string { return slices.Clone(f.order) }
+
+// Client returns what the file says of a client. The error lists the clients that there
+// are.
+func (f *File) Client(name string) (Client, error) {
+	c, ok := f.clients[name]
+	if !ok {
+		return Client{}, fmt.Errorf("config: %s: there is no client %q: name one of %q, or add clients.%s", f.name, name, f.order, name)
+	}
+	return c, nil
+}
+
+// Client is what a file says of a client.
+type Client struct {
+	name, file string
+	values     map[string]value // by slot; none of them is bad
+	sections   map[string]any
+	settings   []Setting
+	known      map[string]Setting
+	backend    string // section of its backend, "" if that is not known
+}
+
+// Name returns the name of the client, "" for the only client of a file.
+func (c Client) Name() string { return c.name }
+
+// Settings returns the settings of the client. What the file does not set is zero, which
+// means the default.
+func (c Client) Settings() (pool.Config, penstock.Config) {
+	var (
+		p   pool.Config
+		cfg penstock.Config
+	)
+	c.Apply(&p, &cfg)
+	return p, cfg
+}
+
+// Apply sets what the file sets in two configurations, which keep everything else. What
+// the configurations point at is not changed: they get copies.
+func (c Client) Apply(p *pool.Config, cfg *penstock.Config) {
+	cfg.Chain, _ = cfg.Chain.Without() // a copy; no name, so no error
+	c.fill(ofPool, "", reflect.ValueOf(p).Elem())
+	c.fill(ofConfig, "", reflect.ValueOf(cfg).Elem())
+}
+
+// fill sets the fields of a root that the client has values for.
+func (c Client) fill(of root, section string, to reflect.Value) {
+	for _, s := range c.settings {
+		v := c.values[slot(c.known, s.Key)]
+		if v.key == s.Key && v.v.IsValid() && s.root == of && (section == "" || strings.HasPrefix(s.Key, section+".")) {
+			s.at(to).Set(copied(v.v))
 		}
-		return key, value
-	}}), nil)
-	_ = l.k.Merge(l.env)
+	}
 }
 
-// unknown reports that the file has a key that is not known. A key below a setting is
-// not reported: the setting has a value of the wrong kind, which set reports.
-func (l *loader) unknown(key string, known []string) {
-	if slices.ContainsFunc(known, func(setting string) bool { return strings.HasPrefix(key, setting+delim) }) {
-		return
+// Section returns what the file says of a backend, in the struct that Options.Sections
+// has under the name. T is the type of that struct.
+func Section[T any](c Client, name string) (T, error) {
+	var to T
+	if _, ok := c.sections[name].(T); !ok {
+		return to, fmt.Errorf("config: section %q is a %T in Options.Sections, not a %T: give the same struct in both places", name, c.sections[name], to)
 	}
-	if at := slices.IndexFunc(known, func(setting string) bool { return strings.HasPrefix(setting, key+delim) }); at >= 0 {
-		l.fault("%s: %s has no value of its own: it holds settings such as %s", l.file, key, known[at])
-		return
-	}
-	l.fault("%s: unknown setting %q: docs/configuration.md lists all settings", l.file, key)
-}
-
-// empty reports whether key has no value, as a section has none whose lines are
-// all commented out.
-func (l *loader) empty(key string) bool {
-	section, isSection := l.k.Get(key).(map[string]any)
-	return l.k.Get(key) == nil || isSection && len(section) == 0
-}
-
-// has reports whether a section holds at least one value.
-func (l *loader) has(section string) bool {
-	return slices.ContainsFunc(l.k.Keys(), func(key string) bool {
-		return strings.HasPrefix(key, section+delim) && !l.empty(key)
-	})
-}
-
-// line matches a line number in an error of the parser.
-var line = regexp.MustCompile(`line \d+`)
-
-func (l *loader) readFile() {
-	text, err := os.ReadFile(l.file)
-	if err != nil {
-		l.fault("%w", err)
-		return
-	}
-	values, err := yaml.Parser().Unmarshal(text)
-	if err != nil {
-		l.notYAML(err)
-		return
-	}
-	if further.Match(text) {
-		l.fault("%s: more than one YAML document: put all settings into one", l.file)
-	}
-	_ = l.k.Load(confmap.Provider(values, delim), nil)
-}
-
-// further matches the beginning of a document that is not the first: a marker that
-// comes after a line with content.
-var further = regexp.MustCompile(`(?m)^[^\s#%-][^\n]*\n(?s:.*\n)?---(\s|\z)`)
-
-// twice matches what the parser says of a key that is there twice.
-var twice = regexp.MustCompile(`line (\d+): mapping key "(.*)" already defined at line (\d+)`)
-
-// notYAML reports that the parser refused the file. The parser's error quotes the
-// file, so only line numbers and names of settings are told.
-func (l *loader) notYAML(err error) {
-	duplicates := twice.FindAllStringSubmatch(err.Error(), -1)
-	for _, m := range duplicates {
-		key := "a key"
-		if slices.ContainsFunc(Keys(), func(k string) bool { return slices.Contains(strings.Split(k, delim), m[2]) }) {
-			key = m[2]
-		}
-		l.fault("%s: line %s: %s is there already, in line %s: keep one of the two", l.file, m[1], key, m[3])
-	}
-	if len(duplicates) > 0 {
-		return
-	}
-	where := strings.Join(line.FindAllString(err.Error(), -1), ", ")
-	if where != "" {
-		where = ", see " + where
-	}
-	l.fault("%s: not a YAML document with settings%s", l.file, where)
-}
-
-// check returns the faults that milvus.Open would find. Its text has a line for each.
-func check(cfg milvus.Config, client penstock.Config) error {
-	b, err := cfg.Backend() // dials nothing
-	_, clientErr := penstock.New(b, client)
-	return errors.Join(err, clientErr)
+	c.fill(ofSection, name, reflect.ValueOf(&to).Elem())
+	return to, nil
 }

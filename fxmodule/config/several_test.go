@@ -7,15 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/penstock-go/penstock/fxmodule/config"
 )
 
 func TestSeveralAddressesAndLanes(t *testing.T) {
-	cfg, _, err := config.Load(file(t, `
-addresses: ["a:19530", "dns:///b:19530"]
-lanes: read_write
-endpoints: {slow_factor: 6, max_ejection: 1m}
+	cfg, _, err := load(file(t, `
+milvus:
+  addresses: ["a:19530", "dns:///b:19530"]
+  lanes: read_write
+  endpoints: {slow_factor: 6, max_ejection: 1m}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -29,11 +28,11 @@ endpoints: {slow_factor: 6, max_ejection: 1m}
 	if d := cfg.Endpoints; d.SlowFactor != 6 || d.MaxEjection != time.Minute {
 		t.Errorf("Endpoints = %+v, want what the file says", d)
 	}
-	t.Setenv("PENSTOCK_ADDRESSES", "c:19530, d:19530")
-	if cfg, _, err := config.Load(""); err != nil || !slices.Equal(cfg.Addresses, []string{"c:19530", "d:19530"}) {
+	t.Setenv("PENSTOCK_MILVUS_ADDRESSES", "c:19530, d:19530")
+	if cfg, _, err := load(""); err != nil || !slices.Equal(cfg.Addresses, []string{"c:19530", "d:19530"}) {
 		t.Errorf("Load = %q, %v, want the addresses of the variable", cfg.Addresses, err)
 	}
-	if _, _, err := config.Load(file(t, "lanes: three")); err == nil || !strings.Contains(err.Error(), "want read_write") {
+	if _, _, err := load(file(t, "milvus: {lanes: three}")); err == nil || !strings.Contains(err.Error(), "want read_write") {
 		t.Errorf("Load = %v, want a fault of lanes", err)
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/penstock-go/penstock/fxmodule/config"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
@@ -48,7 +47,7 @@ func keyPair(t *testing.T) (cert, key string) {
 
 func TestTLS(t *testing.T) {
 	cert, key := keyPair(t)
-	cfg, _, err := config.Load(file(t, fmt.Sprintf("tls: {enabled: true, ca_file: %q, cert_file: %q, key_file: %q, server_name: milvus}", cert, cert, key)))
+	cfg, _, err := load(file(t, fmt.Sprintf("milvus: {tls: {enabled: true, ca_file: %q, cert_file: %q, key_file: %q, server_name: milvus}}", cert, cert, key)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +57,7 @@ func TestTLS(t *testing.T) {
 	if want := (milvus.TLSFiles{CA: cert, Cert: cert, Key: key}); cfg.TLSFiles != want {
 		t.Errorf("TLSFiles = %+v, want %+v", cfg.TLSFiles, want)
 	}
-	if cfg, _, err = config.Load(file(t, "tls: {enabled: true}")); err != nil || cfg.TLS == nil || cfg.TLSFiles != (milvus.TLSFiles{}) {
+	if cfg, _, err = load(file(t, "milvus: {tls: {enabled: true}}")); err != nil || cfg.TLS == nil || cfg.TLSFiles != (milvus.TLSFiles{}) {
 		t.Errorf("Load = %+v, %v, want the system's roots", cfg.TLS, err)
 	}
 }
@@ -68,9 +67,9 @@ func TestTLSFilesThatAreOfNoUseAreAllNamed(t *testing.T) {
 	for text, want := range map[string][]string{
 		fmt.Sprintf("{enabled: true, ca_file: %q, cert_file: %q}", key, cert): {"tls.ca_file): no certificate in PEM form in " + key, "need each other"},
 		"{enabled: true, ca_file: nowhere.pem, key_file: nowhere.pem}":        {"tls.ca_file): open nowhere.pem", "need each other"},
-		fmt.Sprintf("{enabled: true, cert_file: %q, key_file: %q}", key, key): {"tls.cert_file and tls.key_file): "},
+		fmt.Sprintf("{enabled: true, cert_file: %q, key_file: %q}", key, key): {"(milvus.tls.cert_file and milvus.tls.key_file): "},
 	} {
-		_, _, err := config.Load(file(t, "tls: "+text))
+		_, _, err := load(file(t, "milvus: {tls: "+text+"}"))
 		for _, want := range want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q in it", text, err, want)

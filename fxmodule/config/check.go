@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"context"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/pool"
+)
+
+// checker is a section that knows what is wrong with a client of its backend.
+type checker interface {
+	Check(pool.Config, penstock.Config) error
+}
+
+// check reports what is wrong with a client as a whole.
+func (l *loader) check(c *Client) {
+	c.backend = l.backendOf(c)
+	p, cfg := c.Settings()
+	err := generic(p, cfg)
+	if c.backend != "" {
+		to := reflect.New(reflect.TypeOf(c.sections[c.backend]))
+		c.fill(ofSection, c.backend, to.Elem())
+		if section, ok := to.Interface().(checker); ok {
+			err = section.Check(p, cfg)
+		}
+	}
+	if err == nil {
+		return
+	}
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		l.add(c, oneLine(text))
+	}
+}
+
+// backendOf returns the section of a client's backend: its own, or else the one at the
+// top of the file. It reports a client with two.
+func (l *loader) backendOf(c *Client) string {
+	found := l.sectionsOf(c.name)
+	if len(found) > 1 && c.name != shared {
+		l.at(l.lines["clients."+c.name], "clients.%s has the sections %s, and a client has one backend: leave one out", c.name, strings.Join(found, " and "))
+	}
+	if len(found) == 0 {
+		found = l.sectionsOf(shared)
+	}
+	if len(found) == 0 && len(c.sections) == 1 {
+		found = sorted(c.sections)
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
+}
+
+// sectionsOf returns the sections of backends that stand in the file or in variables.
+func (l *loader) sectionsOf(client string) []string {
+	found := slices.Clone(l.owns[client])
+	for key := range l.env[client] {
+		if l.known[key].root == ofSection {
+			found = append(found, strings.SplitN(key, ".", 2)[0])
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// generic returns what is wrong with a client of any backend. How its connections are
+// lent is known to its code alone, and a pool is right if it is so for one of the two.
+func generic(p pool.Config, cfg penstock.Config) error {
+	var errs []error
+	for _, p.Mode = range []pool.Mode{pool.Exclusive, pool.Shared} {
+		_, err := penstock.New(penstock.Backend[nothing]{Factory: nowhere{}, Pool: p}, cfg)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	if p.MaxSharing > 0 || p.TargetSharing > 0 {
+		return errs[1]
+	}
+	return errs[0]
+}
+
+// nothing is a connection of the backend that stands for any.
+type nothing struct{}
+
+type nowhere struct{}
+
+func (nowhere) Dial(context.Context) (nothing, error) { return nothing{}, nil }
+func (nowhere) Close(context.Context, nothing) error  { return nil }
+func (nowhere) Ping(context.Context, nothing) error   { return nil }
+
+var (
+	// found matches the beginning of a fault that a constructor found.
+	found  = regexp.MustCompile(`^(?:penstock: client ".*?": )?(\w+): (?:bad configuration: )?`)
+	client = regexp.MustCompile(`^penstock: client ".*?": `)
+	inner  = regexp.MustCompile(`^(\w+): `)
+	// goName matches the name of a field in Go.
+	goName = regexp.MustCompile(`\b[A-Z]\w*(?:\.[A-Z]\w*)*\b|\btls\.\w+|^the order\b`)
+)
+
+// add adds a fault of a client as a whole. In the text of a constructor the fields have
+// their names in Go; in the fault they have those of the file, and the line of the first.
+// A fault about a setting whose own value is bad is left out: it follows from that.
+func (l *loader) add(c *Client, text string) {
+	m := found.FindStringSubmatch(text)
+	if m == nil {
+		l.faults.add("%s", text)
+		return
+	}
+	rest := text[len(m[0]):]
+	names := l.namesIn(m[1], c.backend)
+	if in := inner.FindStringSubmatch(rest); in != nil {
+		if stage := l.namesIn(in[1], c.backend); len(stage) > 0 {
+			names, rest = stage, rest[len(in[0]):]
+		}
+	}
+	var keys []string
+	translated := goName.ReplaceAllStringFunc(rest, func(name string) string {
+		key, ok := names[name]
+		if !ok {
+			return name
+		}
+		keys = append(keys, key)
+		return key
+	})
+	for in := inner.FindStringSubmatch(translated); in != nil && l.known[in[1]].Key == ""; in = inner.FindStringSubmatch(translated) {
+		translated = translated[len(in[0]):]
+	}
+	for _, key := range keys {
+		if v, ok := c.values[slot(l.known, key)]; ok && !v.v.IsValid() {
+			return
+		}
+	}
+	if len(keys) == 0 {
+		l.faults.add("%s%s", l.prefix(c), client.ReplaceAllString(text, ""))
+		return
+	}
+	where, of := l.whereOf(c, keys), ""
+	if slices.ContainsFunc(keys, func(key string) bool { return l.has(c.name, key) }) {
+		of = l.prefix(c) // else the fault is that of every client
+	}
+	switch {
+	case where.line > 0:
+		l.at(where.line, "%s%s", of, translated)
+	case where.name != "":
+		l.faults.add("%s: %s%s", where.name, of, translated)
+	default:
+		l.faults.add("%s%s", of, translated)
+	}
+}
+
+// prefix names a client in a fault.
+func (l *loader) prefix(c *Client) string {
+	if c.name == shared {
+		return ""
+	}
+	return "clients." + c.name + ": "
+}
+
+// has reports whether a client has a value, or a section, of its own for the key.
+func (l *loader) has(client, key string) bool {
+	to, section := slot(l.known, key), key[:max(strings.LastIndex(key, "."), 0)]
+	_, inFile := l.file[client][to]
+	_, inEnv := l.env[client][to]
+	return inFile || inEnv || section != "" && l.lines[l.full(client, section)] > 0
+}
+
+// whereOf returns the place of the first key that has a value, or else of the section of
+// the first key.
+func (l *loader) whereOf(c *Client, keys []string) place {
+	for _, key := range keys {
+		if v, ok := c.values[slot(l.known, key)]; ok {
+			return v.where
+		}
+	}
+	section, _, _ := strings.Cut(keys[0], ".")
+	for _, client := range []string{c.name, shared} {
+		if line := l.lines[l.full(client, section)]; line > 0 {
+			return place{l.name, line, l.full(client, section)}
+		}
+	}
+	return place{}
+}
+
+// namesIn returns the settings that a fault of a package can be about, by their names in Go.
+func (l *loader) namesIn(pkg, backend string) map[string]string {
+	names := map[string]string{}
+	for _, s := range l.settings {
+		section, _, _ := strings.Cut(s.Key, ".")
+		path := strings.TrimPrefix(s.path, "Chain.")
+		last := path[strings.LastIndex(path, ".")+1:]
+		of := s.root == ofSection && section == backend && pkg == backend ||
+			s.root == ofPool && pkg == "pool" ||
+			s.root == ofConfig && (pkg == "middleware" || pkg == "core" || pkg == "penstock")
+		if of {
+			names[path] = s.Key
+		}
+		if of && s.root == ofSection && names[last] == "" || s.root == ofConfig && strings.HasPrefix(section, pkg) {
+			names[last] = s.Key
+		}
+		if of && s.root == ofSection {
+			names[strings.TrimPrefix(s.Key, section+".")] = s.Key // such as tls.ca_file
+		}
+	}
+	if order := "order"; pkg == "middleware" {
+		names["the order"] = order
+	}
+	return names
+}
