@@ -170,7 +170,7 @@ var rules = []rule{
 	},
 	{
 		folder: "fxmodule/config",
-		may:    slices.Concat(frontDoor, []string{"go.yaml.in/yaml/v3", "github.com/dustin/go-humanize", "github.com/agnivade/levenshtein"}),
+		may:    slices.Concat(frontDoor, []string{contain, "go.yaml.in/yaml/v3", "github.com/dustin/go-humanize", "github.com/agnivade/levenshtein"}),
 		tests:  []string{"pool/milvus", milvustest},
 	},
 	{folder: "fxmodule/admin/page"},

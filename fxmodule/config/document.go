@@ -3,6 +3,7 @@
 package config
 
 import (
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,6 +31,7 @@ type loader struct {
 	env     map[string]map[string]value
 	lines   map[string]int      // of each key of the file, with the client
 	owns    map[string][]string // sections of backends that the client has in the file
+	seen    fs.FileInfo         // of the file when it was read
 	faults  faults
 }
 
@@ -60,7 +62,8 @@ func (l *loader) at(line int, format string, args ...any) {
 
 // readFile reads the file.
 func (l *loader) readFile() {
-	text, err := read(l.name, mostBytes)
+	text, info, err := read(l.name, mostBytes)
+	l.seen = info
 	if err != nil {
 		l.faults.add("%s: %w", l.name, err)
 		return

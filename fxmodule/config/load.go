@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"reflect"
 	"slices"
 	"strings"
@@ -34,6 +35,7 @@ type Options struct {
 type File struct {
 	name    string
 	options Options
+	seen    fs.FileInfo // when it was read
 	order   []string
 	clients map[string]Client
 }
@@ -60,7 +62,7 @@ func Load(name string, o Options) (*File, error) {
 	if name != "" {
 		l.readFile()
 	}
-	f := &File{name: name, options: o, clients: map[string]Client{}, order: l.names(o.Clients)}
+	f := &File{name: name, options: o, seen: l.seen, clients: map[string]Client{}, order: l.names(o.Clients)}
 	l.readEnvironment(slices.DeleteFunc(slices.Clone(f.order), func(c string) bool { return c == shared }))
 	for _, client := range f.order {
 		c := Client{name: client, file: name, values: l.merged(client), sections: o.Sections, settings: settings, known: l.known}

@@ -28,49 +28,52 @@ type file interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// read returns what is in a file. A file that changes while it is read is read again,
+// read returns what is in a file, and what the file system says of it. A file that changes while it is read is read again,
 // three times at most.
-func read(name string, most int64) ([]byte, error) {
+func read(name string, most int64) ([]byte, fs.FileInfo, error) {
 	// Opened only if it is a file: the open of a named pipe would wait for a writer.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		what := "no regular file"
 		if info.IsDir() {
 			what = "a directory"
 		}
-		return nil, fmt.Errorf("it is %s: name a file", what)
+		return nil, nil, fmt.Errorf("it is %s: name a file", what)
 	}
 	for range 3 {
-		text, same, err := readOnce(name, most)
-		if err != nil || same {
-			return text, err
+		text, info, err := readOnce(name, most)
+		if err != nil || info != nil {
+			return text, info, err
 		}
 	}
-	return nil, errors.New("it changed while it was read: write a new file, and rename it to this name")
+	return nil, nil, errors.New("it changed while it was read: write a new file, and rename it to this name")
 }
 
-func readOnce(name string, most int64) (text []byte, same bool, err error) {
+// readOnce returns no FileInfo if the file changed meanwhile.
+func readOnce(name string, most int64) (text []byte, info fs.FileInfo, err error) {
 	f, err := open(name)
 	if err != nil {
-		return nil, false, remedy(err)
+		return nil, nil, remedy(err)
 	}
 	defer f.Close()
 	before, err := f.Stat()
 	if err != nil {
-		return nil, false, remedy(err)
+		return nil, nil, remedy(err)
 	}
 	if before.Size() > most {
-		return nil, false, fmt.Errorf("it has %d bytes, and %d are the most: is it the right file?", before.Size(), most)
+		return nil, nil, fmt.Errorf("it has %d bytes, and %d are the most: is it the right file?", before.Size(), most)
 	}
 	text, err = io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
-		return nil, false, remedy(err)
+		return nil, nil, remedy(err)
 	}
 	after, err := f.Stat()
 	if err != nil {
-		return nil, false, remedy(err)
+		return nil, nil, remedy(err)
 	}
-	same = before.Size() == after.Size() && before.ModTime().Equal(after.ModTime()) && int64(len(text)) == after.Size()
-	return text, same, nil
+	if before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) || int64(len(text)) != after.Size() {
+		return nil, nil, nil
+	}
+	return text, after, nil
 }
 
 // remedy says what to do about an error of the file system. Its text leaves out the name,
@@ -91,7 +94,7 @@ func remedy(err error) error {
 
 // readSecret returns the text in a file without the newline at its end.
 func readSecret(name string) (string, error) {
-	text, err := read(name, mostSecret)
+	text, _, err := read(name, mostSecret)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}

@@ -14,9 +14,9 @@ import (
 type node map[string]any
 
 // Schema returns a JSON schema (draft 7) of the files that Load takes with o, for editors:
-// they complete the settings, and mark those that are wrong. describe returns what an editor
-// shows of a setting; nil shows nothing. Contradictions between settings are left to Load.
-func Schema(o Options, describe func(Setting) string) ([]byte, error) {
+// they complete the settings, and mark those that are wrong. texts has what an editor shows
+// of a setting, by its key. Contradictions between settings are left to Load.
+func Schema(o Options, texts map[string]string) ([]byte, error) {
 	settings, err := Settings(o)
 	if err != nil {
 		return nil, err
@@ -24,8 +24,8 @@ func Schema(o Options, describe func(Setting) string) ([]byte, error) {
 	client := node{}
 	for _, s := range settings {
 		value := s.schema()
-		if describe != nil {
-			value["description"] = describe(s)
+		if text := texts[s.Key]; text != "" {
+			value["description"] = text
 		}
 		parts := strings.Split(s.Key, ".")
 		at := client

@@ -106,13 +106,19 @@ var link = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 
 // schema returns the JSON schema, with the texts of the page.
 func schema() (string, error) {
-	text, err := config.Schema(options, func(s config.Setting) string {
+	settings, err := config.Settings(options)
+	if err != nil {
+		return "", err
+	}
+	shown := map[string]string{}
+	for _, s := range settings {
 		t, ok := texts[s.Key]
 		if !ok {
 			t = texts["breaker."+strings.TrimPrefix(s.Key, each)]
 		}
 		effect := strings.ReplaceAll(link.ReplaceAllString(t.effect, "$1"), "`", "")
-		return fmt.Sprintf("%s. Default: %s.", strings.ToUpper(effect[:1])+effect[1:], strings.ReplaceAll(t.def, "`", ""))
-	})
+		shown[s.Key] = fmt.Sprintf("%s. Default: %s.", strings.ToUpper(effect[:1])+effect[1:], strings.ReplaceAll(t.def, "`", ""))
+	}
+	text, err := config.Schema(options, shown)
 	return string(text), err
 }

@@ -5,9 +5,12 @@ package callbacks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +24,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/core/coretest"
+	"github.com/penstock-go/penstock/fxmodule/config"
 	"github.com/penstock-go/penstock/internal/contract/emitted"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/fallback"
@@ -359,4 +363,49 @@ func collectionFails(t *testing.T, what string, register func(*otelx.Observer, b
 			t.Errorf("a function that %s: Close %s (%s)", b.name, e, text)
 		}
 	}
+}
+
+// A panic or runtime.Goexit is told as the error of the reload, and the watch goes on.
+func TestAFunctionOfAWatchEndsThatReloadAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		if err := os.WriteFile("penstock.yaml", []byte("max_async: 3"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := config.Load("penstock.yaml", config.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var (
+			mu     sync.Mutex
+			failed []string // guarded by mu
+			does   atomic.Pointer[func()]
+		)
+		w, err := config.Watch(f, config.Watching{
+			Apply: func(context.Context, *config.File, string) error { (*does.Load())(); return nil },
+			Failed: func(err error, _ string) {
+				mu.Lock()
+				failed = append(failed, err.Error())
+				mu.Unlock()
+				(*does.Load())()
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		for i, fn := range []func(){func() { panic("boom") }, runtime.Goexit} {
+			does.Store(&fn)
+			if err := os.WriteFile("penstock.yaml", []byte(fmt.Sprint("max_async: ", 10+i)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(6 * time.Second)
+			synctest.Wait()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if want := []string{"Watching.Apply panicked: boom", "Watching.Apply called runtime.Goexit"}; !slices.Equal(failed, want) {
+			t.Errorf("failed %q, want %q", failed, want)
+		}
+	})
 }

@@ -56,6 +56,8 @@ var callbacks = []callback{
 	{name: "core.Observer.Ref", told: byEvent},
 	{name: "core.Source.Acquire", told: apart, test: "TestAFunctionOfACallEndsThatCallAlone"},
 	{name: "fxmodule.Option", told: never, test: "its parameter has a type that is not exported, so a user cannot write one"},
+	{name: "fxmodule/config.Watching.Apply", told: apart, test: "TestAFunctionOfAWatchEndsThatReloadAlone"},
+	{name: "fxmodule/config.Watching.Failed", told: apart, test: "TestAFunctionOfAWatchEndsThatReloadAlone"},
 	{name: "fxmodule.StageOption", told: never, test: "its parameter has a type that is not exported, so a user cannot write one"},
 	{name: "middleware/breaker.Config.OnTransition", told: byEvent},
 	{name: "middleware/breaker/keyed.Config.Key", told: byEvent, exit: byCaller},

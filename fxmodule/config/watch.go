@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/penstock-go/penstock/internal/contain"
+)
+
+// Watching says what a [Watcher] does with a file that changes.
+type Watching struct {
+	// Apply puts a file in force, which is right as a whole and differs from the one in
+	// force. by says who changed it: "file penstock.yaml", or the caller of Reload. After
+	// an error the file before stays in force, and Apply must have changed nothing. Calls
+	// do not overlap. Required.
+	Apply func(ctx context.Context, file *File, by string) error
+	// Failed is told of each version of the file that cannot be read, is wrong, or that
+	// Apply refuses: once of each, and each time for Reload. Nil tells nobody.
+	Failed func(err error, by string)
+	// Interval is how often the file is looked at. A change is read when the file was the
+	// same at two looks, so that a file that is being written is left alone. Zero is 2 s.
+	Interval time.Duration
+}
+
+// Watcher reads a file again whenever it changes. It is made by [Watch], and safe for
+// concurrent use.
+type Watcher struct {
+	cfg    Watching
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu   sync.Mutex  // held by a reload; guards what follows
+	file *File       // in force
+	seen fs.FileInfo // of the file when it was read last; nil if there was none
+}
+
+// Watch looks at a file until Close. It heeds a file that is written in place, one that
+// another file is renamed over, as editors do, and one behind symbolic links that change,
+// as Kubernetes mounts a ConfigMap. A file that is gone for a moment is waited for. What
+// the environment sets stays in force.
+func Watch(file *File, cfg Watching) (*Watcher, error) {
+	switch {
+	case file == nil || cfg.Apply == nil:
+		return nil, errors.New("config: Watch needs a File and Watching.Apply: set both")
+	case file.name == "":
+		return nil, errors.New("config: there is no file to watch: give Load a name, or leave Watch out")
+	case cfg.Interval < 0:
+		return nil, fmt.Errorf("config: Watching.Interval is %v, want 0 (the default, 2s) or more", cfg.Interval)
+	case cfg.Interval == 0:
+		cfg.Interval = 2 * time.Second
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &Watcher{cfg: cfg, cancel: cancel, done: make(chan struct{}), file: file, seen: file.seen}
+	go w.run(ctx)
+	return w, nil
+}
+
+// Close ends the watch, and waits for a reload that runs; the context of its Apply ends.
+func (w *Watcher) Close() {
+	w.cancel()
+	<-w.done
+}
+
+// File returns the file in force.
+func (w *Watcher) File() *File {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.file
+}
+
+// Reload reads the file now, and puts it in force if it differs. by says who asks. After
+// an error everything stays as it was.
+func (w *Watcher) Reload(ctx context.Context, by string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	w.seen = look(w.file.name) // before it is read, so that a later change is seen
+	err := w.reload(ctx, by)
+	if err != nil && w.cfg.Failed != nil {
+		_ = apart("Watching.Failed", func() error { w.cfg.Failed(err, by); return nil })
+	}
+	return err
+}
+
+func (w *Watcher) reload(ctx context.Context, by string) error {
+	file, err := Load(w.file.name, w.file.options)
+	if err != nil {
+		return err
+	}
+	if err := file.sameClients(w.file); err != nil {
+		return err
+	}
+	if len(file.Changes(w.file)) > 0 {
+		if err := apart("Watching.Apply", func() error { return w.cfg.Apply(ctx, file, by) }); err != nil {
+			return err
+		}
+	}
+	w.file = file
+	return nil
+}
+
+// apart calls a function of the user on a goroutine of its own, so that a panic or
+// runtime.Goexit in it does not end the watch.
+func apart(name string, fn func() error) error {
+	result := make(chan error, 1)
+	go contain.Call(name, func(p *contain.Panic) { result <- p }, func() { result <- fn() })
+	return <-result
+}
+
+// run looks at the file at each interval.
+func (w *Watcher) run(ctx context.Context) {
+	defer close(w.done)
+	ticks := time.NewTicker(w.cfg.Interval)
+	defer ticks.Stop()
+	name := w.File().name
+	last := look(name)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		now := look(name)
+		if same(now, last) && !same(now, w.read()) {
+			_ = w.Reload(ctx, "file "+name) // Failed is told
+		}
+		last = now
+	}
+}
+
+// read returns what the file was when it was read last.
+func (w *Watcher) read() fs.FileInfo {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen
+}
+
+// look returns what the file system says of a file, nil if it has no such file.
+func look(name string) fs.FileInfo {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil
+	}
+	return info
+}
+
+// same reports whether a file has not changed between two looks.
+func same(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
