@@ -73,19 +73,13 @@ var unused = map[string]string{
 
 	"otelx/otelxtest.*": "Tests of users call them, and tests of this repository some of them.",
 
-	"fxmodule.For":         "An application with several clients gives a stage to one of them.",
-	"fxmodule.Order":       "An application sets the order of the stages.",
-	"fxmodule.Without":     "An application leaves stages out.",
-	"fxmodule.Start*":      "An application chooses how its clients start.",
-	"fxmodule/admin.*":     "A program that reads the endpoints decodes their answers into the types.",
-	"fxmodule/config.Keys": "A program prints the settings for its own users.",
-
-	"fxmodule/admin/page.FS": "The handler of the live page serves it.",
-	"fxmodule.Before":  "An application places its own stage by it.",
 	"fxmodule.For":     "An application with several clients gives a stage to one of them.",
 	"fxmodule.Order":   "An application sets the order of the stages.",
 	"fxmodule.Without": "An application leaves stages out.",
 	"fxmodule.Start*":  "An application chooses how its clients start.",
+	"fxmodule/admin.*": "A program that reads the endpoints decodes their answers into the types.",
+
+	"fxmodule/admin/page.FS": "The handler of the live page serves it.",
 }
 
 // TestEachExportedNameHasAUser counts as a user any other package, a nested

@@ -19,7 +19,7 @@ import (
 var inCode = []string{
 	"pool.Config.Mode", "pool.Config.OnLeak", "pool.Config.OnUse", "pool.Config.Observer",
 	"penstock.Config.TracerProvider", "penstock.Config.MeterProvider", "penstock.Config.Telemetry",
-	"penstock.Config.Observer", "penstock.Config.Logger",
+	"penstock.Config.Observer", "penstock.Config.Logger", "penstock.Config.Watchers",
 	"middleware.Config.Name", "middleware.Config.Stages", "middleware.Config.Ops", "middleware.Config.Chaos",
 	"breaker.Config.Name", "breaker.Config.OnTransition", "keyed.Config.Key", "bulkhead.Config.Name", "ratelimit.Config.Name",
 	"retry.Config.Budget", "health.Config.Name", "health.Config.Probe", "health.Config.Observer",

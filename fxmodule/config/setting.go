@@ -54,6 +54,7 @@ var inCode = map[string]string{
 	"pool.Config.Mode":          "the code of the backend knows how its connections are lent",
 	"penstock.Config.Telemetry": "options are functions",
 	"penstock.Config.Logger":    "a logger is an object",
+	"penstock.Config.Watchers":  "watchers are objects",
 	"middleware.Config.Name":    "it is the name of the pool",
 	"middleware.Config.Stages":  "stages are functions",
 	"middleware.Config.Ops":     "operations are declared in code",
