@@ -23,16 +23,17 @@
 // interface or as the type of the SDK), [Telemetry], and OpenTelemetry's globals.
 //
 // [StartMode] says whether a client dials when the application starts. When the
-// application stops, each client drains within half of the remaining time. A client
+// application stops, each client drains within its share of the remaining time. A client
 // flushes no telemetry: [Telemetry] flushes once, as it shuts down after all clients,
 // and a provider of the application's own is shut down by the application.
 //
+// [Ready] is the readiness of all clients, for an HTTP server.
+//
 // Wiring that fx would ignore is an error: a stage [For] a client that does not exist,
 // a penstock.Backend or a configuration that no client takes, a pointer to either.
+// An error names the client and the remedy first. [Explain] takes the frames off the
+// errors that fx makes itself, and [WithLogger] logs them so.
 //
-// fx wraps the error of a constructor in a description of the graph. dig.RootCause
-// of go.uber.org/dig returns the error itself, which names the client, the fault
-// and the remedy.
-//
-// An application without fx uses package penstock in the same way.
+// An application without fx uses package penstock in the same way. docs/fx.md in the
+// repository has all of this on one page.
 package fxmodule

@@ -26,6 +26,7 @@ type member struct {
 	backend string // type of the penstock.Backend, as the graph has it
 	opts    []Option
 
+	checked bool        // whether the wiring of the application was checked; for the first member
 	running atomic.Bool // from the start of the client to its stop
 }
 

@@ -42,6 +42,12 @@ type wiring struct {
 // and no client takes. fx calls it whether or not anything asks for a client.
 func check(w wiring) error {
 	slices.SortFunc(w.Members, func(a, b *member) int { return int(a.number - b.number) })
+	if len(w.Members) > 0 {
+		if w.Members[0].checked {
+			return nil // each module of the application invokes check
+		}
+		w.Members[0].checked = true
+	}
 	faults := w.targets()
 	provided, taken := fxgraph.Provided(w.Graph), fxgraph.Taken(w.Graph)
 	for _, k := range provided {
