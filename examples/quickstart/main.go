@@ -252,7 +252,16 @@ func start(ctx context.Context, address string, spans *tracetest.SpanRecorder) (
 		setDefault("OTEL_BSP_SCHEDULE_DELAY", "500")
 	}
 	var c client
-	app := fx.New(
+	app := fx.New(wiring(address, spans), fx.Populate(&c), fx.NopLogger)
+	if err := app.Err(); err != nil {
+		return nil, nil, err
+	}
+	return app, c, app.Start(ctx)
+}
+
+// wiring returns all of the application that does not depend on its start.
+func wiring(address string, spans *tracetest.SpanRecorder) fx.Option {
+	return fx.Options(
 		fxmodule.Module(fxmodule.Config(penstock.Config{
 			// Every trace is sampled here, and an open breaker refuses operations by the
 			// thousand.
@@ -272,13 +281,7 @@ func start(ctx context.Context, address string, spans *tracetest.SpanRecorder) (
 			milvus.Config{Address: address},
 			sdk.Config{ServiceName: "penstock-quickstart", SpanProcessors: []sdktrace.SpanProcessor{spans}},
 		),
-		fx.Populate(&c),
-		fx.NopLogger,
 	)
-	if err := app.Err(); err != nil {
-		return nil, nil, err
-	}
-	return app, c, app.Start(ctx)
 }
 
 func stopApp(app *fx.App) error {

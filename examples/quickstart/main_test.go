@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/internal/servers"
@@ -145,6 +147,13 @@ func want(t *testing.T, stdout string, texts ...string) {
 		if !strings.Contains(stdout, text) {
 			t.Errorf("no %q in\n%s", text, stdout)
 		}
+	}
+}
+
+// fx finds everything that the application asks for.
+func TestTheWiringIsWhole(t *testing.T) {
+	if err := fx.ValidateApp(wiring("localhost:19530", tracetest.NewSpanRecorder()), fx.Invoke(func(client) {})); err != nil {
+		t.Error(err)
 	}
 }
 
