@@ -4,6 +4,7 @@ package fxmodule
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,21 @@ type built[C any] struct {
 	lifecycle *lifecycle[C]
 	hooks     fx.Lifecycle
 	err       error
+	asked     bool // whether anything asks for the client
+}
+
+// check returns the fault. A client that nothing asks for is closed when the application
+// starts, so that no penstock.Watcher goes on looking at it.
+func (b *built[C]) check() error {
+	if b.err == nil {
+		b.hooks.Append(fx.StartHook(func(ctx context.Context) error {
+			if b.asked {
+				return nil
+			}
+			return b.lifecycle.client.Close(ctx)
+		}))
+	}
+	return b.err
 }
 
 // run lets the client start and stop with the application. fx calls it if anything asks
@@ -40,6 +56,7 @@ func (b *built[C]) run() (*lifecycle[C], error) {
 	if b.err != nil {
 		return nil, b.err
 	}
+	b.asked = true
 	b.hooks.Append(fx.StartStopHook(b.lifecycle.start, b.lifecycle.stop))
 	return b.lifecycle, nil
 }

@@ -62,7 +62,7 @@ func Client[C any](opts ...Option) fx.Option {
 		m.option(),
 		fx.Invoke(check),
 		// fx would wrap the error of a constructor in its frames.
-		fx.Invoke(func(b *built[C]) error { return b.err }),
+		fx.Invoke((*built[C]).check),
 	)
 }
 

@@ -68,12 +68,17 @@ func innermost(err error) string {
 		case strings.HasPrefix(inner, "missing dependencies for function"),
 			strings.HasPrefix(inner, "cannot provide ") && !strings.HasPrefix(inner, "cannot provide function"):
 			return inner // what is missing, or there already, without where
+		case ourConstructor.MatchString(inner):
+			return errors.Unwrap(frame).Error() // names what is wrong
 		case strings.HasPrefix(inner, "received non-nil error from function"):
 			text = inner
 		}
 	}
 	return text
 }
+
+// ourConstructor is the frame of a constructor of Penstock's that failed.
+var ourConstructor = regexp.MustCompile(`^received non-nil error from function "github\.com/penstock-go/penstock/fxmodule(/\w+)?"\.`)
 
 // remedies replace texts of dig that do not say what helps.
 var remedies = []struct {
@@ -88,6 +93,8 @@ var remedies = []struct {
 		`fxmodule: two clients have the name "$1": give one of them another name by fxmodule.Named`},
 	{regexp.MustCompile(`^cannot provide fxmodule\.leaveOutTheSecond(\w+) from.*$`),
 		`fxmodule: the application has two fxmodule.$1: leave out one of them`},
+	{regexp.MustCompile(`^cannot provide admin\.useOneAdminModule from.*$`),
+		`admin: the application has two admin.Module: leave out one of them`},
 	{regexp.MustCompile(`(?s)^(.*missing type: \*(?:penstock\.Client|core\.Client|pool\.Pool)\[.*)$`),
 		`$1: add fxmodule.Client with the same fxmodule.Named, or correct the name in the tag`},
 	{regexp.MustCompile(`(?s)^(.*missing type: \*(?:breaker\.Breaker|health\.Monitor|middleware\.Chain|otelx\.Observer)\[name=.*)$`),

@@ -88,12 +88,24 @@ func TestThePartsOfEachClientAreInTheGraph(t *testing.T) {
 // checked all the same.
 func TestAClientThatNothingAsksForDoesNotStart(t *testing.T) {
 	f := &factory{}
-	app := fxtest.New(t, fxmodule.Module(), fxmodule.Client[*conn](), provide(f))
+	var watched looks
+	app := fxtest.New(t, fxmodule.Module(), fxmodule.Client[*conn](), provide(f),
+		fx.Supply(fx.Annotate(&watched, fx.As(new(penstock.Watcher)), fx.ResultTags(`group:"penstock.watchers"`))))
 	app.RequireStart()
+	if watched != (looks{made: 1, closed: 1}) {
+		t.Errorf("the watcher heard of %+v, want a client that was made and closed", watched)
+	}
 	app.RequireStop()
 	if got := f.notes(); len(got) > 0 {
 		t.Errorf("the factory was asked to %v", got)
 	}
+}
+
+// looks counts what a watcher hears.
+type looks struct{ made, closed int }
+
+func (l *looks) Watch(string) penstock.Watch {
+	return penstock.Watch{Made: func(penstock.Inspected) { l.made++ }, Closed: func() { l.closed++ }}
 }
 
 func TestTheObserverOfTheApplicationTakesThePlaceOfTelemetry(t *testing.T) {
