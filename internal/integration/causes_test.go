@@ -51,9 +51,14 @@ func (w *watched) last() sdktrace.ReadOnlySpan {
 func TestARejectedOperationShowsItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		errPassword := core.Sentinel("wrong password", core.TypeUnauthenticated)
-		var locked atomic.Bool // the backend refuses the password
-		ping := func(context.Context) error {
-			if locked.Load() {
+		var hung, locked atomic.Bool // the backend does not answer, or refuses the password
+		hung.Store(true)
+		ping := func(ctx context.Context) error {
+			switch {
+			case hung.Load():
+				<-ctx.Done()
+				return ctx.Err()
+			case locked.Load():
 				return errPassword
 			}
 			return nil
@@ -67,15 +72,22 @@ func TestARejectedOperationShowsItsCause(t *testing.T) {
 		if err := w.do(t.Context(), errDown); !errors.Is(err, errDown) {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * time.Second)
+		time.Sleep(750 * time.Millisecond) // a probe ends after a second at the earliest
 		_ = w.do(t.Context(), nil)
 		shows(t, w.last(), map[attribute.Key]any{
-			"error.type": "circuit_open", "penstock.cause.type": "down", "penstock.cause.message": "down", "penstock.cause.age": 2.0,
+			"error.type": "circuit_open", "penstock.cause.type": "down", "penstock.cause.message": "down", "penstock.cause.age": 0.75,
 			"penstock.circuit_breaker.reopened": int64(0), "penstock.probe.result": nil,
 		})
-		time.Sleep(11 * time.Second) // the monitor has probed meanwhile
+		hung.Store(false)
+		for range 4 { // then the breaker ignores answers for 15 s
+			for w.Breaker().State() != breaker.HalfOpen {
+				time.Sleep(100 * time.Millisecond)
+			}
+			_ = w.do(t.Context(), errDown)
+		}
+		time.Sleep(13 * time.Second) // the monitor has probed meanwhile
 		_ = w.do(t.Context(), nil)
-		shows(t, w.last(), map[attribute.Key]any{"error.type": "circuit_open", "penstock.cause.age": 13.0, "penstock.probe.result": "ok"})
+		shows(t, w.last(), map[attribute.Key]any{"error.type": "circuit_open", "penstock.circuit_breaker.reopened": int64(4), "penstock.probe.result": "ok"})
 
 		locked.Store(true)
 		for w.Monitor().Up() {

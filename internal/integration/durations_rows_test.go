@@ -273,6 +273,26 @@ var durations = map[string]durationRow{
 			t.Errorf("%d probes in a day, want one at most", n)
 		}
 	}, nil),
+	"health.Config.RecoveryInterval": func() durationRow {
+		pings := func(least, most int64) func(*testing.T, *world) {
+			return func(t *testing.T, w *world) {
+				w.ping = time.Hour
+				made(t, w)
+				for w.Monitor().Up() {
+					_ = w.Monitor().Check(t.Context())
+				}
+				before := int64(w.factory.Pings())
+				w.Monitor().Start()
+				time.Sleep(time.Minute)
+				if n := int64(w.factory.Pings()) - before; n < least || n > most {
+					t.Errorf("%d probes in a minute with a shut gate, want %d to %d", n, least, most)
+				}
+			}
+		}
+		return given(func(w *world, d time.Duration) {
+			settings(w).RecoveryInterval, settings(w).Interval, settings(w).Timeout = d, max(d, 10*time.Second), time.Second
+		}, pings(0, 1), pings(40, 61))
+	}(),
 	"health.Config.Timeout": func() durationRow {
 		check := func(works bool) func(*testing.T, *world) {
 			return func(t *testing.T, w *world) {
