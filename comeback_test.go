@@ -3,7 +3,10 @@
 package penstock_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -206,5 +209,25 @@ func TestTheBreakersOfKeysAloneRecoverWithTheBackend(t *testing.T) {
 			t.Errorf("Do = %v 2.5 s after the backend is back", err)
 		}
 		closeClient(t, c)
+	})
+}
+
+func TestTheLogSaysWhyTheBreakerTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := &server{}
+		c := started(t, backend{Factory: s.wires()}, penstock.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		s.goAway()
+		for range 100 {
+			_ = s.call(t.Context(), c, "key")
+			time.Sleep(100 * time.Millisecond)
+		}
+		s.comeBack()
+		time.Sleep(2 * time.Second)
+		_ = s.call(t.Context(), c, "key")
+		closeClient(t, c)
+		if want := `msg="penstock: circuit breaker probes" breaker=penstock_test.wire from=open to=half_open reason=health_probe `; !strings.Contains(log.String(), want) {
+			t.Errorf("logged\n%s\nwant a record with %s", log.String(), want)
+		}
 	})
 }

@@ -50,7 +50,11 @@ func (l *logged) Event(ctx context.Context, e core.Event) {
 	switch e.Kind {
 	case core.EventTransition:
 		level, message := transitionOf(e)
-		l.log(ctx, level, message, e, slog.String("breaker", e.Name), slog.String("from", e.From), slog.String("to", e.To))
+		reason := slog.Attr{} // slog leaves an empty one out
+		if e.Outcome != "" {
+			reason = slog.String("reason", e.Outcome)
+		}
+		l.log(ctx, level, message, e, slog.String("breaker", e.Name), slog.String("from", e.From), slog.String("to", e.To), reason)
 	case core.EventHealth:
 		if e.To == health.Down {
 			l.log(ctx, slog.LevelWarn, "penstock: health gate shut", e, slog.String("monitor", e.Name))

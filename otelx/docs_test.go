@@ -275,6 +275,7 @@ func emitEverything(t *testing.T, h *harness) {
 				Cause: errBackend, CausedAt: time.Now(), Probe: errBackend, ProbedAt: time.Now(), MaxConcurrent: 8, Rate: 100,
 			},
 			{Kind: core.EventTransition, Name: "breaker", From: "closed", To: "open", Err: errBackend},
+			{Kind: core.EventTransition, Name: "breaker", From: "open", To: "half_open", Outcome: "health_probe"},
 			{Kind: core.EventHealth, Name: "health", From: "down", To: "up", Cause: errBackend},
 			{Kind: core.EventTimeout, Outcome: "attempt", Limit: time.Second},
 			{Kind: core.EventWait, Name: "bulkhead", Op: search, Delay: time.Second},

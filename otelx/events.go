@@ -75,11 +75,15 @@ func (o *Observer) transition(ctx context.Context, e core.Event) {
 		o.inst.transitions.Add(ctx, 1, o.inst.transitionLabels.of(e.Name, e.From, e.To))
 	}
 	if op := o.shown(ctx, e); op != nil {
-		op.span.AddEvent(eventTransition, trace.WithAttributes(append(causeOf(e),
+		kvs := append(causeOf(e),
 			attrBreakerName.String(text.Clean(e.Name)),
 			attrBreakerFrom.String(text.Clean(e.From)),
 			attrBreakerTo.String(text.Clean(e.To)),
-		)...))
+		)
+		if e.Outcome != "" {
+			kvs = append(kvs, attrBreakerReason.String(text.Clean(e.Outcome)))
+		}
+		op.span.AddEvent(eventTransition, trace.WithAttributes(kvs...))
 	}
 }
 

@@ -173,22 +173,31 @@ func TestMovesAreCountedEvenOutsideOfOperations(t *testing.T) {
 	h := newHarness(t, standard()...)
 	h.Event(t.Context(), core.Event{Kind: core.EventTransition, Name: "breaker", From: "open", To: "half_open"})
 	h.operation(t.Context(), search, func(ctx context.Context) error {
+		h.Event(ctx, core.Event{Kind: core.EventTransition, Name: "keyed", From: "open", To: "half_open", Outcome: "health_probe"})
 		h.Event(ctx, core.Event{Kind: core.EventTransition, Name: "breaker", From: "half_open", To: "closed"})
 		return nil
 	})
 
 	events := h.span("Search docs").Events()
+	half := attrs{
+		"penstock.circuit_breaker.name": "keyed", "penstock.circuit_breaker.from": "open", "penstock.circuit_breaker.to": "half_open",
+		"penstock.circuit_breaker.reason": "health_probe",
+	}
+	if len(events) != 2 || !reflect.DeepEqual(asMap(events[0].Attributes), half) {
+		t.Fatalf("events = %v", events)
+	}
+	events = events[1:]
 	want := attrs{"penstock.circuit_breaker.name": "breaker", "penstock.circuit_breaker.from": "half_open", "penstock.circuit_breaker.to": "closed"}
 	if len(events) != 1 || events[0].Name != "penstock.circuit_breaker.transition" || !reflect.DeepEqual(asMap(events[0].Attributes), want) {
 		t.Errorf("events = %v", events)
 	}
 	points := h.sum("penstock.circuit_breaker.transitions")
-	if len(points) != 2 {
-		t.Fatalf("penstock.circuit_breaker.transitions = %v, want two series", points)
+	if len(points) != 3 {
+		t.Fatalf("penstock.circuit_breaker.transitions = %v, want three series", points)
 	}
 	for _, p := range points {
 		got := asMap(p.Attributes.ToSlice())
-		if p.Value != 1 || got["penstock.circuit_breaker.name"] != "breaker" || got["db.client.connection.pool.name"] != "main" {
+		if p.Value != 1 || got["penstock.circuit_breaker.name"] == "" || got["db.client.connection.pool.name"] != "main" {
 			t.Errorf("%v = %d", got, p.Value)
 		}
 	}

@@ -57,6 +57,7 @@ const (
 	attrBreakerState    attribute.Key = "penstock.circuit_breaker.state"
 	attrBreakerFrom     attribute.Key = "penstock.circuit_breaker.from"
 	attrBreakerTo       attribute.Key = "penstock.circuit_breaker.to"
+	attrBreakerReason   attribute.Key = "penstock.circuit_breaker.reason"
 	attrHealthFrom      attribute.Key = "penstock.health.from"
 	attrHealthTo        attribute.Key = "penstock.health.to"
 	attrTimeoutDuration attribute.Key = "penstock.timeout.duration"

@@ -58,6 +58,7 @@ type schedule struct {
 	share   share
 	regular time.Duration // when the next probe is due anyway
 	hurried time.Duration // when the next probe is due while the backend is awaited
+	soonest time.Duration // the earliest moment for that
 	hurries bool          // the backend was awaited at the last look
 	under   *Config       // settings at the last look
 }
@@ -100,7 +101,7 @@ func (s *schedule) next() time.Duration {
 	}
 	switch s.hurries = ok; {
 	case ok && wait <= 0:
-		at = s.hurried
+		at = min(s.hurried, max(s.regular, s.soonest)) // a probe that counts comes first
 	case ok:
 		at = min(at, max(s.hurried, later(now, wait)))
 	}
@@ -122,6 +123,7 @@ func (s *schedule) probeIfDue(ctx context.Context) {
 	s.share.take(begin)
 	_ = s.check(ctx, true, k) // the monitor keeps the outcome
 	s.hurried = later(begin, s.spread(s.cfg().RecoveryInterval))
+	s.soonest = later(begin, spread(max(s.cfg().RecoveryInterval, shortestPause), 0))
 	if !k.extra {
 		s.regular = later(s.now(), s.spread(s.cfg().Interval))
 	}
