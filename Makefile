@@ -14,7 +14,7 @@ CGO = CGO_ENABLED=$(if $(RACE),1,0)
 SEEN = $(abspath .contract-seen)
 
 .DEFAULT_GOAL := help
-.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart config config-check conformance bench-pool bench-chain bench-milvus diagnose differential dashboards dashboards-check milvusv2-check
+.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart config config-check conformance bench-pool bench-chain bench-milvus recovery diagnose differential dashboards dashboards-check milvusv2-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,6 +111,9 @@ bench-chain: ## measure the chain beside other libraries, into docs/benchmarks (
 
 bench-milvus: ## measure a client beside the bare SDK on a real Milvus, into docs/benchmarks (QUICK=1: in about two minutes)
 	cd internal/bench && $(GO) run ./milvus -json ../../docs/benchmarks/results/milvus.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown ../../docs/benchmarks/milvus.md)
+
+recovery: ## stop a real Milvus for 20 s ten times, and hold that it is searched again within 2 s of a bare client
+	$(GO) test -count=1 -timeout 20m -v -run '^TestAStoppedMilvusIsSearchedAgainSoon$$' ./internal/integration/real -rounds 10
 
 diagnose: ## try whether the telemetry names 24 faults, with a real Jaeger and Prometheus (QUICK=1: one run of each)
 	$(GO) run ./internal/diagnose $(if $(filter-out 0,$(QUICK)),-quick) $(if $(FIRST),-first $(FIRST))

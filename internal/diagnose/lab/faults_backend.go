@@ -13,6 +13,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/breaker"
+	"github.com/penstock-go/penstock/middleware/breaker/keyed"
 	"github.com/penstock-go/penstock/middleware/retry"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
@@ -92,12 +93,23 @@ func broken() milvustest.Fault {
 
 // breakerOpen: the server failed until the circuit breaker opened, and is well since. The
 // recovery timeout is a minute, twice the default, so the breaker goes on refusing
-// everything. A user says "Milvus is fine, and we still refuse".
+// everything. The breaker is that of a tenant, the only one: the server answered the health
+// monitor all the time, so the monitor does not end the open state. A user says "Milvus is
+// fine, and we still refuse".
 func breakerOpen(s *Service) func(context.Context) {
-	s.Client.Chain.Breaker.RecoveryTimeout = time.Minute
+	const tenant = "tenant"
+	s.Client.Chain.Breaker.FailureThreshold = 1000
+	s.Client.Chain.KeyedBreaker = &keyed.Config{
+		Key:  func(*core.Call) string { return tenant },
+		Each: breaker.Config{RecoveryTimeout: time.Minute},
+	}
+	open := func() bool {
+		b, ok := s.client.KeyedBreaker().Breaker(tenant)
+		return ok && b.State() == breaker.Open
+	}
 	return func(ctx context.Context) {
 		defer s.Inject(broken())()
-		for s.client.Breaker().State() != breaker.Open && sleep(ctx, 20*time.Millisecond) {
+		for !open() && sleep(ctx, 20*time.Millisecond) {
 		}
 	}
 }
