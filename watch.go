@@ -40,10 +40,11 @@ type Watcher interface {
 // called once, and must return soon.
 type Watch struct {
 	// Observer is told what the client's own observer is told, and must return soon,
-	// too. It differs in three ways. The contexts that its Begin returns are not used: a
-	// context has the values of the client's own observer, such as the span. Its Ref is
-	// not called. Scope.State is nil in the Begin and, if nothing else was told of the
-	// operation, in the End of an operation.
+	// too. It differs in three ways. It is not told that an operation begins, and
+	// Scope.State is nil in the End of an operation of which nothing else was told. The
+	// contexts that its Begin returns are not used: a context has the values of the
+	// client's own observer, such as the span. Its Ref is not called. A panic of it is
+	// told as a panic of the client's observer.
 	Observer core.Observer
 	// Made is called when the client is made. It is not called if [New] fails.
 	Made func(Inspected)
@@ -63,10 +64,7 @@ func (c *Client[C]) watch(watchers []Watcher) {
 		if watch.Observer == nil {
 			continue
 		}
-		if c.heard == nil {
-			c.heard = deaf{}
-		}
-		c.heard = &tee{first: c.heard, second: core.Contained(watch.Observer)}
+		c.heard = &tee{first: c.heard, second: watch.Observer}
 	}
 }
 
@@ -89,7 +87,8 @@ func (c *Client[C]) unwatch(context.Context) error {
 	return nil
 }
 
-// tee is two observers. The first one makes the contexts and the references.
+// tee is two observers. The first one makes the contexts and the references, and may be
+// nil.
 //
 // Each has a variable of its own for an operation. The variable of the first is that of
 // the operation, until the second needs one, too: most operations succeed, and need none.
@@ -138,44 +137,55 @@ func (p *pair) states(state *any) (first, second *any) {
 	return &p.first, &p.second
 }
 
+// Begin asks the second first: if it panics, the scope has not begun for the first either.
+// The second is not told of operations that begin: a scope is large to copy, and the end
+// of an operation says it all.
 func (t *tee) Begin(ctx context.Context, s core.Scope) context.Context {
-	first, second := s, s
-	if s.Kind == core.ScopeOperation {
-		second.State = nil
-	} else {
-		first.State, second.State = t.made(s.State).states(s.State)
+	if s.Kind != core.ScopeOperation {
+		var first *any
+		first, s.State = t.made(s.State).states(s.State)
+		t.second.Begin(ctx, s)
+		s.State = first
 	}
-	ctx = t.first.Begin(ctx, first)
-	t.second.Begin(ctx, second)
-	return ctx
+	if t.first == nil {
+		return ctx
+	}
+	return t.first.Begin(ctx, s)
 }
 
 func (t *tee) End(ctx context.Context, s core.Scope, err error) {
-	var p *pair
-	if s.Kind == core.ScopeOperation {
-		p = t.pair(s.State)
-	} else {
-		p = t.made(s.State)
+	if s.Kind != core.ScopeOperation {
+		t.made(s.State)
 	}
-	first, second := s, s
-	first.State, second.State = p.states(s.State)
-	t.first.End(ctx, first, err)
-	t.second.End(ctx, second, err)
+	state, p := s.State, t.pair(s.State)
+	first, second := p.states(state)
+	if t.first != nil {
+		s.State = first
+		t.first.End(ctx, s, err)
+	}
+	s.State = second
+	t.second.End(ctx, s, err)
 	if p != nil && s.Kind == core.ScopeOperation {
-		*s.State = nil
+		*state = nil
 		p.first, p.second = nil, nil
 		t.pairs.Put(p)
 	}
 }
 
 func (t *tee) Event(ctx context.Context, e core.Event) {
-	first, second := e, e
-	first.State, second.State = t.made(e.State).states(e.State)
-	t.first.Event(ctx, first)
-	t.second.Event(ctx, second)
+	first, second := t.made(e.State).states(e.State)
+	if t.first != nil {
+		e.State = first
+		t.first.Event(ctx, e)
+	}
+	e.State = second
+	t.second.Event(ctx, e)
 }
 
 func (t *tee) Ref(ctx context.Context, s core.Scope) any {
+	if t.first == nil {
+		return nil
+	}
 	s.State, _ = t.pair(s.State).states(s.State)
 	return t.first.Ref(ctx, s)
 }

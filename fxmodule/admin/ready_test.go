@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,10 +22,10 @@ import (
 
 func TestReadinessIsNotHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var down, probe error
-		a, _ := newAdmin(t, admin.Config{Ready: []health.Check{{Name: "db", Ask: func(context.Context) error { return down }}}})
+		var down, probe answer
+		a, _ := newAdmin(t, admin.Config{Ready: []health.Check{{Name: "db", Ask: func(context.Context) error { return down.get() }}}})
 		c := watch(t, a, "docs", penstock.Config{Chain: middleware.Config{Health: &health.Config{
-			Interval: time.Second, DownThreshold: 1, Probe: func(context.Context) error { return probe },
+			Interval: time.Second, DownThreshold: 1, Probe: func(context.Context) error { return probe.get() },
 		}}}, pool.Config{})
 		ask := func(accept string) (int, string) {
 			time.Sleep(2 * time.Second)
@@ -53,20 +54,39 @@ func TestReadinessIsNotHealth(t *testing.T) {
 		if code, text := ask("text/plain"); code != 200 || !strings.HasPrefix(text, "up\nready      client docs  health bad: the breaker is open\nready      check db") {
 			t.Errorf("as text: %d %q", code, text)
 		}
-		down = errors.New("password=hunter2")
+		down.set(errors.New("password=hunter2"))
 		expect("with a check that fails", 503, true, "bad", "_OTHER")
 		if _, body := ask(""); strings.Contains(body, "hunter2") {
 			t.Errorf("the body shows the text of an error: %s", body)
 		}
-		down, probe = nil, errDown
+		down.set(nil)
+		probe.set(errDown)
 		expect("with a shut gate", 503, false, "bad", "")
 		if _, text := ask("text/plain; q=1"); !strings.HasPrefix(text, "down\nnot ready  client docs") {
 			t.Errorf("as text: %q", text)
 		}
-		probe = nil
+		probe.set(nil)
 		time.Sleep(time.Minute)
 		c.Breaker().Reset()
 		expect("at last", 200, true, "ok", "")
 		shut(t, c)
 	})
+}
+
+// answer is an error that a test changes while others read it.
+type answer struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (a *answer) get() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.err
+}
+
+func (a *answer) set(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.err = err
 }
