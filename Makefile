@@ -14,7 +14,7 @@ CGO = CGO_ENABLED=$(if $(RACE),1,0)
 SEEN = $(abspath .contract-seen)
 
 .DEFAULT_GOAL := help
-.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart config config-check conformance bench-pool bench-chain bench-milvus recovery diagnose differential dashboards dashboards-check milvusv2-check
+.PHONY: help test contract test-busy check lint fmt fmt-check vet tidy-check staticcheck api api-check servers quickstart config config-check conformance bench-pool bench-chain bench-milvus recovery diagnose differential dashboards dashboards-check milvusv2-check page-check admin-soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ contract: ## test what the tests emit against docs/registry (a part of "make tes
 test-busy: ## "make test" three times, beside a loop for each processor
 	sh .ci/busy sh -c 'for n in 1 2 3; do $(MAKE) test || exit; done'
 
-check: fmt-check vet tidy-check staticcheck api-check config-check dashboards-check milvusv2-check ## the checks of "make test" that run no test
+check: fmt-check vet tidy-check staticcheck api-check config-check dashboards-check milvusv2-check page-check ## the checks of "make test" that run no test
 
 lint: vet staticcheck ## go vet and staticcheck
 
@@ -88,6 +88,14 @@ milvusv2-check: ## vet and test the adapter for the current SDK of Milvus, a mod
 	cd pool/milvusv2 && $(GO) mod tidy -diff && $(CGO) $(GO) vet ./...
 	cd pool/milvusv2 && $(CGO) $(GO) tool -modfile=../../.ci/tools/go.mod staticcheck ./...
 	cd pool/milvusv2 && $(strip $(CGO) $(GO) test $(RACE) -count=1 -timeout 20m ./...)
+
+page-check: ## vet the tests of the live page, a module of its own, and drive the page in Chromium; screenshots go to build/screens
+	cd internal/browser && $(GO) mod tidy -diff && $(CGO) $(GO) vet ./...
+	cd internal/browser && $(CGO) $(GO) tool -modfile=../../.ci/tools/go.mod staticcheck ./...
+	cd internal/browser && $(CGO) $(GO) test -count=1 -timeout 10m ./...
+
+admin-soak: ## watch the memory of the live page for five minutes: 50 clients under load, in Chromium
+	cd internal/browser && $(GO) test -count=1 -timeout 20m -v -run '^TestThePagesMemoryIsFlat$$' . -soak 5m
 
 servers: ## install a real Milvus, milvus-lite, Jaeger, Prometheus and Chromium for the tests, into the user's cache
 	@status=0; \

@@ -160,7 +160,7 @@ var rules = []rule{
 	},
 	{
 		folder: "fxmodule/admin",
-		may:    slices.Concat(frontDoor, []string{texts, "go.uber.org/fx/..."}),
+		may:    slices.Concat(frontDoor, []string{texts, "fxmodule/admin/page", "go.uber.org/fx/..."}),
 		tests:  []string{"fxmodule", "fxmodule/config", coretests, otelSDK, goleak},
 	},
 	{

@@ -21,8 +21,6 @@ const (
 	// writeWithin is how long a message may take to be written. A slower reader is
 	// dropped: nothing is kept for it.
 	writeWithin = 5 * time.Second
-	// heartbeat is the longest time without a message.
-	heartbeat = 15 * time.Second
 )
 
 // streams are the open streams.
@@ -123,7 +121,6 @@ type stream struct {
 	w   http.ResponseWriter
 	out *http.ResponseController
 
-	wroteAt       time.Time
 	summaries     map[string]Summary
 	breaker, gate []Period
 	lastID        uint64
@@ -176,9 +173,6 @@ func (s *stream) tick() error {
 	if w, err := s.a.clients.named(s.id); err == nil && s.id != "" {
 		t.Client = s.look(w, now)
 	}
-	if t.Client == nil && len(t.Summaries)+len(t.Gone) == 0 && now.Sub(s.wroteAt) < heartbeat {
-		return nil
-	}
 	return s.write("event: tick\n", t)
 }
 
@@ -213,8 +207,7 @@ func (s *stream) write(head string, body any) error {
 		return fmt.Errorf("admin: cannot encode a message: %w", err)
 	}
 	s.buffer.WriteByte('\n')
-	s.wroteAt = time.Now()
-	_ = s.out.SetWriteDeadline(s.wroteAt.Add(writeWithin)) // a writer without one, such as a test's, never blocks
+	_ = s.out.SetWriteDeadline(time.Now().Add(writeWithin)) // a writer without one, such as a test's, never blocks
 	if _, err := s.w.Write(s.buffer.Bytes()); err != nil {
 		return err
 	}

@@ -3,18 +3,10 @@
 package admin
 
 import (
-	"io"
 	"net/http"
+
+	"github.com/penstock-go/penstock/fxmodule/admin/page"
 )
 
 // files serves the page.
-func files() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/" {
-			http.NotFound(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, "The state of the clients is at /snapshot.json, and as a stream at /events.\n")
-	})
-}
+func files() http.Handler { return http.FileServerFS(page.FS()) }

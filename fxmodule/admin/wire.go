@@ -20,9 +20,9 @@ import (
 //
 // The stream has two kinds of messages. "state" comes first: a State with a Summary of
 // each client, and the client that is looked at whole. Each "tick" after it is a Tick.
-// A comment comes every 15 s without another message. The server ends a stream whose reader is
-// slow; EventSource then connects again, and gets a new "state". To look at another
-// client, open another stream.
+// A tick comes each second, also if nothing changed: silence means that the connection
+// is lost. The server ends a stream whose reader is slow; EventSource then connects
+// again, and gets a new "state". To look at another client, open another stream.
 
 // State is everything at one moment.
 type State struct {
