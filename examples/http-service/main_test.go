@@ -236,12 +236,15 @@ func TestReadinessEndsBeforeTheService(t *testing.T) {
 	check(t, s.get(t.Context(), "/livez"), 200, "up", "")
 }
 
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "http-service")
+var folder string // of the program, "" until it is built
+
+// built compiles the program once for all tests.
+var built = sync.OnceValues(func() (path string, err error) {
+	folder, err = os.MkdirTemp("", "http-service")
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "http-service.exe")
+	path = filepath.Join(folder, "http-service.exe")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
 		return "", errors.New(string(out))
@@ -251,9 +254,7 @@ var built = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := built(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
+	_ = os.RemoveAll(folder) // nothing if folder is ""
 	os.Exit(code)
 }
 
