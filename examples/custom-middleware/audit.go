@@ -13,7 +13,7 @@ import (
 
 // NewAudit returns a stage that logs every attempt that failed.
 func NewAudit(log *slog.Logger) middleware.Stage {
-	return middleware.Stage{Name: "audit", Middleware: func(next core.Handler) core.Handler {
+	return middleware.Stage{Name: "audit", Description: "logs every attempt that failed", Middleware: func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
 			err := next(ctx, call)
 			if err != nil {

@@ -25,6 +25,7 @@ func main() { fx.New(app()).Run() }
 
 func app() fx.Option {
 	return fx.Options(
+		fxmodule.WithLogger(),
 		fxmodule.Module(fxmodule.Config(penstock.Config{Chain: middleware.Config{Retry: retry.Config{Interval: 10 * time.Millisecond}}})),
 		fxmodule.Telemetry(),
 		fxmodule.Client[*Line](),
@@ -33,7 +34,6 @@ func app() fx.Option {
 		fx.Supply(penstock.Backend[*Line]{Factory: Lines{}, Classifier: classify}, newLogger()),
 		fx.Supply(Quota{Rate: 0.1, Burst: 2, MaxTenants: 1000}),
 		fx.Invoke(questions),
-		fx.NopLogger,
 	)
 }
 

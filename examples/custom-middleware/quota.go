@@ -28,7 +28,8 @@ func NewQuota(q Quota) (middleware.Stage, error) {
 		return middleware.Stage{}, fmt.Errorf("quota: Rate is %v, Burst %d and MaxTenants %d: set all three above 0", q.Rate, q.Burst, q.MaxTenants)
 	}
 	counts := &counts{quota: q, known: map[string]*rate.Limiter{}, others: q.limiter()}
-	return middleware.Stage{Name: "quota", Middleware: func(next core.Handler) core.Handler {
+	text := fmt.Sprintf("%v operations per second of each tenant, %d at once; the rest are refused", q.Rate, q.Burst)
+	return middleware.Stage{Name: "quota", Description: text, Middleware: func(next core.Handler) core.Handler {
 		return func(ctx context.Context, call *core.Call) error {
 			tenant := TenantOf(ctx)
 			if wait := counts.take(tenant, time.Now()); wait > 0 {

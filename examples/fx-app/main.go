@@ -29,6 +29,7 @@ func main() { fx.New(app()).Run() }
 
 func app() fx.Option {
 	return fx.Options(
+		fxmodule.WithLogger(),
 		fxmodule.Module(),
 		fxmodule.Telemetry(),
 		milvusfx.Module(),

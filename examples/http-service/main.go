@@ -2,7 +2,8 @@
 
 // Http-service shows an HTTP API over Milvus as it would run in production: incoming
 // trace context, a deadline for each request, the right status for each failure,
-// liveness and readiness, metrics for Prometheus, and a stop that lets requests end.
+// liveness and readiness, metrics for Prometheus, the live page for operators, and a stop
+// that lets requests end.
 //
 //	go run ./examples/http-service
 //
@@ -12,6 +13,8 @@
 //	curl -H 'X-Request-Timeout: 250ms' 'localhost:8080/colors/nearest?rgb=ff8800&top=5'
 //	curl localhost:8080/readyz
 //	curl localhost:9464/metrics
+//
+// and open the live page, http://localhost:6464, in a browser.
 //
 // MILVUS_ADDRESS names a Milvus; without it, the program starts one in its process.
 package main
@@ -23,11 +26,11 @@ import (
 	"os"
 	"time"
 
-	"go.uber.org/dig"
 	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/fxmodule/admin"
 	"github.com/penstock-go/penstock/fxmodule/milvusfx"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
@@ -39,6 +42,7 @@ func main() {
 	var settings Settings
 	flag.StringVar(&settings.Address, "addr", "localhost:8080", "where the service listens")
 	flag.DurationVar(&settings.Linger, "linger", 0, "how long the service goes on after the signal to stop, not ready, so that load balancers notice")
+	flag.StringVar(&settings.Admin, "admin", "localhost:6464", "where the live page is, on the loopback interface")
 	flag.Parse()
 	if os.Getenv("OTEL_METRICS_EXPORTER") == "" {
 		_ = os.Setenv("OTEL_METRICS_EXPORTER", "prometheus") // fails only for an invalid key
@@ -57,28 +61,28 @@ func app(settings Settings) fx.Option {
 		}})),
 		fxmodule.Telemetry(), // from the OTEL_* variables
 		milvusfx.Module(),
-		fx.Provide(backend, newColors, newHandler),
+		admin.Module(admin.Config{Address: settings.Admin, Service: "colors"}),
+		fx.Provide(backend, newColors, newHandler, newStop, fx.Annotate(readyChecks, fx.ResultTags(`group:"penstock.ready,flatten"`))),
 		fx.Supply(settings, sdk.Config{ServiceName: "colors"}),
 		fx.Invoke(serve),
 		fx.StartTimeout(time.Minute), // a new collection of a real Milvus takes a while
-		fx.NopLogger,                 // run tells the errors
+		fx.NopLogger,                 // run tells of errors
 	)
 }
 
-// run starts the application, waits for Ctrl-C or SIGTERM, and stops it. The cause of an
-// error is one line; fx puts a description of the graph around it.
+// run starts the application, waits for Ctrl-C or SIGTERM, and stops it.
 func run(app *fx.App) error {
 	if err := app.Err(); err != nil {
-		return dig.RootCause(err)
+		return fxmodule.Explain(err)
 	}
 	done := app.Wait()
 	starting, cancel := context.WithTimeout(context.Background(), app.StartTimeout())
 	defer cancel()
 	if err := app.Start(starting); err != nil {
-		return dig.RootCause(err)
+		return fxmodule.Explain(err)
 	}
 	<-done
 	stopping, cancel := context.WithTimeout(context.Background(), app.StopTimeout())
 	defer cancel()
-	return app.Stop(stopping)
+	return fxmodule.Explain(app.Stop(stopping))
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
@@ -42,7 +43,8 @@ import (
 
 // service is the handler with what is behind it.
 type service struct {
-	*Handler
+	http.Handler
+	stop   *Stop
 	milvus *milvustest.Server
 	client Client
 	spans  *tracetest.SpanRecorder
@@ -63,7 +65,7 @@ func startOn(t *testing.T, address string) service {
 	for _, name := range []string{"OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER"} {
 		t.Setenv(name, "none")
 	}
-	s := service{spans: tracetest.NewSpanRecorder()}
+	s := service{stop: newStop(), spans: tracetest.NewSpanRecorder()}
 	telemetry, err := sdk.Setup(t.Context(), sdk.Config{SpanProcessors: []sdktrace.SpanProcessor{s.spans}})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +89,8 @@ func startOn(t *testing.T, address string) service {
 	if err := colors.setUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.Handler = newHandler(colors, s.client, telemetry)
+	checks := append(readyChecks(s.stop, s.client), s.client.Monitor().Ready())
+	s.Handler = newHandler(colors, telemetry, fxmodule.Ready{Checks: checks})
 	return s
 }
 
@@ -134,7 +137,7 @@ func TestNearestColorsOfARealMilvus(t *testing.T) {
 		t.Errorf("a second start: %v", err)
 	}
 	check(t, s.get(t.Context(), orange+"&top=1"), 200, `{"colors":[{"name":"orange","distance":841}]}`, "")
-	check(t, s.get(t.Context(), "/readyz"), 200, `{"name":"milvus","status":"up"`, "")
+	check(t, s.get(t.Context(), "/readyz"), 200, `{"name":"parts of milvus","status":"up"`, "")
 }
 
 func TestAWrongRequestIsToldWhatIsWrong(t *testing.T) {
@@ -230,8 +233,8 @@ func TestTheTraceOfTheCallerGoesOn(t *testing.T) {
 func TestReadinessEndsBeforeTheService(t *testing.T) {
 	s := start(t)
 	check(t, s.get(t.Context(), "/livez"), 200, "up", "")
-	check(t, s.get(t.Context(), "/readyz"), 200, `{"name":"milvus","status":"up"`, "")
-	s.stopping.Store(true)
+	check(t, s.get(t.Context(), "/readyz"), 200, `{"name":"parts of milvus","status":"up"`, "")
+	s.stop.begun.Store(true)
 	check(t, s.get(t.Context(), "/readyz"), 503, `{"name":"service","status":"down"`, "")
 	check(t, s.get(t.Context(), "/livez"), 200, "up", "")
 }
@@ -311,7 +314,7 @@ func TestAStopLetsTheRequestInTheMiddleEnd(t *testing.T) {
 		t.Skip("on Windows, a process cannot send another one an interrupt")
 	}
 	srv, port := milvustest.Start(t), freePort(t)
-	cmd := command(t, []string{"-addr", "127.0.0.1:0"}, "MILVUS_ADDRESS="+srv.Addr(), "OTEL_EXPORTER_PROMETHEUS_PORT="+port)
+	cmd := command(t, []string{"-addr", "127.0.0.1:0", "-admin", "127.0.0.1:0"}, "MILVUS_ADDRESS="+srv.Addr(), "OTEL_EXPORTER_PROMETHEUS_PORT="+port)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
@@ -322,16 +325,24 @@ func TestAStopLetsTheRequestInTheMiddleEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(stdout)
-	line, err := lines.ReadString('\n')
-	url, ok := strings.CutPrefix(strings.TrimSpace(line), "serving ")
-	if err != nil || !ok {
-		t.Fatalf("it printed %q, %v\n%s", line, err, stderr.String())
+	next := func(prefix string) string {
+		line, err := lines.ReadString('\n')
+		rest, ok := strings.CutPrefix(strings.TrimSpace(line), prefix)
+		if err != nil || !ok {
+			t.Fatalf("it printed %q, %v\n%s", line, err, stderr.String())
+		}
+		return rest
 	}
+	url, page := next("serving "), next("live page ")
 	if body := fetch(t, url); !strings.Contains(body, "orange") {
 		t.Errorf("it answered %s", body)
 	}
 	if metrics := fetch(t, "http://localhost:"+port+"/metrics"); !strings.Contains(metrics, "db_client_operation_duration_seconds_count{") {
 		t.Errorf("no durations of operations in\n%s", metrics)
+	}
+	fetch(t, page)
+	if snapshot := fetch(t, page+"/snapshot.json"); !strings.Contains(snapshot, `"entered":{"total":2,`) { // one made the collection
+		t.Errorf("not two operations in the snapshot of the live page\n%s", snapshot)
 	}
 
 	srv.ResetCalls()
@@ -358,13 +369,15 @@ func TestAStopLetsTheRequestInTheMiddleEnd(t *testing.T) {
 
 func TestAWrongSettingIsOneLine(t *testing.T) {
 	srv := milvustest.Start(t)
-	for _, row := range []struct{ address, milvus, exporter, want string }{
-		{"127.0.0.1:0", "nonsense", "none", `http-service: milvus: bad configuration: Address "nonsense" is not host:port: give both, such as localhost:19530`},
-		{"127.0.0.1:0", "127.0.0.1:" + freePort(t), "none", "connection refused"},
-		{srv.Addr(), srv.Addr(), "none", "http-service: cannot listen, -addr names another address: "},
-		{"127.0.0.1:0", srv.Addr(), "nonsense", "OTEL_METRICS_EXPORTER=nonsense: "},
+	for _, row := range []struct{ address, admin, milvus, exporter, want string }{
+		{"127.0.0.1:0", "127.0.0.1:0", "nonsense", "none", `http-service: milvusfx: the client: milvus: bad configuration: Address "nonsense" is not host:port: give both, such as localhost:19530`},
+		{"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:" + freePort(t), "none", "connection refused"},
+		{srv.Addr(), "127.0.0.1:0", srv.Addr(), "none", "http-service: cannot listen, -addr names another address: "},
+		{"127.0.0.1:0", "127.0.0.1:0", srv.Addr(), "nonsense", "OTEL_METRICS_EXPORTER=nonsense: "},
+		{"127.0.0.1:0", srv.Addr(), srv.Addr(), "none", "address already in use"},
+		{"127.0.0.1:0", "0.0.0.0:0", srv.Addr(), "none", "is reached from other machines"},
 	} {
-		cmd := command(t, []string{"-addr", row.address}, "MILVUS_ADDRESS="+row.milvus, "OTEL_METRICS_EXPORTER="+row.exporter)
+		cmd := command(t, []string{"-addr", row.address, "-admin", row.admin}, "MILVUS_ADDRESS="+row.milvus, "OTEL_METRICS_EXPORTER="+row.exporter)
 		out, err := cmd.CombinedOutput()
 		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), row.want) || strings.Count(string(out), "\n") != 1 {
 			t.Errorf("with %v it ended with %v and printed\n%s\nwant one line with %q", row, err, out, row.want)

@@ -15,52 +15,56 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.uber.org/fx"
 
+	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/fxmodule/admin"
 	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/otelx/sdk"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
-// Settings are those of the HTTP server.
+// Settings are those of the command line.
 type Settings struct {
 	Address string
+	Admin   string
 	Linger  time.Duration
 }
 
-// Handler is what the server serves, and whether it is about to stop.
-type Handler struct {
-	http.Handler
-	stopping atomic.Bool
-}
+// Stop says whether the service is about to stop.
+type Stop struct{ begun atomic.Bool }
+
+func newStop() *Stop { return &Stop{} }
 
 var errStopping = errors.New("the service is stopping")
 
-// newHandler mounts the API and the endpoints for an orchestrator. The requests of the
-// API continue the trace of their caller.
-func newHandler(colors *Colors, client Client, telemetry *sdk.SDK) *Handler {
-	api := otelhttp.NewHandler(http.HandlerFunc(colors.serve), "nearest",
-		otelhttp.WithTracerProvider(telemetry.TracerProvider()),
-		otelhttp.WithMeterProvider(telemetry.MeterProvider()),
-		otelhttp.WithPropagators(telemetry.Propagator()))
-	mux := http.NewServeMux()
-	h := &Handler{Handler: mux}
-	mux.Handle("GET /colors/nearest", api)
-	mux.Handle("GET /livez", health.Liveness())
-	mux.Handle("GET /readyz", health.Readiness(
-		health.Check{Name: "service", Ask: func(context.Context) error {
-			if h.stopping.Load() {
+// readyChecks returns what /readyz asks beside each client's own check.
+func readyChecks(stop *Stop, client Client) []health.Check {
+	return []health.Check{
+		{Name: "service", Ask: func(context.Context) error {
+			if stop.begun.Load() {
 				return errStopping
 			}
 			return nil
 		}},
-		client.Monitor().Ready(),
-		health.Check{Name: "milvus", Ask: health.Cached(10*time.Second, milvus.ReadyCheck(client))},
-	))
-	return h
+		{Name: "parts of milvus", Ask: health.Cached(10*time.Second, milvus.ReadyCheck(client))},
+	}
+}
+
+// newHandler mounts the API and the endpoints for an orchestrator. The requests of the
+// API continue the trace of their caller.
+func newHandler(colors *Colors, telemetry *sdk.SDK, ready fxmodule.Ready) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /colors/nearest", otelhttp.NewHandler(http.HandlerFunc(colors.serve), "nearest",
+		otelhttp.WithTracerProvider(telemetry.TracerProvider()),
+		otelhttp.WithMeterProvider(telemetry.MeterProvider()),
+		otelhttp.WithPropagators(telemetry.Propagator())))
+	mux.Handle("GET /livez", health.Liveness())
+	mux.Handle("GET /readyz", ready.Handler())
+	return mux
 }
 
 // serve lets the HTTP server start last and stop first: fx stops in the reverse order of
 // the start, so that the client is there until the last request has ended.
-func serve(lifecycle fx.Lifecycle, stop fx.Shutdowner, settings Settings, handler *Handler) {
+func serve(lifecycle fx.Lifecycle, end fx.Shutdowner, settings Settings, handler http.Handler, stop *Stop, page *admin.Admin) {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -74,16 +78,17 @@ func serve(lifecycle fx.Lifecycle, stop fx.Shutdowner, settings Settings, handle
 				return fmt.Errorf("cannot listen, -addr names another address: %w", err)
 			}
 			fmt.Printf("serving http://%s/colors/nearest?rgb=ff8800\n", listener.Addr())
+			fmt.Printf("live page http://%s\n", page.Addr())
 			go func() {
 				if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 					slog.Error("the server ended", "error", err)
-					_ = stop.Shutdown(fx.ExitCode(1)) // fails only if the application is not running
+					_ = end.Shutdown(fx.ExitCode(1)) // fails only if the application is not running
 				}
 			}()
 			return nil
 		},
 		func(ctx context.Context) error {
-			handler.stopping.Store(true)
+			stop.begun.Store(true)
 			select {
 			case <-time.After(settings.Linger):
 			case <-ctx.Done():

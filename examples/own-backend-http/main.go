@@ -18,6 +18,7 @@ func main() { fx.New(app()).Run() }
 
 func app() fx.Option {
 	return fx.Options(
+		fxmodule.WithLogger(), // tells errors alone
 		fxmodule.Module(),
 		fxmodule.Telemetry(), // from the OTEL_* variables
 		fxmodule.Client[*API](),
