@@ -34,7 +34,6 @@ import (
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	"go.uber.org/dig"
 	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock"
@@ -135,7 +134,7 @@ func run(interrupted context.Context, w io.Writer) (err error) {
 	spans := tracetest.NewSpanRecorder()
 	app, c, err := start(ctx, p.addr(), spans)
 	if err != nil {
-		return fmt.Errorf("cannot start: %w", dig.RootCause(err))
+		return fmt.Errorf("cannot start: %w", fxmodule.Explain(err))
 	}
 	defer func() { err = errors.Join(err, stopApp(app)) }()
 
