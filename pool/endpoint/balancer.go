@@ -26,6 +26,8 @@ type Balancer[C any] struct {
 	told    core.Observer               // of the pools; nil if there is none
 	pool    atomic.Pointer[pool.Config] // of the pools; written with mu held
 	places  atomic.Int64                // how many leases the pool of an endpoint has
+	// patience is for how long a caller waits for a connection, a time.Duration.
+	patience atomic.Int64
 
 	epoch  time.Time
 	ctx    context.Context // of lookups, pings and drains; ends with Close
@@ -150,15 +152,25 @@ func (b *Balancer[C]) use(addresses []Address) error {
 	return nil
 }
 
-// countEjected brings b.ejected up to date. b.mu is held.
+// countEjected brings b.ejected up to date, and moves the callers that wait for an ejected
+// endpoint on, unless ejections have no effect. b.mu is held.
 func (b *Balancer[C]) countEjected() {
+	all := b.endpoints()
 	var n int32
-	for _, e := range b.endpoints() {
+	for _, e := range all {
 		if e.out.Load() {
 			n++
 		}
 	}
 	b.ejected.Store(n)
+	if b.panicking(all) {
+		return
+	}
+	for _, e := range all {
+		if e.out.Load() {
+			e.leave()
+		}
+	}
 }
 
 // drainFor is how long an endpoint that is gone waits for its callers.
@@ -170,7 +182,7 @@ func (b *Balancer[C]) retire(e *endpoint[C]) {
 	ctx, cancel := context.WithTimeout(b.ctx, drainFor)
 	defer cancel()
 	_ = e.pool.Close(ctx) // an error tells no caller anything: the endpoint is gone
-	last := e.pool.Stats()
+	last := e.stats()
 	last.Max, last.Min, last.Places = 0, 0, 0
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,9 +5,9 @@ package endpoint
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/pool"
@@ -78,7 +78,9 @@ func (b *Balancer[C]) choose(all []*endpoint[C]) *endpoint[C] {
 
 // acquireElsewhere is Acquire when the endpoint that was chosen has no free connection.
 func (b *Balancer[C]) acquireElsewhere(ctx context.Context, all []*endpoint[C], tried *endpoint[C]) (core.Lease[C], error) {
-	for tries := 1; ; tries++ {
+	var left time.Duration // to wait; zero is as long as the pools let callers wait
+	began := b.now()
+	for tries := 1; ; {
 		sorted := b.byLoad(all)
 		for _, e := range sorted {
 			if e == tried || e.out.Load() && !b.panicking(all) {
@@ -88,15 +90,19 @@ func (b *Balancer[C]) acquireElsewhere(ctx context.Context, all []*endpoint[C], 
 				return e.lend(ctx, lease), nil
 			}
 		}
-		e, lease, err := b.wait(ctx, sorted)
+		e, lease, err := b.waitFor(ctx, sorted, left)
 		switch {
 		case err == nil:
 			return e.lend(ctx, lease), nil
+		case errors.Is(err, errMoved):
 		case b.closer.Begun() || e == nil || tries == mostTries || !errors.Is(err, pool.ErrClosed) && !errors.Is(err, pool.ErrDial):
 			return core.Lease[C]{}, err
+		default:
+			tries++
 		}
-		// The endpoint is gone, or has just lost its last connection: look again.
+		// The endpoint is gone or ejected, or has just lost its last connection: look again.
 		tried, all = nil, b.endpoints()
+		left = max(time.Duration(b.patience.Load())-(b.now()-began), 1)
 	}
 }
 
@@ -131,76 +137,4 @@ func (b *Balancer[C]) byLoad(all []*endpoint[C]) []*endpoint[C] {
 		}
 	})
 	return sorted
-}
-
-// wait waits for a connection to the least loaded endpoint that has any, or else to
-// whichever gets one first. The endpoint is nil if none did.
-func (b *Balancer[C]) wait(ctx context.Context, sorted []*endpoint[C]) (*endpoint[C], core.Lease[C], error) {
-	for _, e := range sorted {
-		// The connections of an endpoint in trouble may be dead, and an ejected one has
-		// failed: the first connection of another endpoint is better.
-		if e.pool.Connected() && !e.trouble.Load() && !e.out.Load() {
-			lease, err := e.pool.Acquire(ctx)
-			return e, lease, err
-		}
-	}
-	if len(sorted) == 1 {
-		lease, err := sorted[0].pool.Acquire(ctx)
-		return sorted[0], lease, err
-	}
-	for _, e := range sorted { // an ejected one is better than none
-		if e.out.Load() {
-			if lease, ok := e.acquireNow(ctx); ok {
-				return e, lease, nil
-			}
-		}
-	}
-	return b.race(ctx, sorted)
-}
-
-// won is a lease that an endpoint gave in a race, or its error.
-type won[C any] struct {
-	e     *endpoint[C]
-	lease core.Lease[C]
-	err   error
-}
-
-// race waits for several endpoints at once, and takes the first lease. The other waits
-// end with it, and race waits for their ends: they know the attempt that ctx is of, which
-// goes on then. A lease that comes too late is given back.
-func (b *Balancer[C]) race(ctx context.Context, runners []*endpoint[C]) (first *endpoint[C], lease core.Lease[C], err error) {
-	racing, stop := context.WithCancel(ctx)
-	defer stop()
-	results := make(chan won[C], len(runners))
-	for _, e := range runners {
-		go func() {
-			w := won[C]{e: e, err: fmt.Errorf("endpoint %s: the wait for a connection did not return", e.address.HostPort)}
-			defer func() { results <- w }() // also if a function of the user calls runtime.Goexit
-			w.lease, w.err = e.pool.Acquire(racing)
-		}()
-	}
-	var errs []error
-	for range runners {
-		switch w := <-results; {
-		case w.err != nil:
-			errs = append(errs, w.err)
-		case first != nil:
-			w.lease.Release()
-		default:
-			first, lease = w.e, w.lease
-			stop()
-		}
-	}
-	if first == nil {
-		err = join(errs)
-	}
-	return first, lease, err
-}
-
-// join returns the errors as one, and a single one as it is.
-func join(errs []error) error {
-	if len(errs) == 1 {
-		return errs[0]
-	}
-	return errors.Join(errs...)
 }

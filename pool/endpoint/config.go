@@ -59,9 +59,11 @@ type Detection struct {
 	// FailureRate ejects an endpoint of which that share of the calls in an Interval
 	// failed, if there were 20 at least. Default 0.5.
 	FailureRate float64
-	// SlowFactor ejects an endpoint three quarters of whose last 64 calls in an Interval
-	// took longer than SlowFactor times what three quarters of the calls to the other
-	// endpoints stay below (the median of the others). Default 4.
+	// SlowFactor ejects an endpoint three quarters of whose calls took longer than
+	// SlowFactor times what three quarters of the calls to the other endpoints stay below
+	// (the median of the others), twice: in two times that follow each other, each as
+	// short as ten calls of both allow, both within an Interval. Of fewer than 32 calls it
+	// is seven eighths. Default 4.
 	//
 	// An endpoint also is ejected when three calls on it hang: none has succeeded there
 	// for that long, and for a second. Calls from before it was last let in do not count.

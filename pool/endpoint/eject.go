@@ -62,6 +62,17 @@ type exile struct {
 	counts [len(ejections)]uint64
 	timer  *time.Timer // of the next probe
 	ended  bool        // no more probes
+
+	in    context.Context // ends when callers are not to wait for the endpoint any more
+	leave context.CancelFunc
+}
+
+// admit begins the time in which callers may wait for the endpoint, unless it has not
+// ended. b.mu is held.
+func (x *exile) admit() {
+	if x.in == nil || x.in.Err() != nil {
+		x.in, x.leave = context.WithCancel(context.Background())
+	}
 }
 
 // eject takes the endpoint out, because of what err says. ctx is of the call that led to
@@ -159,6 +170,7 @@ func (b *Balancer[C]) probe(e *endpoint[C]) {
 	}
 	e.forget()
 	e.since = b.now()
+	e.admit()
 	e.out.Store(false)
 	b.countEjected()
 	change := b.changed(e, Change{To: In, Reason: ReasonProbe})
@@ -259,41 +271,33 @@ func (b *Balancer[C]) judgeIfDue(ctx context.Context, now time.Duration) {
 // judge ejects an endpoint that hangs, or that is far slower than the others.
 func (b *Balancer[C]) judge(ctx context.Context, now time.Duration) {
 	all := b.endpoints()
-	quick, slow := make([]time.Duration, len(all)), make([]time.Duration, len(all))
-	known := make([]bool, len(all))
+	speeds := make([]*speed, len(all))
 	for i, e := range all {
 		if !e.out.Load() {
-			quick[i], slow[i], known[i] = e.quartiles(now)
+			speeds[i] = e.speed(now)
 		}
 	}
 	var (
 		worst *endpoint[C]
-		took  time.Duration
-		usual time.Duration
+		most  comparison
 	)
 	for i, e := range all {
-		if e.out.Load() {
+		if speeds[i] == nil {
 			continue
 		}
-		var others []time.Duration
-		for j := range all {
-			if j != i && known[j] {
-				others = append(others, slow[j])
-			}
-		}
-		if len(others) == 0 {
+		others := slices.Concat(speeds[:i], speeds[i+1:])
+		usual, ok := usualOf(others)
+		if !ok {
 			continue
 		}
-		slices.Sort(others)
-		normal := others[(len(others)-1)/2]
-		limit := b.limit(normal)
-		if l := e.hanging(now, max(limit, hang)); l != nil {
-			b.eject(l.ctx, e, ReasonHanging, fmt.Errorf("calls have been in flight for more than %v, and none succeeded", rounded(max(limit, hang))))
-		} else if known[i] && quick[i] > limit && quick[i] > took {
-			worst, took, usual = e, quick[i], normal
+		limit := max(b.limit(usual), hang)
+		if l := e.hanging(now, limit); l != nil {
+			b.eject(l.ctx, e, ReasonHanging, fmt.Errorf("calls have been in flight for more than %v, and none succeeded", rounded(limit)))
+		} else if c, slow := speeds[i].slower(others, b.limit); slow && c.took > most.took {
+			worst, most = e, c
 		}
 	}
 	if worst != nil {
-		b.eject(ctx, worst, ReasonSlow, fmt.Errorf("three quarters of the calls took more than %v, of those to the others %v or less", rounded(took), rounded(usual)))
+		b.eject(ctx, worst, ReasonSlow, fmt.Errorf("three quarters of the calls took more than %v, of those to the others %v or less", rounded(most.took), rounded(most.usual)))
 	}
 }

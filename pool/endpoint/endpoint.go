@@ -24,8 +24,10 @@ type endpoint[C any] struct {
 	checker pool.Checker[C] // nil if the factory has no Alive
 	pinger  pool.Pinger[C]  // nil if the factory has no Ping
 
-	out     atomic.Bool // the endpoint is ejected; written with Balancer.mu held
-	trouble atomic.Bool // the last call failed: ask the checker before a lease
+	out     atomic.Bool   // the endpoint is ejected; written with Balancer.mu held
+	waiting atomic.Int32  // callers that wait for a connection
+	moved   atomic.Uint64 // waits that the balancer ended, because it had something better
+	trouble atomic.Bool   // the last call failed: ask the checker before a lease
 
 	mu sync.Mutex // guards what follows; held for a moment only
 	traffic[C]
@@ -42,6 +44,7 @@ func (b *Balancer[C]) newEndpoint(a Address) (*endpoint[C], error) {
 		return nil, fmt.Errorf("endpoint %s: %w", a.HostPort, err)
 	}
 	e := &endpoint[C]{b: b, address: a}
+	e.admit()
 	if f != nil {
 		e.checker, _ = f.(pool.Checker[C])
 		e.pinger, _ = f.(pool.Pinger[C])

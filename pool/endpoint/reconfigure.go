@@ -68,6 +68,7 @@ func (b *Balancer[C]) follow(cfg pool.Config) {
 	b.pool.Store(&cfg)
 	if effective, err := cfg.Effective(); err == nil {
 		b.places.Store(int64(effective.MaxSize * max(effective.MaxSharing, 1)))
+		b.patience.Store(int64(effective.AcquireTimeout))
 	}
 }
 

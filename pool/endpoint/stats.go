@@ -4,6 +4,7 @@ package endpoint
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/penstock-go/penstock/pool"
@@ -30,7 +31,7 @@ func (b *Balancer[C]) Endpoints() (all []Status, panicking bool) {
 	endpoints := b.endpoints()
 	now := b.now()
 	for _, e := range endpoints {
-		s := Status{Address: e.address.HostPort, State: In, Ejections: make(map[Reason]uint64, len(ejections)), Pool: e.pool.Stats()}
+		s := Status{Address: e.address.HostPort, State: In, Ejections: make(map[Reason]uint64, len(ejections)), Pool: e.stats()}
 		e.mu.Lock()
 		e.decay(now, 0)
 		s.InFlight, s.Latency = e.flying, time.Duration(e.latency)
@@ -53,18 +54,20 @@ func (b *Balancer[C]) Endpoints() (all []Status, panicking bool) {
 func (b *Balancer[C]) Stats() pool.Stats {
 	b.mu.Lock()
 	sum := merge(pool.Stats{}, b.retired)
-	pools := make([]*pool.Pool[C], 0, len(b.endpoints())+len(b.draining))
-	for e := range b.draining {
-		pools = append(pools, e.pool)
-	}
-	for _, e := range b.endpoints() {
-		pools = append(pools, e.pool)
-	}
+	all := append(slices.Collect(maps.Keys(b.draining)), b.endpoints()...)
 	b.mu.Unlock()
-	for _, p := range pools {
-		sum = merge(sum, p.Stats())
+	for _, e := range all {
+		sum = merge(sum, e.stats())
 	}
 	return sum
+}
+
+// stats returns the counts of the pool. A wait that the balancer ended was not canceled by
+// its caller.
+func (e *endpoint[C]) stats() pool.Stats {
+	s := e.pool.Stats()
+	s.Canceled -= min(s.Canceled, e.moved.Load())
+	return s
 }
 
 // merge returns the sum of both. It changes the maps of a.

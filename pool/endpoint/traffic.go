@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -17,8 +16,6 @@ const (
 	// memory is how slowly the average latency falls: after this time without a call, a
 	// third of it is left. It is Finagle's default.
 	memory = 10 * time.Second
-	// samples is how many of the last latencies an endpoint keeps.
-	samples = 64
 	// enough is how many calls it takes to say anything about an endpoint.
 	enough = 20
 	// many is how many calls must take long to say that the endpoint hangs.
@@ -37,18 +34,12 @@ type traffic[C any] struct {
 	newest  *lent[C]
 	recent  int // how many those are
 
-	ring      [samples]sample
-	next      int
+	last      speed
 	row       int           // failures in a row
 	answered  time.Duration // when a call succeeded last
 	this      tally         // of half an interval
 	before    tally         // of the half before
 	halfBegan time.Duration
-}
-
-// sample is the latency of one call.
-type sample struct {
-	at, took time.Duration
 }
 
 // tally counts calls.
@@ -200,8 +191,7 @@ func (e *endpoint[C]) learn(now, took time.Duration, verdict core.Verdict) (why 
 	case core.Success:
 		e.row, e.answered = 0, now
 		e.this.calls++
-		e.ring[e.next] = sample{now, took}
-		e.next = (e.next + 1) % samples
+		e.last.add(e.b.slotAt(now), took)
 		e.observe(now, took)
 		return ""
 	case core.Failure:
@@ -239,24 +229,26 @@ func (e *endpoint[C]) decay(now time.Duration, to float64) {
 	e.stamp = now
 }
 
-// load returns the load of the endpoint: latency times calls. While many calls on it take
+// load returns the load of the endpoint: latency times calls, those included whose callers
+// wait for a connection to it. While many calls on it take
 // longer than its average, their age counts. A call or two may take long by themselves, or
 // never end: they must not keep all others away, unless they have all that the pool has.
 func (e *endpoint[C]) load(now time.Duration) float64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.decay(now, 0)
+	calls := e.flying + int(e.waiting.Load())
 	if e.latency == 0 {
-		if e.flying == 0 {
+		if calls == 0 {
 			return 0
 		}
-		return unknown + float64(e.flying)
+		return unknown + float64(calls)
 	}
 	latency := e.latency
 	if e.recent >= min(many, int(e.b.places.Load())) && float64(now-e.oldest.since) > latency {
 		latency = max(latency, float64(e.typicalAge(now)))
 	}
-	return latency * float64(e.flying+1)
+	return latency * float64(calls+1)
 }
 
 // typicalAge returns the age of the median call in flight, or of an older one where that
@@ -270,24 +262,13 @@ func (e *endpoint[C]) typicalAge(now time.Duration) time.Duration {
 	return now - l.since
 }
 
-// quartiles returns what a quarter and three quarters of the recent calls stay below,
-// and false if there were too few.
-func (e *endpoint[C]) quartiles(now time.Duration) (quick, slow time.Duration, ok bool) {
-	var recent [samples]time.Duration
-	n := 0
+// speed returns a copy of what is known of the last Interval.
+func (e *endpoint[C]) speed(now time.Duration) *speed {
 	e.mu.Lock()
-	for _, s := range e.ring {
-		if s.at > 0 && now-s.at < e.b.cfg.Detection.Interval {
-			recent[n] = s.took
-			n++
-		}
-	}
-	e.mu.Unlock()
-	if n < enough {
-		return 0, 0, false
-	}
-	slices.Sort(recent[:n])
-	return recent[n/4], recent[n*3/4], true
+	defer e.mu.Unlock()
+	s := e.last
+	s.now = e.b.slotAt(now)
+	return &s
 }
 
 // hanging returns a call that hangs, together with others: many calls have been in flight
@@ -319,7 +300,7 @@ func (e *endpoint[C]) forget() {
 		e.oldest.stale = true
 		e.unlink(e.oldest)
 	}
-	e.ring, e.next, e.row = [samples]sample{}, 0, 0
+	e.last, e.row = speed{}, 0
 	e.this, e.before = tally{}, tally{}
 	e.answered = e.b.now()
 	e.trouble.Store(false)
