@@ -254,6 +254,21 @@ func binaries(metric string) []Request {
 	)
 }
 
+// rangesOfNoRow ask for a range that is none, where there is no row to search and where
+// there is one.
+func rangesOfNoRow() []Request {
+	const kind = "range search: no row"
+	bad := Request{Kind: kind, Do: "search", On: "c", In: []string{"p1"}, Field: "v", Vectors: "[[1,0]]", Metric: "COSINE", Limit: 10, Params: `{"radius":0.5,"range_filter":0.2}`}
+	everywhere, filtered := bad, bad
+	everywhere.In, filtered.Filter = nil, "k == 99"
+	return []Request{
+		{Kind: kind, Do: "partition", On: "c", Name: "p1"}, bad, everywhere,
+		{Kind: kind, Do: "insert", On: "c", In: []string{"p1"}, Text: `{"id":1,"k":1,"v":[1,0]}`}, bad, filtered,
+		{Kind: kind, Do: "deleteIDs", On: "c", In: []string{"p1"}, Text: "[1]"}, bad, everywhere,
+		{Kind: kind, Do: "release", On: "c"}, {Kind: kind, Do: "load", On: "c"}, bad, everywhere,
+	}
+}
+
 func searchGroups() []Group {
 	binary := func(metric string) []Request {
 		steps := prepared(metric, binarySchema, binaryRows)
@@ -263,6 +278,7 @@ func searchGroups() []Group {
 	return []Group{
 		{"search", ready("c", searchSchema, searchRows), searches()},
 		{"search: ranges", ready("c", searchSchema, searchRows), ranges()},
+		{"search: ranges of no row", prepared("COSINE", "id int64 pk; k int64; v vector 2", `{"id":9,"k":1,"v":[1,0]}`), rangesOfNoRow()},
 		{"search: IP", prepared("IP", searchSchema, searchRows), similar("IP")},
 		{"search: COSINE", prepared("COSINE", searchSchema, searchRows), similar("COSINE")},
 		{"search: raw", ready("c", searchSchema, searchRows), bareSearches()},

@@ -20,9 +20,9 @@ type rowsOfKeys struct {
 	// places are the partitions into which each key was written. Milvus keeps a row of the
 	// key in each of them, and shows the row of the partition that answers first.
 	places map[string][]string
-	// again is how many rows were inserted with a key that had one. In a search each takes
-	// a place among the nearest of its segment, and falls away afterwards.
-	again int
+	// again is how many rows were written with a key after its first. In a search each may
+	// take a place among the nearest of its segment, and fall away afterwards.
+	again map[string]int
 }
 
 // write notes the rows of a request that writes. The server must have taken them.
@@ -37,7 +37,7 @@ func (p *rowsOfKeys) write(r Request) {
 		into = r.In[0]
 	}
 	if p.places == nil {
-		p.places = map[string][]string{}
+		p.places, p.again = map[string][]string{}, map[string]int{}
 	}
 	d := json.NewDecoder(strings.NewReader(r.Text))
 	for d.More() {
@@ -52,7 +52,7 @@ func (p *rowsOfKeys) write(r Request) {
 			continue
 		}
 		if len(p.places[key]) > 0 {
-			p.again++
+			p.again[key]++
 		}
 		if !slices.Contains(p.places[key], into) {
 			p.places[key] = append(p.places[key], into)
@@ -76,13 +76,18 @@ func (p *rowsOfKeys) explain(a, b Outcome) string {
 }
 
 // hits reports whether two answers have the same hits, but for as many as there are
-// second rows of keys. Which rows share a segment, and which of equal scores a segment
-// keeps, decides which hits make room for a second row.
+// second rows of keys, and but for which row of a key is shown. Which rows share a segment,
+// and which of equal scores a segment keeps, decides which hits make room for a second row.
 func (p *rowsOfKeys) hits(a, b Outcome) bool {
+	again := 0
+	for _, n := range p.again {
+		again += n
+	}
+	several := func(key string) bool { return p.again[key] > 0 }
 	for i := range a.Hits {
-		left, right := p.blank(a.Hits[i]), p.blank(b.Hits[i])
+		left, right := blank(a.Hits[i], several), blank(b.Hits[i], several)
 		leftAlone, rightAlone := without(left, right), without(right, left)
-		if len(leftAlone) > p.again || len(rightAlone) > p.again {
+		if len(leftAlone) > again || len(rightAlone) > again {
 			return false
 		}
 		if compareHits(without(left, leftAlone), without(right, rightAlone), false, false) == OtherValue {
@@ -112,8 +117,9 @@ func (p *rowsOfKeys) rows(a, b Outcome) bool {
 			return false
 		}
 	}
+	elsewhere := func(key string) bool { return len(p.places[key]) > 1 }
 	for i := range a.Hits {
-		if compareHits(p.blank(a.Hits[i]), p.blank(b.Hits[i]), a.First, a.Last) == OtherValue {
+		if compareHits(blank(a.Hits[i], elsewhere), blank(b.Hits[i], elsewhere), a.First, a.Last) == OtherValue {
 			return false
 		}
 	}
@@ -129,11 +135,11 @@ func (p *rowsOfKeys) chosen(row string) string {
 	return m[1]
 }
 
-// blank returns the hits without the fields of the keys that have several rows.
-func (p *rowsOfKeys) blank(hits []Hit) []Hit {
+// blank returns the hits without the fields of some keys.
+func blank(hits []Hit, of func(key string) bool) []Hit {
 	blank := slices.Clone(hits)
 	for i, h := range blank {
-		if len(p.places[h.ID]) > 1 {
+		if of(h.ID) {
 			blank[i].Row = ""
 		}
 	}

@@ -23,7 +23,11 @@ type Difference struct {
 
 // String returns the difference on one line.
 func (d Difference) String() string {
-	return fmt.Sprintf("%s %s | %s | %s | %s: %s | milvustest: %s | left: %s", d.Agreement, d.Group, d.Kind, brief(d.Request, 400), d.Server, d.Real, d.Test, cmp.Or(d.Left, "no"))
+	most := 300
+	if d.Left == "" {
+		most = 3000 // somebody has to find out
+	}
+	return fmt.Sprintf("%s %s | %s | %s | %s: %s | milvustest: %s | left: %s", d.Agreement, d.Group, d.Kind, brief(d.Request, 400), d.Server, brief(d.Real.text(), most), brief(d.Test.text(), most), cmp.Or(d.Left, "no"))
 }
 
 // Tally counts agreements.
@@ -147,15 +151,17 @@ var writes = map[string]bool{
 	"insert": true, "upsert": true, "delete": true, "deleteIDs": true, "alias": true, "alterAlias": true, "dropAlias": true,
 }
 
-// String returns the outcome on one line.
-func (o Outcome) String() string {
+// String returns the outcome on one line, cut to a readable length.
+func (o Outcome) String() string { return brief(o.text(), 300) }
+
+func (o Outcome) text() string {
 	switch {
 	case o.Code != 0:
-		return brief(fmt.Sprintf("%d %s", o.Code, o.Reason), 300)
+		return fmt.Sprintf("%d %s", o.Code, o.Reason)
 	case o.Hits != nil:
-		return brief(fmt.Sprint("ok ", o.Hits), 300)
+		return fmt.Sprint("ok ", o.Hits)
 	default:
-		return brief(fmt.Sprint("ok ", o.Rows), 300)
+		return fmt.Sprint("ok ", o.Rows)
 	}
 }
 

@@ -5,6 +5,7 @@
 //
 //	go run ./internal/differential/cmd                         # all of it: "make differential"
 //	go run ./internal/differential/cmd -sequences 200          # QUICK=1
+//	go run ./internal/differential/cmd -lite 0 -seeds 50,104   # the sequences that differed
 //	go run ./internal/differential/cmd -sequences 20 -record   # writes internal/differential/testdata
 package main
 
@@ -17,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +39,7 @@ type options struct {
 	only      string
 	list      string
 	lite      int
+	seeds     string
 }
 
 func main() {
@@ -50,6 +53,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "regular expression for the groups of the catalogue")
 	flag.StringVar(&o.list, "list", "", "write a line for each request of the catalogue into this file")
 	flag.IntVar(&o.lite, "lite", 100, "how many sequences beside milvus-lite; 0 leaves milvus-lite out")
+	flag.StringVar(&o.seeds, "seeds", "", "seeds of the sequences beside Milvus 2.3.5, such as 50,104; replaces -first and -sequences")
 	flag.Parse()
 	if err := servers.With(context.Background(), o.run); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -95,11 +99,31 @@ func (o options) withMilvus(h testing.TB, catalogue []differential.Group) (strin
 	if err != nil {
 		return "", err
 	}
-	sequences, err := c.sequences(h.Context(), differential.Sequences(o.first, o.sequences), "Sequences", differential.SequencesFile)
+	groups, err := o.groups()
+	if err != nil {
+		return "", err
+	}
+	sequences, err := c.sequences(h.Context(), groups, "Sequences", differential.SequencesFile)
 	if err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("differential sequences=%.2f catalogue=%.2f\n", sequences.Percent(), requests.Percent()), nil
+}
+
+// groups returns the sequences.
+func (o options) groups() ([]differential.Group, error) {
+	if o.seeds == "" {
+		return differential.Sequences(o.first, o.sequences), nil
+	}
+	var groups []differential.Group
+	for text := range strings.SplitSeq(o.seeds, ",") {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("-seeds: %w", err)
+		}
+		groups = append(groups, differential.Sequences(seed, 1)...)
+	}
+	return groups, nil
 }
 
 // withLite compares milvustest as a later release with a milvus-lite, and returns the line

@@ -108,5 +108,6 @@
 //	order of equal scores                     that of a heap                       that of the keys
 //	stale cache of the proxy                  after a release, a search by an      code 101: not loaded
 //	                                          alias fails in a node (65535)
+//	state of no compaction                    whether any compaction runs          executing
 //	version                                   that of the build                    Config.Version
 package milvustest

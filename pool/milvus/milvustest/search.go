@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -140,8 +139,8 @@ func (s *search) bind(c *collection, field vectorColumn, p *searchParams, vector
 		return invalidf("Not allowed to do range-search when doing search-group-by: invalid parameter")
 	}
 	if s.bounds, err = p.distances(s.metric); err != nil {
-		if c.as.before(since24) && !slices.ContainsFunc(s.partitions, func(p *partition) bool { return p.written > 0 }) {
-			return nil // The segments look at the bounds, and there is none.
+		if c.as.before(since24) && len(c.matching(s.filter)) == 0 {
+			return nil // The segments look at the bounds once there is a row to search.
 		}
 		return err
 	}
