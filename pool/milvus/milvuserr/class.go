@@ -134,7 +134,7 @@ func (e *Error) foreignEnd() bool {
 func (e *Error) meaning() meaning {
 	if e.Code != 0 {
 		if m, ok := meanings[e.Code]; ok {
-			if mixed[e.Code] && mistake.MatchString(e.Reason) {
+			if said := mixed[e.Code]; said != nil && said.MatchString(e.Reason) {
 				return statement
 			}
 			return m

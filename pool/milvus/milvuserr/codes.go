@@ -2,7 +2,11 @@
 
 package milvuserr
 
-import "github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+import (
+	"regexp"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+)
 
 // meaning groups the error codes of Milvus by what a client should do about them.
 type meaning uint8
@@ -143,9 +147,16 @@ var meanings = map[int32]meaning{
 	10001:                failed,    // the server's own deadline
 }
 
-// mixed has the codes of failures that Milvus 2.3 gives to some mistakes too: 1001 to a
-// JSON value that cannot be read, and 2 to an RPC that is not there any more.
-var mixed = map[int32]bool{codeUnavailable: true, 1001: true}
+// mixed has the codes of failures that Milvus 2.3 gives to some mistakes too, and what the
+// reason of a mistake says: 2 for an RPC that is not there any more, 1001 for a JSON value
+// that cannot be read, 5 for a filter that is a constant, and 1000 for an import that the
+// server does not know.
+var mixed = map[int32]*regexp.Regexp{
+	codeUnavailable: mistake,
+	5:               regexp.MustCompile(`unsupported expr proto node`),
+	1000:            regexp.MustCompile(`^key not found\[key=\S*/importtask/`),
+	1001:            mistake,
+}
 
 // codeOf returns the present code that means the same as a legacy code.
 func codeOf(legacy commonpb.ErrorCode) int32 {
