@@ -35,9 +35,11 @@ type Balancer[C any] struct {
 	closer once.Closer
 
 	// set is the present endpoints. The slice does not change. It is written with mu held.
-	set     atomic.Pointer[[]*endpoint[C]]
-	judging atomic.Int64 // when the endpoints are compared next, in nanoseconds since epoch
-	ejected atomic.Int32 // endpoints of set that are ejected; written with mu held
+	set      atomic.Pointer[[]*endpoint[C]]
+	watcher  *time.Timer
+	watching atomic.Bool  // the watcher runs
+	judging  atomic.Int64 // when the endpoints are compared next, in nanoseconds since epoch
+	ejected  atomic.Int32 // endpoints of set that are ejected; written with mu held
 
 	mu       sync.Mutex // guards what follows; held for no dial, ping or lookup
 	started  bool
@@ -61,6 +63,8 @@ func New[C any](cfg Config[C]) (*Balancer[C], error) {
 		draining: map[*endpoint[C]]struct{}{},
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.watcher = time.AfterFunc(time.Hour, b.watched)
+	b.watcher.Stop()
 	b.set.Store(new([]*endpoint[C]))
 	effective, err := cfg.Pool.Effective()
 	if err != nil {
@@ -251,6 +255,7 @@ func (b *Balancer[C]) Close(ctx context.Context) error {
 	return b.closer.Close(ctx, func(ctx context.Context) error {
 		b.mu.Lock()
 		b.closing = true
+		b.watcher.Stop()
 		all := slices.Clone(b.endpoints())
 		for _, e := range all {
 			e.stopProbes()

@@ -69,7 +69,8 @@ func (b *Balancer[C]) choose(all []*endpoint[C]) *endpoint[C] {
 			j++
 		}
 		now := b.now()
-		if usable[j].load(now) < usable[i].load(now) {
+		x, y := usable[i].burden(now), usable[j].burden(now)
+		if most := b.most(x, y); y.load(most) < x.load(most) {
 			i = j
 		}
 		return usable[i]
@@ -114,9 +115,14 @@ const mostTries = 4
 // last, and the less loaded ones first.
 func (b *Balancer[C]) byLoad(all []*endpoint[C]) []*endpoint[C] {
 	now := b.now()
+	burdens := make([]burden, len(all))
+	for i, e := range all {
+		burdens[i] = e.burden(now)
+	}
+	most := b.most(burdens...)
 	loads := make(map[*endpoint[C]]float64, len(all))
-	for _, e := range all {
-		loads[e] = e.load(now)
+	for i, e := range all {
+		loads[e] = burdens[i].load(most)
 	}
 	panicking := b.panicking(all)
 	sorted := slices.Clone(all)

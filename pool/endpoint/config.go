@@ -66,7 +66,9 @@ type Detection struct {
 	// is seven eighths. Default 4.
 	//
 	// An endpoint also is ejected when three calls on it hang: none has succeeded there
-	// for that long, and for a second. Calls from before it was last let in do not count.
+	// for that long, and for a second; or when two calls hang twice as long. Calls from
+	// before it was last let in do not count. In the choice by load an endpoint counts as
+	// no more than SlowFactor times slower than another one.
 	SlowFactor float64
 	// Interval is how far back FailureRate and SlowFactor look. Default 10 s.
 	Interval time.Duration

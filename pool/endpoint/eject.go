@@ -268,6 +268,32 @@ func (b *Balancer[C]) judgeIfDue(ctx context.Context, now time.Duration) {
 	b.judge(ctx, now)
 }
 
+// watch compares the endpoints from time to time while several calls are in flight on one:
+// if all callers hang, none comes by to do it.
+func (b *Balancer[C]) watch() {
+	if !b.cfg.Detection.Disabled && b.watching.CompareAndSwap(false, true) {
+		b.watcher.Reset(hang / 4)
+	}
+}
+
+// watched is what the watcher does.
+func (b *Balancer[C]) watched() {
+	b.watching.Store(false)
+	if b.closer.Begun() {
+		return
+	}
+	b.judgeIfDue(b.ctx, b.now())
+	for _, e := range b.endpoints() {
+		e.mu.Lock()
+		several := e.recent > 1
+		e.mu.Unlock()
+		if several {
+			b.watch()
+			return
+		}
+	}
+}
+
 // judge ejects an endpoint that hangs, or that is far slower than the others.
 func (b *Balancer[C]) judge(ctx context.Context, now time.Duration) {
 	all := b.endpoints()

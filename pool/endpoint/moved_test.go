@@ -149,26 +149,29 @@ func TestAnEndpointIsComparedWithCallsOfTheSameTime(t *testing.T) {
 		stop()
 		time.Sleep(5 * time.Second)
 
-		const slow = 50 * time.Millisecond
-		for range 3 {
-			held := map[string][]core.Lease[*conn]{}
-			for range 180 {
-				lease, err := lb.Acquire(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				held[lease.Conn().at.address] = append(held[lease.Conn().at.address], lease)
+		held := map[string][]core.Lease[*conn]{}
+		for len(held["a:1"]) < 60 {
+			lease, err := lb.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
 			}
-			time.Sleep(slow)
-			for _, address := range three { // a:1 answers first
-				for _, lease := range held[address] {
-					lease.Release()
-				}
-				time.Sleep(150 * time.Millisecond)
+			held[lease.Conn().at.address] = append(held[lease.Conn().at.address], lease)
+		}
+		for range 4 { // a:1 answers first, and again and again
+			for range 15 {
+				time.Sleep(4 * time.Millisecond)
+				held["a:1"][0].Release()
+				held["a:1"] = held["a:1"][1:]
 			}
+			time.Sleep(100 * time.Millisecond)
 		}
 		if lines := b.history(); len(lines) > 0 {
 			t.Errorf("changes = %q, want none", lines)
+		}
+		for _, leases := range held {
+			for _, lease := range leases {
+				lease.Return(core.Unclean, context.Canceled)
+			}
 		}
 	})
 }

@@ -129,6 +129,9 @@ func (e *endpoint[C]) began(l *lent[C]) {
 	e.newest = l
 	e.flying++
 	e.recent++
+	if e.recent == 2 {
+		e.b.watch()
+	}
 }
 
 // finished takes l out of the calls in flight and learns from it, once.
@@ -229,26 +232,55 @@ func (e *endpoint[C]) decay(now time.Duration, to float64) {
 	e.stamp = now
 }
 
-// load returns the load of the endpoint: latency times calls, those included whose callers
-// wait for a connection to it. While many calls on it take
-// longer than its average, their age counts. A call or two may take long by themselves, or
-// never end: they must not keep all others away, unless they have all that the pool has.
-func (e *endpoint[C]) load(now time.Duration) float64 {
+// burden is what the load of an endpoint is made of.
+type burden struct {
+	latency float64 // average of the calls that ended
+	age     float64 // of the calls in flight, if many of them take longer than that
+	calls   int     // in flight, and those whose callers wait for a connection
+}
+
+// burden returns the present burden of the endpoint. A call or two may take long by
+// themselves, or never end: they must not keep all others away, unless they have all that
+// the pool has.
+func (e *endpoint[C]) burden(now time.Duration) burden {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.decay(now, 0)
-	calls := e.flying + int(e.waiting.Load())
-	if e.latency == 0 {
-		if calls == 0 {
+	b := burden{latency: e.latency, calls: e.flying + int(e.waiting.Load())}
+	if e.recent >= min(many, int(e.b.places.Load())) && float64(now-e.oldest.since) > e.latency {
+		b.age = float64(e.typicalAge(now))
+	}
+	return b
+}
+
+// load is latency times calls. The latency counts for no more than most, but the age of
+// calls in flight counts whole.
+func (b burden) load(most float64) float64 {
+	if b.latency == 0 {
+		if b.calls == 0 {
 			return 0
 		}
-		return unknown + float64(calls)
+		return unknown + float64(b.calls)
 	}
-	latency := e.latency
-	if e.recent >= min(many, int(e.b.places.Load())) && float64(now-e.oldest.since) > latency {
-		latency = max(latency, float64(e.typicalAge(now)))
+	return max(min(b.latency, most), b.age) * float64(b.calls+1)
+}
+
+// most returns how much the latency of an endpoint counts for at most, among those with
+// these burdens. One call that took long makes the average high for a minute. Without a
+// bound its endpoint has no call for that long, and all callers are at another endpoint,
+// which may be the one that hangs. An endpoint that is slow indeed is ejected, which takes
+// a few calls.
+func (b *Balancer[C]) most(all ...burden) float64 {
+	least := math.Inf(1)
+	if b.cfg.Detection.Disabled {
+		return least
 	}
-	return latency * float64(calls+1)
+	for _, one := range all {
+		if one.latency > 0 {
+			least = min(least, one.latency)
+		}
+	}
+	return b.cfg.Detection.SlowFactor * least
 }
 
 // typicalAge returns the age of the median call in flight, or of an older one where that
@@ -272,21 +304,25 @@ func (e *endpoint[C]) speed(now time.Duration) *speed {
 }
 
 // hanging returns a call that hangs, together with others: many calls have been in flight
-// for longer than limit, and none succeeded meanwhile.
+// for longer than limit, or two for twice as long, and none succeeded meanwhile.
 func (e *endpoint[C]) hanging(now, limit time.Duration) *lent[C] {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.recent < many || now-e.answered <= limit {
-		return nil
+	for calls := many; calls > 1; calls-- {
+		if e.recent < calls || now-e.answered <= limit {
+			limit *= 2
+			continue
+		}
+		l := e.oldest
+		for range calls - 1 {
+			l = l.next
+		}
+		if now-l.since > limit {
+			return l
+		}
+		limit *= 2
 	}
-	l := e.oldest
-	for range many - 1 {
-		l = l.next
-	}
-	if now-l.since <= limit {
-		return nil
-	}
-	return l
+	return nil
 }
 
 // forget drops what is known of all calls, when the endpoint is let back in. Those that are
