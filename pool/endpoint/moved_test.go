@@ -150,14 +150,14 @@ func TestAnEndpointIsComparedWithCallsOfTheSameTime(t *testing.T) {
 		time.Sleep(5 * time.Second)
 
 		held := map[string][]core.Lease[*conn]{}
-		for len(held["a:1"]) < 60 {
+		for len(held["a:1"]) < 75 {
 			lease, err := lb.Acquire(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			held[lease.Conn().at.address] = append(held[lease.Conn().at.address], lease)
 		}
-		for range 4 { // a:1 answers first, and again and again
+		for range 5 { // a:1 answers first, and again and again
 			for range 15 {
 				time.Sleep(4 * time.Millisecond)
 				held["a:1"][0].Release()
