@@ -154,7 +154,7 @@ var rules = []rule{
 		folder: "fxmodule",
 		// The SDK's types, because applications provide the concrete ones.
 		may: slices.Concat(frontDoor, []string{
-			enum, fxgraph, "otelx/sdk", "go.uber.org/fx/...", "go.uber.org/dig", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
+			"fxmodule/config", enum, fxgraph, "otelx/sdk", "go.uber.org/fx/...", "go.uber.org/dig", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/sdk/metric",
 		}),
 		tests: []string{"fxmodule/testdata/penstock", coretests, emittedBy, otelSDK, goleak},
 	},
@@ -162,10 +162,12 @@ var rules = []rule{
 		folder: "fxmodule/admin",
 		may:    slices.Concat(frontDoor, []string{texts, "fxmodule/admin/page", "go.uber.org/fx/..."}),
 		tests:  []string{"fxmodule", "fxmodule/config", coretests, otelSDK, goleak},
+		may:    slices.Concat(frontDoor, []string{"fxmodule/config", texts, "go.uber.org/fx/..."}),
+		tests:  []string{"fxmodule", coretests, otelSDK, goleak},
 	},
 	{
 		folder: "fxmodule/milvusfx",
-		may:    []string{"fxmodule", fxgraph, root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
+		may:    []string{"fxmodule", "fxmodule/config", fxgraph, root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
 		tests:  []string{"fxmodule/milvusfx/testdata/milvus", coretests, milvustest, emittedBy, otelSDK, goleak},
 	},
 	{

@@ -79,11 +79,27 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 	if err != nil {
 		return &built[C]{err: &wiringError{err}}
 	}
-	var withoutErr error
-	if cfg.Chain, withoutErr = cfg.Chain.Without(s.without...); withoutErr != nil {
-		withoutErr = fmt.Errorf("fxmodule: %s: option Without: %w", m.who(), withoutErr)
+	without := func(cfg *penstock.Config) (err error) {
+		if cfg.Chain, err = cfg.Chain.Without(s.without...); err != nil {
+			err = fmt.Errorf("fxmodule: %s: option Without: %w", m.who(), err)
+		}
+		return err
 	}
-	client, clientErr := penstock.New(g.backend, cfg)
+	var (
+		client     *penstock.Client[C]
+		withoutErr error
+	)
+	if d.in.File == nil {
+		withoutErr = without(&cfg)
+	} else if d.in.File.err != nil {
+		return &built[C]{err: d.in.File.err}
+	} else {
+		withoutErr = d.in.File.configure(m.name, &g.backend.Pool, &cfg, without, func(ctx context.Context, p pool.Config, cfg penstock.Config, by string) error {
+			return reconfigure(ctx, client, p, cfg, by)
+		})
+	}
+	var clientErr error
+	client, clientErr = penstock.New(g.backend, cfg)
 	if err := errors.Join(withoutErr, clientErr); err != nil {
 		return &built[C]{err: &wiringError{err}}
 	}

@@ -98,6 +98,7 @@ type depsIn struct {
 	Stages    []middleware.Stage `group:"penstock.stages"`
 	Members   []*member          `group:"penstock.clients"`
 	Watchers  []penstock.Watcher `group:"penstock.watchers"`
+	File      *fromFile          `optional:"true"`
 }
 
 func newDeps(in depsIn) deps { return deps{in} }

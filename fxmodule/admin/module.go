@@ -10,6 +10,7 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/fxmodule/config"
 )
 
 // Reload reads the configuration again and applies it. An error means that nothing has
@@ -21,7 +22,7 @@ type Reload func(ctx context.Context, by string) error
 // has one.
 //
 // Config.Logger and Config.Reload come from the graph if cfg has none: from a
-// *slog.Logger and a [Reload].
+// *slog.Logger, and a [Reload] or the *config.Watcher of fxmodule.FromFile.
 func Module(cfg Config) fx.Option {
 	return fx.Module("penstock.admin",
 		// Comes first, so that of two modules the error of fx names this.
@@ -31,6 +32,9 @@ func Module(cfg Config) fx.Option {
 			cfg.Logger = cmp.Or(cfg.Logger, in.Logger)
 			if cfg.Reload == nil {
 				cfg.Reload = in.Reload
+			}
+			if cfg.Reload == nil && in.Watcher != nil {
+				cfg.Reload = in.Watcher.Reload
 			}
 			a, err := New(cfg)
 			if err != nil {
@@ -51,6 +55,7 @@ type useOneAdminModule struct{}
 type moduleIn struct {
 	fx.In
 	Lifecycle fx.Lifecycle
-	Logger    *slog.Logger `optional:"true"`
-	Reload    Reload       `optional:"true"`
+	Logger    *slog.Logger    `optional:"true"`
+	Reload    Reload          `optional:"true"`
+	Watcher   *config.Watcher `optional:"true"`
 }

@@ -26,7 +26,8 @@ type Options struct {
 	Sections map[string]any
 	// Clients are the names of the program's clients. A client of the file that has
 	// another name is an error then, and a client that the file does not have has the
-	// settings at the top of the file. Nil is the clients of the file.
+	// settings at the top of the file, as a client without a name has. Nil is the clients
+	// of the file.
 	Clients []string
 }
 
@@ -45,7 +46,7 @@ type File struct {
 //
 // One error names everything that is wrong: unknown settings, clients and variables,
 // values of the wrong kind, negative values and zeros, and values that contradict each
-// other. Each fault is a line of its text, with the line of the file and the setting, or
+// other or a default. Each fault is a line of its text, with the line of the file and the setting, or
 // the variable. No error shows the value of a secret, or text of the file that could be
 // one.
 func Load(name string, o Options) (*File, error) {
@@ -55,7 +56,7 @@ func Load(name string, o Options) (*File, error) {
 	}
 	l := newLoader(name, settings)
 	for _, client := range o.Clients {
-		if !clientName.MatchString(client) && len(o.Clients) > 1 {
+		if client != shared && !clientName.MatchString(client) {
 			return nil, fmt.Errorf("config: %q cannot be the name of a client: it has letters, digits, - and _, and begins with a letter", client)
 		}
 	}

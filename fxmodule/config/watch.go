@@ -33,15 +33,16 @@ type Watching struct {
 // concurrent use.
 type Watcher struct {
 	cfg    Watching
+	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	done   chan struct{}
+	looks  sync.WaitGroup
 
 	mu   sync.Mutex  // held by a reload; guards what follows
 	file *File       // in force
 	seen fs.FileInfo // of the file when it was read last; nil if there was none
 }
 
-// Watch looks at a file until Close. It heeds a file that is written in place, one that
+// Watch returns a Watcher of a file, which looks at the file from Start until Close. It heeds a file that is written in place, one that
 // another file is renamed over, as editors do, and one behind symbolic links that change,
 // as Kubernetes mounts a ConfigMap. A file that is gone for a moment is waited for. What
 // the environment sets stays in force.
@@ -57,15 +58,18 @@ func Watch(file *File, cfg Watching) (*Watcher, error) {
 		cfg.Interval = 2 * time.Second
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &Watcher{cfg: cfg, cancel: cancel, done: make(chan struct{}), file: file, seen: file.seen}
-	go w.run(ctx)
-	return w, nil
+	return &Watcher{cfg: cfg, ctx: ctx, cancel: cancel, file: file, seen: file.seen}, nil
 }
 
-// Close ends the watch, and waits for a reload that runs; the context of its Apply ends.
+// Start begins to look at the file. Without it, or after Close, only Reload reads the file.
+// Start is called once.
+func (w *Watcher) Start() { w.looks.Go(w.run) }
+
+// Close ends the watch, and waits for the reload of a changed file; the context of its Apply
+// ends. It may be called without Start.
 func (w *Watcher) Close() {
 	w.cancel()
-	<-w.done
+	w.looks.Wait()
 }
 
 // File returns the file in force.
@@ -117,21 +121,20 @@ func apart(name string, fn func() error) error {
 }
 
 // run looks at the file at each interval.
-func (w *Watcher) run(ctx context.Context) {
-	defer close(w.done)
+func (w *Watcher) run() {
 	ticks := time.NewTicker(w.cfg.Interval)
 	defer ticks.Stop()
 	name := w.File().name
 	last := look(name)
 	for {
 		select {
-		case <-ctx.Done():
+		case <-w.ctx.Done():
 			return
 		case <-ticks.C:
 		}
 		now := look(name)
 		if same(now, last) && !same(now, w.read()) {
-			_ = w.Reload(ctx, "file "+name) // Failed is told
+			_ = w.Reload(w.ctx, "file "+name) // Failed is told
 		}
 		last = now
 	}

@@ -62,6 +62,7 @@ func watch(t *testing.T, name, text string, o config.Options) *watched {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.watcher.Start()
 	t.Cleanup(w.watcher.Close)
 	time.Sleep(time.Second) // so that nothing happens at the instant of a look
 	return w

@@ -24,7 +24,9 @@ import (
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/fxmodule/config"
 	"github.com/penstock-go/penstock/internal/fxgraph"
+	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
@@ -32,15 +34,18 @@ import (
 // parts, as [fxmodule.Client] does. The graph must hold a [milvus.Config]. With
 // [fxmodule.Named] the configuration has the same tag, and its pool has the same
 // name unless Pool.Name is set. Three things are errors of the application: a client
-// without a Config, a Config that cannot be, and a Config that no client takes.
+// without a Config, a Config that cannot be, and a Config that no client takes. With
+// fxmodule.FromFile the section "milvus" of the file takes the place of the Config.
 func Module(opts ...fxmodule.Option) fx.Option {
 	tag, name := fxmodule.NameTag(opts...), fxmodule.Name(opts...)
 	return fx.Module("penstock.milvus",
 		fx.Provide(
-			fx.Annotate(func(cfg milvus.Config) *backend { return newBackend(cfg, name) }, fx.ParamTags(tag)),
+			fx.Annotate(func(cfg milvus.Config, file *config.File) *backend { return newBackend(cfg, file, name) },
+				fx.ParamTags(strings.TrimSpace(tag+` optional:"true"`), `optional:"true"`)),
 			fx.Annotate(func(b *backend) penstock.Backend[*milvus.Conn] { return b.Backend }, fx.ResultTags(tag)),
 			fx.Private,
 		),
+		fxmodule.FileSection(section, milvus.Settings{}),
 		fx.Supply(fx.Annotate(clientName(name), fx.ResultTags(`group:"penstock.milvus"`))),
 		// fx runs the functions of a module after those of the modules within it, and
 		// the module of the client would say that the client has no factory.
@@ -55,13 +60,41 @@ type backend struct {
 	err error
 }
 
-func newBackend(cfg milvus.Config, name string) *backend {
+// section is the section of Milvus in a file.
+const section = "milvus"
+
+func newBackend(cfg milvus.Config, file *config.File, name string) *backend {
+	if file != nil {
+		c, err := file.Client(name)
+		if err == nil {
+			cfg, err = fromFile(cfg, c, file.Name())
+		}
+		if err != nil {
+			return &backend{err: fmt.Errorf("milvusfx: the client%s: %w", clientName(name).with(), err)}
+		}
+	}
 	cfg.Pool.Name = cmp.Or(cfg.Pool.Name, name)
 	b, err := cfg.Backend()
 	if err != nil {
 		err = fmt.Errorf("milvusfx: the client%s: %w", clientName(name).with(), err)
 	}
 	return &backend{b, err}
+}
+
+// fromFile returns the configuration that a file has for a client. cfg is that of the graph,
+// zero if there is none.
+func fromFile(cfg milvus.Config, c config.Client, file string) (milvus.Config, error) {
+	settings, err := config.Section[milvus.Settings](c, section)
+	switch {
+	case err != nil:
+		return cfg, err
+	case reflect.ValueOf(cfg).IsZero():
+		return settings.Config(pool.Config{}), nil
+	case !reflect.ValueOf(settings).IsZero():
+		return cfg, fmt.Errorf("the graph has a milvus.Config, and %s has settings in the section milvus: leave out one or the other", cmp.Or(file, "the environment"))
+	default:
+		return cfg, nil
+	}
 }
 
 // clientName is the name of a client of the application.
@@ -71,6 +104,7 @@ type wiring struct {
 	fx.In
 	Graph   fx.DotGraph
 	Config  milvus.Config `optional:"true"` // a mistake, unless a client has no name
+	File    *config.File  `optional:"true"`
 	Clients []clientName  `group:"penstock.milvus"`
 }
 
@@ -92,7 +126,7 @@ func check(w wiring) error {
 	}
 	var faults []error
 	for _, name := range slices.Sorted(slices.Values(w.Clients)) {
-		if !given[name] {
+		if !given[name] && w.File == nil {
 			faults = append(faults, fmt.Errorf("milvusfx: the client%s has no configuration: provide a milvus.Config%s%s", name.with(), name.with(), left))
 		}
 	}

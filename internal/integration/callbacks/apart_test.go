@@ -393,6 +393,7 @@ func TestAFunctionOfAWatchEndsThatReloadAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		w.Start()
 		defer w.Close()
 		for i, fn := range []func(){func() { panic("boom") }, runtime.Goexit} {
 			does.Store(&fn)

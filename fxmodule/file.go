@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fxmodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.uber.org/fx"
+
+	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/fxmodule/config"
+	"github.com/penstock-go/penstock/pool"
+)
+
+// FromFile configures the clients of the application from a YAML file and the environment,
+// as package config reads them. What the file sets replaces what the code sets: the
+// Backend, [Config] and [Order]. A stage that [Without] leaves out stays out. An empty name
+// means the environment alone. An application has one.
+//
+// The application is given the *config.File, for the sections of its own backends, see
+// [FileSection]. While the application runs, the file is watched, and a change of it is
+// applied to all clients by their Reconfigure, or to none: a file with a fault, a client
+// that refuses its settings, and a setting of a backend that needs a restart leave
+// everything as it was, and are logged. The application is also given a *config.Watcher,
+// whose Reload reads the file at once; it is nil without a file.
+func FromFile(name string) fx.Option {
+	return fx.Module("penstock.file",
+		fx.Supply(leaveOutTheSecondFromFile{}),
+		fx.Provide(
+			func(in fileIn) *fromFile { return newFromFile(name, in) },
+			func(f *fromFile) (*config.File, error) { return f.file, f.err },
+			func(f *fromFile) (*config.Watcher, error) { return f.watcher, f.err },
+		),
+		// fx would wrap the error of a constructor in its frames.
+		fx.Invoke(func(f *fromFile) error { return f.err }),
+	)
+}
+
+// leaveOutTheSecondFromFile is provided by each FromFile, so that the error of fx for two of
+// them says what to do.
+type leaveOutTheSecondFromFile struct{}
+
+// FileSection lets [FromFile] read the section of a backend into a struct of the type of
+// of, see config.Options. The constructor of the backend takes the *config.File, and calls
+// config.Section. Package milvusfx does both for Milvus.
+func FileSection(name string, of any) fx.Option {
+	return fx.Supply(fx.Annotate(section{name, of}, fx.ResultTags(`group:"penstock.sections"`)))
+}
+
+type section struct {
+	name string
+	of   any
+}
+
+type fileIn struct {
+	fx.In
+	Lifecycle fx.Lifecycle
+	Logger    *slog.Logger `optional:"true"`
+	Members   []*member    `group:"penstock.clients"`
+	Sections  []section    `group:"penstock.sections"`
+}
+
+// fromFile is the file of an application, and the clients that it configures.
+type fromFile struct {
+	file    *config.File // at the start
+	watcher *config.Watcher
+	logger  *slog.Logger
+	err     error
+
+	mu      sync.Mutex
+	current *config.File // in force; guarded by mu
+	clients []configured // guarded by mu
+}
+
+// configured is a client of the application that the file configures.
+type configured struct {
+	name string
+	// change gives the client the settings of a file.
+	change func(ctx context.Context, file *config.File, by string) error
+}
+
+func newFromFile(name string, in fileIn) *fromFile {
+	f := &fromFile{logger: logger(in.Logger)}
+	o := config.Options{Sections: map[string]any{}}
+	for _, m := range in.Members {
+		if !slices.Contains(o.Clients, m.name) {
+			o.Clients = append(o.Clients, m.name)
+		}
+	}
+	slices.Sort(o.Clients) // fx shuffles groups
+	for _, s := range in.Sections {
+		if old, twice := o.Sections[s.name]; twice && reflect.TypeOf(old) != reflect.TypeOf(s.of) {
+			f.err = &wiringError{fmt.Errorf("fxmodule: FileSection(%q) is there for two types: give one of them another name", s.name)}
+			return f
+		}
+		o.Sections[s.name] = s.of
+	}
+	if f.file, f.err = config.Load(name, o); f.err != nil {
+		f.err = &wiringError{f.err}
+		return f
+	}
+	f.current = f.file
+	if name == "" {
+		return f
+	}
+	if f.watcher, f.err = config.Watch(f.file, config.Watching{Apply: f.apply, Failed: f.failed}); f.err == nil {
+		in.Lifecycle.Append(fx.StartStopHook(f.watcher.Start, f.watcher.Close))
+	}
+	return f
+}
+
+// configure gives a client the settings of the file, and those of each later file. what
+// the code sets is in pool and cfg; finish completes the settings of a file.
+func (f *fromFile) configure(name string, p *pool.Config, cfg *penstock.Config, finish func(*penstock.Config) error, change func(context.Context, pool.Config, penstock.Config, string) error) error {
+	codePool, codeConfig := *p, *cfg
+	settings := func(file *config.File) (pool.Config, penstock.Config, error) {
+		c, err := file.Client(name)
+		if err != nil {
+			return pool.Config{}, penstock.Config{}, err
+		}
+		p, cfg := codePool, codeConfig
+		c.Apply(&p, &cfg)
+		return p, cfg, finish(&cfg)
+	}
+	var err error
+	if *p, *cfg, err = settings(f.file); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.clients = append(f.clients, configured{name, func(ctx context.Context, file *config.File, by string) error {
+		p, cfg, err := settings(file)
+		if err != nil {
+			return err
+		}
+		return change(ctx, p, cfg, by)
+	}})
+	return nil
+}
+
+// apply gives all clients the settings of a file, or none.
+func (f *fromFile) apply(ctx context.Context, file *config.File, by string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	differs := map[string]bool{}
+	var restart []string
+	for _, c := range file.Changes(f.current) {
+		differs[c.Client] = true
+		if c.Section {
+			restart = append(restart, c.String())
+		}
+	}
+	if len(restart) > 0 {
+		return fmt.Errorf("fxmodule: %s: the settings stay as they are, because a backend reads its section at the start: restart the program, or put back %s", file.Name(), strings.Join(restart, "; "))
+	}
+	for i, c := range f.clients {
+		if !differs[c.name] {
+			continue
+		}
+		if err := c.change(ctx, file, by); err != nil {
+			return &refused{errors.Join(err, f.putBack(ctx, differs, i, by))}
+		}
+	}
+	f.current = file
+	return nil
+}
+
+// putBack gives the first clients the settings before again.
+func (f *fromFile) putBack(ctx context.Context, differs map[string]bool, before int, by string) error {
+	var errs []error
+	for _, c := range f.clients[:before] {
+		if differs[c.name] {
+			errs = append(errs, c.change(ctx, f.current, by+", put back"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// refused is the error of a client, which has logged it.
+type refused struct{ error }
+
+func (r *refused) Unwrap() error { return r.error }
+
+// failed logs a file that was not applied.
+func (f *fromFile) failed(err error, by string) {
+	if _, logged := errors.AsType[*refused](err); logged || errors.Is(err, core.ErrClientClosed) {
+		return
+	}
+	f.logger.Error("penstock: the configuration file has a fault, the settings stay as they are", "file", f.file.Name(), "by", by, "error", inOneLine(err))
+}
