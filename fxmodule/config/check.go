@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -22,6 +23,8 @@ type checker interface {
 func (l *loader) check(c *Client) {
 	c.backend = l.backendOf(c)
 	p, cfg := c.Settings()
+	// The code of the program may have the other stages.
+	cfg.Chain.Order = slices.DeleteFunc(cfg.Chain.Order, func(name string) bool { return !slices.Contains(middleware.DefaultOrder(), name) })
 	err := generic(p, cfg)
 	if c.backend != "" {
 		to := reflect.New(reflect.TypeOf(c.sections[c.backend]))
@@ -70,11 +73,16 @@ func (l *loader) sectionsOf(client string) []string {
 }
 
 // generic returns what is wrong with a client of any backend. How its connections are
-// lent is known to its code alone, and a pool is right if it is so for one of the two.
+// lent is known to its code alone, and a pool is right if it is so for one of the two. A
+// backend without a Ping needs no place for the health stage.
 func generic(p pool.Config, cfg penstock.Config) error {
 	var errs []error
 	for _, p.Mode = range []pool.Mode{pool.Exclusive, pool.Shared} {
-		_, err := penstock.New(penstock.Backend[nothing]{Factory: nowhere{}, Pool: p}, cfg)
+		b := penstock.Backend[nothing]{Factory: nowhere{}, Pool: p}
+		if cfg.Chain.Health != nil {
+			b.Factory = pinged{}
+		}
+		_, err := penstock.New(b, cfg)
 		if err == nil {
 			return nil
 		}
@@ -93,7 +101,10 @@ type nowhere struct{}
 
 func (nowhere) Dial(context.Context) (nothing, error) { return nothing{}, nil }
 func (nowhere) Close(context.Context, nothing) error  { return nil }
-func (nowhere) Ping(context.Context, nothing) error   { return nil }
+
+type pinged struct{ nowhere }
+
+func (pinged) Ping(context.Context, nothing) error { return nil }
 
 var (
 	// found matches the beginning of a fault that a constructor found.
@@ -101,7 +112,7 @@ var (
 	client = regexp.MustCompile(`^penstock: client ".*?": `)
 	inner  = regexp.MustCompile(`^(\w+): `)
 	// goName matches the name of a field in Go.
-	goName = regexp.MustCompile(`\b[A-Z]\w*(?:\.[A-Z]\w*)*\b|\btls\.\w+|^the order\b`)
+	goName = regexp.MustCompile(`\b[A-Z]\w*(?:\.[A-Z]\w*)*\b|\btls\.\w+|\bthe order\b`)
 )
 
 // add adds a fault of a client as a whole. In the text of a constructor the fields have
@@ -127,6 +138,9 @@ func (l *loader) add(c *Client, text string) {
 			return name
 		}
 		keys = append(keys, key)
+		if strings.Contains(name, " ") {
+			return name
+		}
 		return key
 	})
 	for in := inner.FindStringSubmatch(translated); in != nil && l.known[in[1]].Key == ""; in = inner.FindStringSubmatch(translated) {

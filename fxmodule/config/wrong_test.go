@@ -4,6 +4,7 @@ package config_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,7 +102,7 @@ var wrongFiles = []struct {
 		`FILE:1: order is "trace", want a list of names`,
 	}},
 	{"order: [trace, breaker, retires, timeout, health]", []string{
-		`FILE:1: order names stage "retires", and there is no such stage: name "retry" instead, which has no place, or add the stage to Stages, or leave the name out`,
+		`FILE:1: stage "retry" has no place, for the order is trace > breaker > timeout > health: name the stage there, or set Disabled in its configuration`,
 	}},
 	{"milvus: {address: 17}", []string{
 		"FILE:1: milvus.address is 17, want text, in quotes if it looks like anything else",
@@ -285,6 +286,21 @@ func TestWhatIsWrongInAFileIsNamedAtOnceAndOnce(t *testing.T) {
 				t.Errorf("%q: %d letters are more than two lines: %s", row.file, len(line), line)
 			}
 		}
+	}
+}
+
+// The code of a program may have stages of its own, and its backend no Ping.
+func TestAnOrderMayNameStagesOfTheProgram(t *testing.T) {
+	f, err := config.Load(file(t, "order: [audit, retry, breaker, timeout]"), config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Client("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, client := c.Settings(); !slices.Equal(client.Chain.Order, []string{"audit", "retry", "breaker", "timeout"}) {
+		t.Errorf("the order is %q, want that of the file", client.Chain.Order)
 	}
 }
 
