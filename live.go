@@ -100,6 +100,7 @@ func (l *live) fixes(pool string, change Change) error {
 		was, now any
 	}{
 		{"Pool.Observer", l.first.Pool.Observer, change.Pool.Observer},
+		{"Chain.Health.Observer", observerOf(was.Chain.Health), observerOf(cfg.Chain.Health)},
 		{"TracerProvider", was.TracerProvider, cfg.TracerProvider},
 		{"MeterProvider", was.MeterProvider, cfg.MeterProvider},
 		{"Observer", was.Observer, cfg.Observer},
@@ -121,6 +122,14 @@ func (l *live) fixes(pool string, change Change) error {
 		faults.Add("UseTime is set, and the Observer of the client takes the place of what measures it: leave UseTime out")
 	}
 	return faults.Err("penstock")
+}
+
+// observerOf returns the observer that cfg has of its own, if any.
+func observerOf(cfg *health.Config) any {
+	if cfg == nil || cfg.Observer == nil {
+		return nil
+	}
+	return cfg.Observer
 }
 
 // orNil returns logger, or an interface that is nil.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -59,7 +60,7 @@ func (c *Client[C]) Generation() Generation { return c.live.now.Load().generatio
 // ctx is for the log. Reconfigure is safe for concurrent use: changes are applied one after
 // the other.
 func (c *Client[C]) Reconfigure(ctx context.Context, change Change) error {
-	old, now, changed, err := c.change(change)
+	old, now, changed, err := c.change(ctx, change)
 	if err != nil {
 		err = fmt.Errorf("penstock: client %q: the settings stay as they are: %w", c.live.name, err)
 		c.live.refused.Add(1)
@@ -71,15 +72,19 @@ func (c *Client[C]) Reconfigure(ctx context.Context, change Change) error {
 }
 
 // change puts change in force, and returns what was in force until then, what is now, and
-// how they differ.
-func (c *Client[C]) change(change Change) (old, now *inForce, changed []string, err error) {
+// how they differ, if that is logged.
+func (c *Client[C]) change(ctx context.Context, change Change) (old, now *inForce, changed []string, err error) {
 	c.live.mu.Lock()
 	defer c.live.mu.Unlock()
 	if c.live.closed {
 		return nil, nil, nil, core.ErrClientClosed
 	}
 	old = c.live.now.Load()
-	before := c.settings(old)
+	logs := c.logger.Enabled(ctx, slog.LevelInfo)
+	var before []Setting
+	if logs {
+		before = c.settings(old)
+	}
 
 	cfg := change.Config
 	errs := []error{c.live.fixes(c.name, change)}
@@ -113,7 +118,10 @@ func (c *Client[C]) change(change Change) (old, now *inForce, changed []string, 
 		generation: Generation{Number: old.generation.Number + 1, At: time.Now(), By: change.By},
 	}
 	c.live.replace(old, now)
-	return old, now, difference(before, c.settings(now)), nil
+	if logs {
+		changed = difference(before, c.settings(now))
+	}
+	return old, now, changed, nil
 }
 
 // completed returns cfg with what the client adds: its name, a probe, and no trace stage
