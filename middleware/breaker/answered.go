@@ -2,7 +2,13 @@
 
 package breaker
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contain"
+)
 
 // Reasons of a transition from open to half-open, for telemetry.
 const (
@@ -54,15 +60,23 @@ func (b *Breaker) Awaits() (wait time.Duration, ok bool) {
 }
 
 // Watch makes the breaker call opened whenever it opens, except by hand: there may be
-// something to wait for, see [Breaker.Awaits]. opened must not block. It is called on
-// the goroutine of the operation that opened the breaker. Siblings of the breaker call
-// it, too. A further Watch replaces opened.
+// something to wait for, see [Breaker.Awaits]. opened must not block: the
+// operation that opened the breaker waits for it. Siblings of the breaker call
+// it, too. A panic or runtime.Goexit in opened is told to the observer as a
+// core.EventPanic. A further Watch replaces opened.
 func (b *Breaker) Watch(opened func()) { b.shared.opened.Store(&opened) }
 
 // tellOpened calls the function of Watch. The caller does not hold mu.
 func (s *shared) tellOpened() {
 	if opened := s.opened.Load(); opened != nil {
-		(*opened)()
+		contain.Apart("Watch", s.panicked, *opened)
+	}
+}
+
+// panicked tells the observer of a panic or Goexit of a function of the user.
+func (s *shared) panicked(p *contain.Panic) {
+	if o := s.observer.Load(); o != nil {
+		(*o).Event(context.Background(), core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
 	}
 }
 

@@ -4,6 +4,7 @@ package breaker_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -268,4 +269,18 @@ func TestAnswersRaceWithOperations(t *testing.T) {
 	}
 	<-done
 	<-done
+}
+
+func TestAWatcherThatPanicsIsContained(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("no") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, breaker.Config{})
+			r.Watch(end)
+			r.open(t) // each operation ends with its own error
+			events := r.recorder.Events(core.EventPanic)
+			if len(events) != 1 || events[0].Name != "Watch" {
+				t.Errorf("told %v, want one panic in Watch", events)
+			}
+		})
+	}
 }

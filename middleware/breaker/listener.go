@@ -3,10 +3,8 @@
 package breaker
 
 import (
-	"context"
 	"sync"
 
-	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/contain"
 )
 
@@ -97,9 +95,7 @@ func (l *listener) panicked(p *contain.Panic) {
 	l.mu.Lock()
 	l.panics++
 	l.mu.Unlock()
-	if o := l.shared.observer.Load(); o != nil {
-		(*o).Event(context.Background(), core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
-	}
+	l.shared.panicked(p)
 }
 
 // failures returns how often the listener panicked or called Goexit.

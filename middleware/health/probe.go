@@ -178,7 +178,7 @@ func (m *Monitor) probed(ctx context.Context, p *probing) {
 	w, answered := m.waiter, err == nil && !m.isDown()
 	m.mu.Unlock()
 	if w != nil && answered {
-		w.Answered(back)
+		contain.Apart("Answered", m.panicked, func() { w.Answered(back) })
 	}
 	if to == Down {
 		m.look()

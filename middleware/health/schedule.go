@@ -5,10 +5,14 @@ package health
 import (
 	"context"
 	"time"
+
+	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contain"
 )
 
 // Waiter is something that waits until the backend works again, such as a circuit
-// breaker. Its methods are called concurrently.
+// breaker. Its methods are called concurrently. A panic or runtime.Goexit in one of them is
+// told to the observer as a core.EventPanic, and otherwise counts as nothing to wait for.
 type Waiter interface {
 	// Awaits reports whether the Waiter would use an answer of the backend, now or,
 	// if wait is above zero, after that time.
@@ -45,10 +49,17 @@ func (m *Monitor) awaited() (wait time.Duration, ok bool) {
 	m.mu.Lock()
 	w := m.waiter
 	m.mu.Unlock()
-	if w == nil {
-		return 0, false
+	if w != nil {
+		contain.Apart("Awaits", m.panicked, func() { wait, ok = w.Awaits() })
 	}
-	return w.Awaits()
+	return wait, ok
+}
+
+// panicked tells the observer of a panic or Goexit of the Waiter.
+func (m *Monitor) panicked(p *contain.Panic) {
+	if m.cfg.Observer != nil {
+		m.cfg.Observer.Event(context.Background(), core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
+	}
 }
 
 // schedule says when the probes in the background are made. All times are since the

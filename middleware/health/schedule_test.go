@@ -4,11 +4,13 @@ package health_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/middleware/health"
 )
 
@@ -117,6 +119,7 @@ func TestAMonitorProbesForItsWaiter(t *testing.T) {
 			t.Errorf("%d probes while the waiter ignores answers", n)
 		}
 		w.set(0, true)
+		begins()
 		begin = time.Now()
 		time.Sleep(10 * time.Second)
 		if n := len(r.since(begin)); n < 7 || n > 13 {
@@ -199,6 +202,36 @@ func TestAProbeThatHangsWhileTheBackendIsAwaitedEndsSoon(t *testing.T) {
 			if len(limits) != 1 || !limits[row.want] {
 				t.Errorf("probes of %+v are limited by %v, want %v", row.cfg, limits, row.want)
 			}
+		})
+	}
+}
+
+// bad is a Waiter whose methods end as a function does that is wrong.
+type bad struct{ end func() }
+
+func (b bad) Awaits() (time.Duration, bool) { b.end(); return 0, true }
+func (b bad) Answered(bool)                 { b.end() }
+
+func TestAWaiterThatPanicsIsContained(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("no") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, health.Config{})
+				r.Serve(bad{end})
+				r.Start()
+				time.Sleep(100 * time.Second)
+				r.close(t)
+				if n := len(r.probes); n < 8 || n > 13 {
+					t.Errorf("%d probes in 100 s, want one in 10 s", n)
+				}
+				told := map[string]bool{}
+				for _, e := range r.recorder.Events(core.EventPanic) {
+					told[e.Name] = true
+				}
+				if len(told) != 2 || !told["Awaits"] || !told["Answered"] {
+					t.Errorf("told of panics in %v, want Awaits and Answered", told)
+				}
+			})
 		})
 	}
 }
