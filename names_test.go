@@ -43,7 +43,6 @@ var unused = map[string]string{
 	"middleware/breaker.Forced*":   "They are values of a used type.",
 	"middleware/chaos.ErrInjected": "A test of a user tells by it a fault that the stage made.",
 	"middleware/fallback.Accept":   "It is a field's type of Plan.",
-	"middleware/health.Liveness":   "An application serves it beside Readiness.",
 
 	"otelx/sdk.EvidenceSampler": "An application with an SDK of its own wraps its sampler with it.",
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -170,7 +171,7 @@ func TestWhoMayLook(t *testing.T) {
 
 func TestEveryAnswerIsGuarded(t *testing.T) {
 	a, _ := newAdmin(t, admin.Config{})
-	for _, path := range []string{"/", "/nothing", "/snapshot.json", "/livez", "/readyz", "/actions", "/events?client=no"} {
+	for _, path := range []string{"/", "/snapshot.json", "/livez", "/readyz", "/actions", "/events?client=no"} {
 		w := httptest.NewRecorder()
 		a.ServeHTTP(w, request("GET", path, ""))
 		policy := w.Header().Get("Content-Security-Policy")
@@ -338,4 +339,24 @@ func TestTwoClientsOfOneNameAreToldApart(t *testing.T) {
 		t.Errorf("clients %+v, want docs and docs#2, the latter with an operation", got)
 	}
 	shut(t, first, second)
+}
+
+func TestThePageIsServed(t *testing.T) {
+	a, _ := newAdmin(t, admin.Config{})
+	for path, kind := range map[string]string{"/": "text/html", "/page.css": "text/css", "/app.js": "text/javascript"} {
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, request("GET", path, ""))
+		if got := w.Header().Get("Content-Type"); w.Code != 200 || !strings.HasPrefix(got, kind) || w.Body.Len() == 0 {
+			t.Errorf("%s = %d %q, %d bytes, want %s", path, w.Code, got, w.Body.Len(), kind)
+		}
+	}
+}
+
+func TestAReloadThatPanicsIsAnErrorOfTheAction(t *testing.T) {
+	for name, reload := range map[string]func(){"panics": func() { panic("boom") }, "exits": runtime.Goexit} {
+		a, _ := newAdmin(t, admin.Config{Reload: func(context.Context, string) error { reload(); return nil }})
+		if status, result := act(a, `{"action":"reload"}`, nil); status != 409 || !strings.HasPrefix(result.Error, "the configuration stays as it was: ") || strings.Contains(result.Error, "\n") {
+			t.Errorf("a Reload that %s: %d %+v, want an error in one line", name, status, result)
+		}
+	}
 }

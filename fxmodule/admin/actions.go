@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/internal/text"
 	"github.com/penstock-go/penstock/middleware/breaker"
 )
@@ -163,7 +164,9 @@ func (a *Admin) reload(ctx context.Context, _ *Action, by string) (string, *refu
 	}
 	ctx, cancel := context.WithTimeout(ctx, reloadMost)
 	defer cancel()
-	if err := a.cfg.Reload(ctx, by); err != nil {
+	var err error
+	contain.Apart("Reload", func(p *contain.Panic) { err = p }, func() { err = a.cfg.Reload(ctx, by) })
+	if err != nil {
 		return "", refuse(http.StatusConflict, "the configuration stays as it was: %v", err)
 	}
 	return "reloaded the configuration", nil

@@ -168,7 +168,7 @@ func (w *watched) summary(at time.Time) Summary {
 // judge says how the client is, and why.
 func (s *Summary) judge() (status, why string) {
 	bad := s.Failed + s.Rejected
-	share := func() string { return fmt.Sprintf("%.2g %% of the operations do not succeed", 100*bad/s.Rate) }
+	share := func() string { return fmt.Sprintf("%.0f %% of the operations do not succeed", 100*bad/s.Rate) }
 	switch {
 	case s.Breaker == breaker.Open.String() || s.Breaker == breaker.ForcedOpen.String():
 		return "bad", "the breaker is " + strings.ReplaceAll(s.Breaker, "_", " ")

@@ -173,7 +173,7 @@ func (s *stream) tick() error {
 	if w, err := s.a.clients.named(s.id); err == nil && s.id != "" {
 		t.Client = s.look(w, now)
 	}
-	return s.write("event: tick\n", t)
+	return s.write("event: tick\n", t) // also without news, so that the page knows that it is up to date
 }
 
 // look describes what changed of the client that is looked at.

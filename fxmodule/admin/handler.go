@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/penstock-go/penstock/fxmodule/admin/page"
 )
 
 // policy lets the page load from its own address alone, and run no script within it.
@@ -51,7 +53,7 @@ func (a *Admin) routes() http.Handler {
 			serve(w, r)
 		})
 	}
-	handle("/", "GET, HEAD", a.looking(files().ServeHTTP))
+	handle("/", "GET, HEAD", a.looking(http.FileServerFS(page.FS()).ServeHTTP))
 	handle("/snapshot.json", "GET, HEAD", a.looking(a.snapshot))
 	handle("/snapshot", "GET, HEAD", a.looking(a.snapshot))
 	handle("/events", "GET, HEAD", a.looking(a.events))

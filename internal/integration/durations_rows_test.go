@@ -9,7 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/fxmodule/admin"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
 	"github.com/penstock-go/penstock/middleware/chaos"
@@ -356,6 +358,11 @@ var durations = map[string]durationRow{
 		}
 		return durationRow{set: func(*world, time.Duration) {}, unchecked: true, long: runs(longest, 1), short: runs(1, 2)}
 	}(),
+	"admin.Config.SlowAfter": {unchecked: true, set: func(w *world, d time.Duration) { // admin.New checks it
+		if page, err := admin.New(admin.Config{SlowAfter: d}); err == nil {
+			w.client.Watchers = []penstock.Watcher{page}
+		}
+	}},
 	"chaos.Fault.From":  struck(func(f *chaos.Fault, d time.Duration) { f.From, f.Err = d, errFailed }, false, true),
 	"chaos.Fault.Until": struck(func(f *chaos.Fault, d time.Duration) { f.Until, f.Err = d, errFailed }, true, false),
 	"chaos.Fault.Latency": {set: func(w *world, d time.Duration) {

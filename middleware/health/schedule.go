@@ -57,8 +57,8 @@ func (m *Monitor) awaited() (wait time.Duration, ok bool) {
 
 // panicked tells the observer of a panic or Goexit of the Waiter.
 func (m *Monitor) panicked(p *contain.Panic) {
-	if m.cfg.Observer != nil {
-		m.cfg.Observer.Event(context.Background(), core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
+	if m.cfg().Observer != nil {
+		m.cfg().Observer.Event(context.Background(), core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
 	}
 }
 
