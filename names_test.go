@@ -77,15 +77,6 @@ var unused = map[string]string{
 	"fxmodule.Order":   "An application sets the order of the stages.",
 	"fxmodule.Without": "An application leaves stages out.",
 	"fxmodule.Start*":  "An application chooses how its clients start.",
-	"fxmodule/admin.*": "A program that reads the endpoints decodes their answers into the types.",
-
-	"fxmodule/admin/page.FS": "The handler of the live page serves it.",
-	"fxmodule.For":         "An application with several clients gives a stage to one of them.",
-	"fxmodule.Order":       "An application sets the order of the stages.",
-	"fxmodule.Without":     "An application leaves stages out.",
-	"fxmodule.Start*":      "An application chooses how its clients start.",
-	"fxmodule/admin.*":     "A program that reads the endpoints decodes their answers into the types.",
-	"fxmodule/config.Keys": "A program prints the settings for its own users.",
 }
 
 // TestEachExportedNameHasAUser counts as a user any other package, a nested
