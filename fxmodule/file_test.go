@@ -38,8 +38,8 @@ type both struct {
 	Words *penstock.Client[*conn] `name:"words"`
 }
 
-// twoClients are the clients "books" and "words" of one factory.
-func twoClients(opts ...fxmodule.Option) fx.Option {
+// booksAndWords are the clients "books" and "words" of one factory.
+func booksAndWords(opts ...fxmodule.Option) fx.Option {
 	var options []fx.Option
 	for _, name := range []string{"books", "words"} {
 		options = append(options,
@@ -63,7 +63,7 @@ func TestAFileConfiguresTheClientsOfAnApplication(t *testing.T) {
 	var file *config.File
 	app := fxtest.New(t,
 		fxmodule.FromFile(yaml(t, "operation_timeout: 30s\nratelimit: {rate: 10}\nclients:\n  books: {pool: {max_size: 3}, retry: {disabled: true}}\n")),
-		twoClients(fxmodule.Config(cfg), fxmodule.Without("timeout"), fxmodule.Start(fxmodule.StartLazy)),
+		booksAndWords(fxmodule.Config(cfg), fxmodule.Without("timeout"), fxmodule.Start(fxmodule.StartLazy)),
 		fx.Populate(&clients, &file),
 	)
 	app.RequireStart()
@@ -148,16 +148,16 @@ func TestAWrongFileOfAnApplicationIsNamed(t *testing.T) {
 		{"", fxmodule.FileSection("pool", redis{}), `config: no section can have the name "pool": give it lower-case letters, such as milvus, and no name of Penstock's own`},
 	} {
 		write(row.file)
-		err := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("penstock.yaml"), row.graph, twoClients(), fx.Invoke(func(both) {})).Err())
+		err := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("penstock.yaml"), row.graph, booksAndWords(), fx.Invoke(func(both) {})).Err())
 		if err == nil || err.Error() != row.want {
 			t.Errorf("%q\n%v\nwant %s", row.file, err, row.want)
 		}
 	}
-	missing := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("nowhere.yaml"), twoClients()).Err())
+	missing := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("nowhere.yaml"), booksAndWords()).Err())
 	if want := "config: nowhere.yaml: file does not exist: create the file, or correct its name"; missing == nil || missing.Error() != want {
 		t.Errorf("%v\nwant %s", missing, want)
 	}
-	second := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("penstock.yaml"), fxmodule.FromFile("penstock.yaml"), twoClients()).Err())
+	second := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("penstock.yaml"), fxmodule.FromFile("penstock.yaml"), booksAndWords()).Err())
 	if want := "fxmodule: the application has two fxmodule.FromFile: leave out one of them"; second == nil || second.Error() != want {
 		t.Errorf("%v\nwant %s", second, want)
 	}

@@ -4,12 +4,12 @@ package fxmodule
 
 import (
 	"context"
-	"errors"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/pool"
 )
 
-func reconfigure[C any](context.Context, *penstock.Client[C], pool.Config, penstock.Config, string) error {
-	return errors.New("restart the program")
+// reconfigure gives a client that runs the settings of a file.
+func reconfigure[C any](ctx context.Context, client *penstock.Client[C], p pool.Config, cfg penstock.Config, by string) error {
+	return client.Reconfigure(ctx, penstock.Change{Pool: p, Config: cfg, By: by})
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fxmodule_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/fx"
+	"go.uber.org/fx/fxtest"
+
+	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/fxmodule/config"
+)
+
+// reloading is an application of two clients whose file changes.
+type reloading struct {
+	both
+	watcher *config.Watcher
+	log     *bytes.Buffer
+}
+
+// reload starts the application in the folder of the test.
+func reload(t *testing.T, text string, opts ...fx.Option) *reloading {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	rewrite(t, text)
+	r := &reloading{log: &bytes.Buffer{}}
+	app := fxtest.New(t,
+		fxmodule.FromFile("penstock.yaml"), fxmodule.FileSection("redis", redis{}),
+		booksAndWords(fxmodule.Start(fxmodule.StartLazy)),
+		fx.Supply(slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelWarn}))),
+		fx.Populate(&r.both, &r.watcher), fx.Options(opts...),
+	)
+	app.RequireStart()
+	t.Cleanup(app.RequireStop)
+	return r
+}
+
+func rewrite(t *testing.T, text string) {
+	t.Helper()
+	if err := os.WriteFile("penstock.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// want compares the sizes of the pools and the generations of the clients.
+func (r *reloading) want(t *testing.T, books, words string) {
+	t.Helper()
+	for _, c := range []struct {
+		client client
+		want   string
+	}{{r.Books, books}, {r.Words, words}} {
+		g := c.client.Generation()
+		if got := fmt.Sprintf("%d connections, %d by %s", c.client.Pool().Stats().Max, g.Number, g.By); got != c.want {
+			t.Errorf("%s has %s, want %s", c.client.Name(), got, c.want)
+		}
+	}
+}
+
+func TestAChangedFileIsAppliedToTheClientsThatItChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := reload(t, "pool: {max_size: 2}")
+		pool := r.Books.Pool()
+		r.want(t, "2 connections, 1 by ", "2 connections, 1 by ")
+		rewrite(t, "pool: {max_size: 2}\nclients: {books: {pool: {max_size: 5}, order: [trace, retry, breaker, timeout]}}")
+		time.Sleep(7 * time.Second)
+		synctest.Wait()
+		r.want(t, "5 connections, 2 by file penstock.yaml", "2 connections, 1 by ")
+		if got, want := r.Books.Chain().String(), "trace > retry > breaker > timeout"; got != want {
+			t.Errorf("the chain is %s, want %s", got, want)
+		}
+		if r.Books.Pool() != pool {
+			t.Error("the pool is another one")
+		}
+		rewrite(t, "pool: {max_size: 3}")
+		if err := r.watcher.Reload(t.Context(), "ann"); err != nil {
+			t.Error(err)
+		}
+		r.want(t, "3 connections, 3 by ann", "3 connections, 2 by ann")
+	})
+}
+
+func TestAFileWithAFaultChangesNothingAndIsLogged(t *testing.T) {
+	for _, row := range []struct{ name, file, want string }{
+		{"no YAML", "pool: {", "penstock.yaml:1: not YAML"},
+		{"a contradiction of one client", "pool: {max_size: 9}\nclients: {words: {pool: {min_size: 10}}}", "penstock.yaml:2: clients.words: pool.min_size 10 exceeds pool.max_size 9"},
+		{"an unknown client", "pool: {max_size: 9}\nclients: {films: {}}", "clients.films: the program has no such client"},
+		{"the section of a backend", "pool: {max_size: 9}\nclients: {words: {redis: {address: b, pass: hunter2}}}", "restart the program, or put back clients.words.redis.address: b, was the default; clients.words.redis.pass: [redacted], was the default"},
+		{"the name of a pool", "pool: {max_size: 9}\nclients: {words: {pool: {name: other}}}", "restart"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := reload(t, "pool: {max_size: 2}")
+				rewrite(t, row.file)
+				time.Sleep(30 * time.Second)
+				synctest.Wait()
+				for _, c := range []client{r.Books, r.Words} {
+					if got := c.Pool().Stats().Max; got != 2 {
+						t.Errorf("%s has %d connections, want 2 as before", c.Name(), got)
+					}
+				}
+				if log := r.log.String(); strings.Count(log, row.want) != 1 || strings.Contains(log, "hunter2") {
+					t.Errorf("the log has\n%s\nwant once %s", log, row.want)
+				}
+				err := r.watcher.Reload(t.Context(), "ann")
+				if err == nil || !strings.Contains(err.Error(), row.want) {
+					t.Errorf("Reload = %v, want %s", err, row.want)
+				}
+			})
+		})
+	}
+}
+
+// What the code sets stays in force with each file, and what a file does not set any more
+// is as the code has it.
+func TestAFileThatLeavesASettingOutGivesItBackToTheCode(t *testing.T) {
+	r := reload(t, "pool: {max_size: 2}")
+	rewrite(t, "")
+	if err := r.watcher.Reload(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	r.want(t, "10 connections, 2 by ann", "10 connections, 2 by ann")
+}
