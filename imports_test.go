@@ -160,10 +160,7 @@ var rules = []rule{
 	},
 	{
 		folder: "fxmodule/admin",
-		may:    slices.Concat(frontDoor, []string{texts, "fxmodule/admin/page", "go.uber.org/fx/..."}),
-		may:    slices.Concat(frontDoor, []string{contain, texts, "fxmodule/admin/page", "go.uber.org/fx/..."}),
-		tests:  []string{"fxmodule", "fxmodule/config", coretests, otelSDK, goleak},
-		may:    slices.Concat(frontDoor, []string{"fxmodule/config", texts, "go.uber.org/fx/..."}),
+		may:    slices.Concat(frontDoor, []string{contain, texts, "fxmodule/admin/page", "fxmodule/config", "go.uber.org/fx/..."}),
 		tests:  []string{"fxmodule", coretests, otelSDK, goleak},
 	},
 	{
