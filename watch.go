@@ -19,6 +19,7 @@ import (
 type Inspected interface {
 	Name() string
 	Snapshot() Snapshot
+	Generation() Generation
 	Breaker() *breaker.Breaker
 	KeyedBreaker() *keyed.Keyed
 	Monitor() *health.Monitor

@@ -71,8 +71,8 @@ type Summary struct {
 	Why     string `json:"why,omitempty"`
 	Breaker string `json:"breaker_state,omitempty"` // "" without a breaker
 	Gate    string `json:"gate_state,omitempty"`    // "up", "down"; "" without a monitor
-	// Generation counts the configurations of the client, from 1. 0 is not known.
-	Generation uint64    `json:"generation,omitempty"`
+	// Generation counts the configurations of the client, from 1.
+	Generation uint64    `json:"generation"`
 	ChangedAt  time.Time `json:"changed_at,omitzero"` // when the generation came into force
 	ChangedBy  string    `json:"changed_by,omitempty"`
 

@@ -363,8 +363,9 @@ var durations = map[string]durationRow{
 			w.client.Watchers = []penstock.Watcher{page}
 		}
 	}},
-	"chaos.Fault.From":  struck(func(f *chaos.Fault, d time.Duration) { f.From, f.Err = d, errFailed }, false, true),
-	"chaos.Fault.Until": struck(func(f *chaos.Fault, d time.Duration) { f.Until, f.Err = d, errFailed }, true, false),
+	"config.Watching.Interval": {unchecked: true, set: func(*world, time.Duration) {}}, // config.Watch checks it, and fxmodule sets it
+	"chaos.Fault.From":         struck(func(f *chaos.Fault, d time.Duration) { f.From, f.Err = d, errFailed }, false, true),
+	"chaos.Fault.Until":        struck(func(f *chaos.Fault, d time.Duration) { f.Until, f.Err = d, errFailed }, true, false),
 	"chaos.Fault.Latency": {set: func(w *world, d time.Duration) {
 		w.client.Chain.Chaos = &chaos.Config{StartOff: true, Faults: []chaos.Fault{{Share: 1, Latency: d}}}
 	}, long: func(t *testing.T, w *world) {
