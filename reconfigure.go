@@ -71,6 +71,11 @@ func (c *Client[C]) Reconfigure(ctx context.Context, change Change) error {
 	return nil
 }
 
+// CountRefusedChange counts a change that was refused before it came to the client: a file
+// of settings that cannot be read, say. [Client.Reconfigure] counts those that it refuses
+// itself.
+func (c *Client[C]) CountRefusedChange() { c.live.refused.Add(1) }
+
 // change puts change in force, and returns what was in force until then, what is now, and
 // how they differ, if that is logged.
 func (c *Client[C]) change(ctx context.Context, change Change) (old, now *inForce, changed []string, err error) {

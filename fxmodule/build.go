@@ -94,8 +94,10 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 	} else if d.in.File.err != nil {
 		return &built[C]{err: d.in.File.err}
 	} else {
-		withoutErr = d.in.File.configure(m.name, &g.backend.Pool, &cfg, without, func(ctx context.Context, p pool.Config, cfg penstock.Config, by string) error {
-			return reconfigure(ctx, client, p, cfg, by)
+		withoutErr = d.in.File.configure(&g.backend.Pool, &cfg, without, configured{
+			name:        m.name,
+			reconfigure: func(ctx context.Context, change penstock.Change) error { return client.Reconfigure(ctx, change) },
+			refuse:      func() { client.CountRefusedChange() },
 		})
 	}
 	var clientErr error

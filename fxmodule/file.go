@@ -82,9 +82,20 @@ type fromFile struct {
 
 // configured is a client of the application that the file configures.
 type configured struct {
-	name string
-	// change gives the client the settings of a file.
-	change func(ctx context.Context, file *config.File, by string) error
+	name        string
+	reconfigure func(context.Context, penstock.Change) error // that of the client
+	refuse      func()                                       // counts a file that no client was given
+	settings    func(*config.File) (penstock.Change, error)  // of the client, by a file
+}
+
+// change gives the client the settings of a file.
+func (c *configured) change(ctx context.Context, file *config.File, by string) error {
+	change, err := c.settings(file)
+	if err != nil {
+		return err
+	}
+	change.By = by
+	return c.reconfigure(ctx, change)
 }
 
 func newFromFile(name string, in fileIn) *fromFile {
@@ -117,32 +128,27 @@ func newFromFile(name string, in fileIn) *fromFile {
 	return f
 }
 
-// configure gives a client the settings of the file, and those of each later file. what
+// configure gives the client c the settings of the file, and those of each later file. What
 // the code sets is in pool and cfg; finish completes the settings of a file.
-func (f *fromFile) configure(name string, p *pool.Config, cfg *penstock.Config, finish func(*penstock.Config) error, change func(context.Context, pool.Config, penstock.Config, string) error) error {
-	codePool, codeConfig := *p, *cfg
-	settings := func(file *config.File) (pool.Config, penstock.Config, error) {
-		c, err := file.Client(name)
+func (f *fromFile) configure(p *pool.Config, cfg *penstock.Config, finish func(*penstock.Config) error, c configured) error {
+	code := penstock.Change{Pool: *p, Config: *cfg}
+	c.settings = func(file *config.File) (penstock.Change, error) {
+		change := code
+		client, err := file.Client(c.name)
 		if err != nil {
-			return pool.Config{}, penstock.Config{}, err
+			return change, err
 		}
-		p, cfg := codePool, codeConfig
-		c.Apply(&p, &cfg)
-		return p, cfg, finish(&cfg)
+		client.Apply(&change.Pool, &change.Config)
+		return change, finish(&change.Config)
 	}
-	var err error
-	if *p, *cfg, err = settings(f.file); err != nil {
+	first, err := c.settings(f.file)
+	if err != nil {
 		return err
 	}
+	*p, *cfg = first.Pool, first.Config
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.clients = append(f.clients, configured{name, func(ctx context.Context, file *config.File, by string) error {
-		p, cfg, err := settings(file)
-		if err != nil {
-			return err
-		}
-		return change(ctx, p, cfg, by)
-	}})
+	f.clients = append(f.clients, c)
 	return nil
 }
 
@@ -184,15 +190,20 @@ func (f *fromFile) putBack(ctx context.Context, differs map[string]bool, before 
 	return errors.Join(errs...)
 }
 
-// refused is the error of a client, which has logged it.
+// refused is the error of a client, which has logged and counted it.
 type refused struct{ error }
 
 func (r *refused) Unwrap() error { return r.error }
 
-// failed logs a file that was not applied.
+// failed logs a file that was not applied, and counts it as a change that each client refused.
 func (f *fromFile) failed(err error, by string) {
 	if _, logged := errors.AsType[*refused](err); logged || errors.Is(err, core.ErrClientClosed) {
 		return
 	}
+	f.mu.Lock()
+	for _, c := range f.clients {
+		c.refuse()
+	}
+	f.mu.Unlock()
 	f.logger.Error("penstock: the configuration file has a fault, the settings stay as they are", "file", f.file.Name(), "by", by, "error", inOneLine(err))
 }

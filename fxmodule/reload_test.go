@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
@@ -97,7 +99,8 @@ func TestAFileWithAFaultChangesNothingAndIsLogged(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := reload(t, "pool: {max_size: 2}")
+				reader := sdkmetric.NewManualReader()
+				r := reload(t, "pool: {max_size: 2}", fx.Supply(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))
 				rewrite(t, row.file)
 				time.Sleep(30 * time.Second)
 				synctest.Wait()
@@ -113,6 +116,9 @@ func TestAFileWithAFaultChangesNothingAndIsLogged(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), row.want) {
 					t.Errorf("Reload = %v, want %s", err, row.want)
 				}
+				if got := refusedChanges(t, reader, "words"); got != 2 {
+					t.Errorf("%d refused changes are counted, want 2: the file, and Reload", got)
+				}
 			})
 		})
 	}
@@ -127,4 +133,29 @@ func TestAFileThatLeavesASettingOutGivesItBackToTheCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.want(t, "10 connections, 2 by ann", "10 connections, 2 by ann")
+}
+
+// refusedChanges returns what telemetry says of the client with that name.
+func refusedChanges(t *testing.T, reader *sdkmetric.ManualReader, client string) (n int64) {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			sum, ok := m.Data.(metricdata.Sum[int64])
+			if !ok || m.Name != "penstock.configuration.changes" {
+				continue
+			}
+			for _, p := range sum.DataPoints {
+				name, _ := p.Attributes.Value("db.client.connection.pool.name")
+				outcome, _ := p.Attributes.Value("penstock.configuration.outcome")
+				if name.AsString() == client && outcome.AsString() == "refused" {
+					n += p.Value
+				}
+			}
+		}
+	}
+	return n
 }
