@@ -40,7 +40,6 @@ type conns = penstock.Backend[*conn]
 var (
 	mainClient    = fxmodule.Client[*conn]()
 	archiveClient = fxmodule.Client[*conn](fxmodule.Named("archive"))
-	ask           = fx.Invoke(func(client) {})
 )
 
 // The application asks for a value, as the value without a name or by a name that no
@@ -61,7 +60,7 @@ func configured(chain middleware.Config) fx.Option {
 	return fxmodule.Client[*conn](fxmodule.Config(penstock.Config{Chain: chain}))
 }
 
-var broken = errors.New("audit.log: no such file")
+var errBroken = errors.New("audit.log: no such file")
 
 func newMine() middleware.Stage  { return middleware.Stage{Name: "mine", Middleware: pass} }
 func newYours() middleware.Stage { return middleware.Stage{Name: "yours", Middleware: pass} }
@@ -70,9 +69,9 @@ func newEmpty() middleware.Stage { return middleware.Stage{Name: "mine"} }
 func newNameless() middleware.Stage {
 	return middleware.Stage{Middleware: pass, Before: "retry"}
 }
-func newBroken() (middleware.Stage, error)         { return middleware.Stage{}, broken }
+func newBroken() (middleware.Stage, error)         { return middleware.Stage{}, errBroken }
 func newLacking(*http.Client) middleware.Stage     { return newMine() }
-func newBackend() (penstock.Backend[*conn], error) { return penstock.Backend[*conn]{}, broken }
+func newBackend() (penstock.Backend[*conn], error) { return penstock.Backend[*conn]{}, errBroken }
 
 const (
 	short    = "*fxmodule_test.conn"

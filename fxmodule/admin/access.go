@@ -16,16 +16,15 @@ import (
 	"time"
 )
 
-// checkAddress refuses an address that others reach, unless there are tokens.
-func checkAddress(address string, tokens bool) error {
+// checkAddress tells fault of an address that others reach, unless there are tokens.
+func checkAddress(address string, tokens bool, fault func(format string, args ...any)) {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return fmt.Errorf("Address %q is no host and port: write it as 127.0.0.1:6464", address)
+	switch {
+	case err != nil:
+		fault("Address %q is no host and port: write it as 127.0.0.1:6464", address)
+	case !tokens && !isLoopback(host):
+		fault("Address %q is reached from other machines: set Tokens, or listen on 127.0.0.1", address)
 	}
-	if tokens || isLoopback(host) {
-		return nil
-	}
-	return fmt.Errorf("Address %q is reached from other machines: set Tokens, or listen on 127.0.0.1", address)
 }
 
 // isLoopback reports whether a host is this machine.

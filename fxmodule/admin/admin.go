@@ -109,9 +109,7 @@ func New(cfg Config) (*Admin, error) {
 		}
 	}
 	cfg.Address = cmp.Or(cfg.Address, "127.0.0.1:0")
-	if err := checkAddress(cfg.Address, len(cfg.Tokens) > 0); err != nil {
-		fault("%w", err)
-	}
+	checkAddress(cfg.Address, len(cfg.Tokens) > 0, fault)
 	if cfg.TraceURL != "" && !strings.Contains(cfg.TraceURL, "{trace_id}") {
 		fault("TraceURL %q has no {trace_id}: put it where the id of a trace stands", cfg.TraceURL)
 	}
