@@ -20,6 +20,7 @@ import (
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule/admin"
+	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -144,7 +145,9 @@ func TestAStreamTellsWhatChanges(t *testing.T) {
 func TestATransitionIsToldSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _ := newAdmin(t, admin.Config{})
-		c := watch(t, a, "docs", penstock.Config{Chain: quick}, pool.Config{})
+		chain := quick
+		chain.Health = &health.Config{Disabled: true} // its probe would end the open state at a random moment
+		c := watch(t, a, "docs", penstock.Config{Chain: chain}, pool.Config{})
 		r, stop, ended := open(a, "?client=docs")
 		time.Sleep(300 * time.Millisecond)
 		for range 5 {
@@ -163,8 +166,8 @@ func TestATransitionIsToldSoon(t *testing.T) {
 			t.Errorf("reset = %d", code)
 		}
 		time.Sleep(200 * time.Millisecond)
-		if ticks, _ = r.ticks(t); len(ticks) != 2 || ticks[1].Client.Summary.Breaker != "closed" || len(ticks[1].Client.Breaker) != 3 {
-			t.Errorf("after a reset the ticks are %+v, want one more, closed", ticks)
+		if ticks, _ = r.ticks(t); len(ticks) < 2 || ticks[1].Client.Summary.Breaker != "closed" || len(ticks[1].Client.Breaker) != 3 {
+			t.Errorf("after a reset the ticks are %+v, want the next one closed", ticks)
 		}
 		stop()
 		<-ended
