@@ -197,12 +197,14 @@ func (r *run) failed(err error) error {
 	if o.Conn == Keep && o.Verdict != Failure {
 		reason = nil // the backend answered, so nothing is wrong with the connection
 	}
+	known := false
 	if judge, ok := unwrapped(r.lender).(nested.Judge); ok {
-		judge.Judge(r.token, uint8(o.Verdict))
+		known = judge.Judge(r.token, uint8(o.Verdict))
 	}
-	if r.lender != nil && !r.lender.Return(r.token, o.Conn, reason) && o.Verdict == Failure && o.Conn >= Suspect {
-		// The death of one connection is one failure, however many attempts were
-		// on it.
+	if r.lender != nil && !r.lender.Return(r.token, o.Conn, reason) && o.Conn >= Suspect {
+		known = true // the death of one connection is one failure, however many attempts were on it
+	}
+	if known && o.Verdict == Failure {
 		o.Verdict, o.Judged = Neutral, false
 	}
 	returned = true

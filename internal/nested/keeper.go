@@ -19,8 +19,10 @@ type Keeper interface {
 type Judge interface {
 	// Judge says the verdict, a core.Verdict, of the attempt that has the lease with this
 	// token. It is called before the lease is returned, and only if the attempt returned
-	// an error.
-	Judge(token uint64, verdict uint8)
+	// an error. Judge reports whether a failure is known already: the lender lends nothing
+	// of that place any more, or did so meanwhile, because of failures there, and has other
+	// places that work.
+	Judge(token uint64, verdict uint8) (known bool)
 }
 
 // Tracer is an observer that knows the trace of a context.

@@ -10,7 +10,8 @@
 // https://twitter.github.io/finagle/guide/Clients.html#load-balancing).
 //
 // An endpoint that fails, hangs, or is far slower than the others is ejected: it gets no
-// new lease. Calls that are under way on it go on. After a time that grows with each
+// new lease. Calls that are under way on it go on; if they fail, that is known already, and
+// counts as neutral, for a circuit breaker for example. After a time that grows with each
 // ejection the Balancer pings the endpoint, and lets it back in when the ping succeeds.
 // While more than half of the endpoints are ejected, ejections have no effect, because
 // then the fault may well be elsewhere, and the rest could not carry the load (panic

@@ -159,7 +159,7 @@ func (e *endpoint[C]) alive(conn C) (alive bool) {
 // lend returns the lease that a caller gets, and begins to watch it.
 func (e *endpoint[C]) lend(ctx context.Context, lease core.Lease[C]) core.Lease[C] {
 	inner, token, wait := lease.Lent()
-	l := &lent[C]{Lender: inner, at: e, ctx: ctx, verdict: unjudged}
+	l := &lent[C]{Lender: inner, at: e, ctx: ctx, astray: e.out.Load(), verdict: unjudged}
 	e.began(l)
 	watched := core.NewLease[C](lease.Conn(), l, token)
 	if wait > 0 {

@@ -50,6 +50,9 @@ type lent[C any] struct {
 	core.Lender
 	at  *endpoint[C]
 	ctx context.Context
+	// astray says that the endpoint was ejected already when the lease began: no other one
+	// had a connection that is not in doubt.
+	astray bool
 
 	// Guarded by endpoint.mu.
 	since      time.Duration
@@ -67,11 +70,18 @@ var (
 	_ nested.Judge  = (*lent[int])(nil)
 )
 
-// Judge implements [nested.Judge].
-func (l *lent[C]) Judge(_ uint64, verdict uint8) {
-	l.at.mu.Lock()
-	defer l.at.mu.Unlock()
+// Judge implements [nested.Judge]. A failure is known if the endpoint was ejected since the
+// lease began: the ejection was for this call too. All calls that hang on an endpoint may
+// time out together, long after its ejection. They say nothing of the other endpoints,
+// which are what serves.
+func (l *lent[C]) Judge(_ uint64, verdict uint8) (known bool) {
+	e := l.at
+	out := e.out.Load() // first: an endpoint that is let in makes its calls stale before
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	l.verdict = core.Verdict(verdict)
+	all := e.b.endpoints()
+	return (out || l.stale) && !l.astray && len(all) > 1 && !e.b.panicking(all)
 }
 
 // Return implements [core.Lender].
