@@ -21,6 +21,7 @@ import (
 // https://finagle.github.io/blog/2016/02/08/retry-budgets/.
 type Budget struct {
 	terms   atomic.Pointer[terms]
+	made    *terms       // with which the budget was made
 	balance atomic.Int64 // thousandths of an attempt
 	filled  atomic.Int64 // until when the minimum has been paid in, see now
 }
@@ -59,20 +60,23 @@ func NewBudget(ratio, perSecond float64) (*Budget, error) {
 		return nil, fmt.Errorf("core: bad budget: %w", errors.Join(faults...))
 	}
 	if unlimited {
-		b := &Budget{}
-		b.terms.Store(&terms{unlimited: true})
-		return b, nil
+		return newBudget(&terms{unlimited: true}), nil
 	}
 	t := &terms{ratio: int64(math.Round(ratio * budgetUnit)), perSecond: perSecond}
 	t.max = max(int64(10*perSecond*budgetUnit), 10*budgetUnit)
 	if ratio == 0 && perSecond == 0 {
 		t.max = 0
 	}
-	b := &Budget{}
-	b.terms.Store(t)
+	b := newBudget(t)
 	b.balance.Store(int64(perSecond * budgetUnit))
 	b.filled.Store(int64(now()))
 	return b, nil
+}
+
+func newBudget(t *terms) *Budget {
+	b := &Budget{made: t}
+	b.terms.Store(t)
+	return b
 }
 
 // Unlimited reports whether the budget grants everything.

@@ -53,16 +53,16 @@ func (fs *flights) resize(limit int) {
 	fs.limit = limit
 }
 
-// Adopt puts the terms of other in force: its share of an operation and its minimum, or
-// that it grants everything. What b has saved stays, up to the most that the new terms
-// let a budget save. b may be used meanwhile. other does not change. Adopt does nothing
-// if other is b.
+// Adopt puts the terms in force with which other was made: its share of an operation and
+// its minimum, or that it grants everything. What b has saved stays, up to the most that
+// the new terms let a budget save. b may be used meanwhile. other does not change. If other
+// is b, its first terms are in force again.
 func (b *Budget) Adopt(other *Budget) {
-	if other == b {
+	t := other.made
+	if b.terms.Load() == t {
 		return
 	}
 	b.refill() // the time so far counts by the old terms
-	t := other.terms.Load()
 	b.filled.Store(int64(now()))
 	b.terms.Store(t)
 	for have := b.balance.Load(); have > t.max && !t.unlimited; have = b.balance.Load() {

@@ -162,5 +162,9 @@ func TestABudgetAdoptsTermsAndKeepsWhatItHasSaved(t *testing.T) {
 		if b.Take() {
 			t.Error("a budget that grants nothing grants an attempt")
 		}
+		b.Adopt(b)
+		if b.String() != "100 % + 0/s" {
+			t.Errorf("the budget is %v, want the terms with which it was made", b)
+		}
 	})
 }
