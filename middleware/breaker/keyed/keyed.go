@@ -132,8 +132,10 @@ func (k *Keyed) find(key string) *entry {
 		}
 		return e
 	}
-	if len(k.entries) >= k.max && !k.evict() {
-		return nil
+	for len(k.entries) >= k.max { // after Reconfigure there may be more than one too many
+		if !k.evict() {
+			return nil
+		}
 	}
 	name := k.name + "[" + key + "]"
 	// The key is a part of the name, so that its text is kept once, without the

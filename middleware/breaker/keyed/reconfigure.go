@@ -8,8 +8,8 @@ import (
 
 // Reconfigure puts cfg in force. Every breaker keeps its state, see
 // [breaker.Breaker.Reconfigure]. If Max is below the number of keys, idle breakers are
-// evicted; the keys of the others keep theirs until those are idle and the place of one
-// is wanted. With another Key, the breakers of the old keys stay until they are evicted.
+// evicted; the keys of the others keep theirs until those are idle and a further key
+// wants a place. With another Key, the breakers of the old keys stay until they are evicted.
 //
 // The name of Each cannot change. An error names everything that is wrong with cfg, and
 // then nothing changes. Reconfigure is safe for concurrent use.

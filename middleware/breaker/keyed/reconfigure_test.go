@@ -52,6 +52,27 @@ func TestReconfigureKeepsTheStateOfEveryKey(t *testing.T) {
 	}
 }
 
+func TestKeysBeyondALowerMaxGoWhenTheyAreIdle(t *testing.T) {
+	r := newRig(t, keyed.Config{Max: 10, Each: breaker.Config{FailureThreshold: 3}})
+	end := func(key string, err error) { _ = r.do(t.Context(), key, func(context.Context) error { return err }) }
+	for i := range 10 {
+		end(fmt.Sprint(i), errDown)
+	}
+	if err := r.Reconfigure(keyed.Config{Max: 4, Each: breaker.Config{FailureThreshold: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.Snapshot().Keys); n != 10 {
+		t.Errorf("%d keys have a breaker, want 10: none is idle", n)
+	}
+	for i := range 10 {
+		end(fmt.Sprint(i), nil)
+	}
+	end("another", nil)
+	if n := len(r.Snapshot().Keys); n != 4 {
+		t.Errorf("%d keys have a breaker, want 4 as the others were idle", n)
+	}
+}
+
 func TestReconfigureOfKeysRefusesAnotherName(t *testing.T) {
 	r := newRig(t, keyed.Config{Max: 3})
 	for _, bad := range []keyed.Config{{Max: 5, Each: breaker.Config{Name: "other"}}, {Max: -1}} {
