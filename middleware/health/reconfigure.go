@@ -8,8 +8,8 @@ import (
 
 // Reconfigure puts cfg in force. The gate stays as it is, and so do the probes that failed
 // or succeeded in a row: a lower threshold holds from the next probe on. With a
-// shorter Interval, the next probe is made within that. A probe under way ends under the Timeout under which it
-// began. The Observer stays; cfg.Observer is not looked at.
+// shorter Interval or RecoveryInterval, the next probe is made within that. A probe under
+// way ends under the Timeout under which it began. The Observer stays; cfg.Observer is not looked at.
 //
 // The Name cannot change. An error names everything that is wrong with cfg, and then
 // nothing changes. Reconfigure is safe for concurrent use.
@@ -36,6 +36,7 @@ func (s *schedule) follow(cfg *Config) {
 	s.under = cfg
 	// Not later than before, or changes that follow each other soon would end the probes.
 	s.regular = min(s.regular, later(s.now(), s.spread(cfg.Interval)))
+	s.hurried = min(s.hurried, later(s.now(), s.spread(cfg.RecoveryInterval)))
 	last := s.share.last
 	if s.share = newShare(cfg); last > 0 {
 		s.share.take(last) // the next probe keeps its distance

@@ -46,6 +46,31 @@ func TestAShorterIntervalHoldsAtOnce(t *testing.T) {
 	})
 }
 
+func TestAShorterRecoveryIntervalHoldsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		slow := health.Config{
+			Interval: time.Hour, RecoveryInterval: time.Hour, DownThreshold: 1,
+			Probe: func(context.Context) error { n.Add(1); return errDown },
+		}
+		r := newRig(t, slow)
+		r.Start()
+		defer func() { _ = r.Close(t.Context()) }()
+		time.Sleep(90 * time.Minute)
+		r.up(t, false)
+		fast := slow
+		fast.RecoveryInterval = time.Second
+		before := n.Load()
+		if err := r.Reconfigure(fast); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if got := n.Load() - before; got < 8 || got > 13 {
+			t.Errorf("%d probes in 10 s, want one in a second, up to 20 %% more or less", got)
+		}
+	})
+}
+
 func TestAShutGateStaysShut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		probe := func(context.Context) error { return errDown }
