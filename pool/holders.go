@@ -102,7 +102,7 @@ type holding struct {
 func (p *Pool[C]) NamesHolders() bool { return p != nil && p.records() }
 
 // records reports whether the pool keeps a record of each lease.
-func (s *settings[C]) records() bool { return s.tracked.Load() || s.cfg().Observer != nil }
+func (s *settings[C]) records() bool { return s.recorded }
 
 // Hold implements [nested.Keeper].
 func (e *entry[C]) Hold(ctx context.Context, token uint64, op, target string, since time.Time) {

@@ -50,8 +50,9 @@ type settings[C any] struct {
 	errTooMany error      // ErrTooManyWaiters with the pool's name
 
 	exclusive bool
+	recorded  bool        // keep a record of each lease
 	askAlways atomic.Bool // ask the checker before each lease
-	tracked   atomic.Bool // keep a record of each lease, with its times
+	tracked   atomic.Bool // with its times
 
 	epoch  time.Time       // when the pool's clock began
 	ctx    context.Context // of dials and checks; ends when Close begins
@@ -105,6 +106,7 @@ func New[C any](f Factory[C], cfg Config) (*Pool[C], error) {
 		validationState: validationState{invalid: map[string]uint64{}},
 	}
 	p.follow(&cfg)
+	p.recorded = p.tracked.Load() || cfg.Observer != nil
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.max.Store(int64(cfg.MaxSize))
 	p.table.Store(&table[C]{})

@@ -176,6 +176,23 @@ func TestLeaksAndUsesAreToldFromTheChangeOn(t *testing.T) {
 	})
 }
 
+func TestAPoolThatWasMadeToFindLeaksFindsThemAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := pool.Config{MaxSize: 1, LeakAfter: time.Minute}
+		p := open(t, &factory{}, cfg)
+		reconfigure(t, p, pool.Config{MaxSize: 1})
+		lease := acquire(t, p) // its connection is made while no leaks are looked for
+		lease.Release()
+		reconfigure(t, p, cfg)
+		lease = acquire(t, p)
+		time.Sleep(2 * time.Minute)
+		if n := p.Stats().Leaks; n != 1 {
+			t.Errorf("%d leaks were found, want 1", n)
+		}
+		lease.Release()
+	})
+}
+
 func TestWhatCannotChangeInAPoolIsNamed(t *testing.T) {
 	p := open(t, &factory{}, pool.Config{Name: "one", Mode: pool.Shared, MaxSize: 3})
 	bad := pool.Config{
