@@ -144,7 +144,7 @@ func Open[C any](ctx context.Context, b Backend[C], cfg Config) (*Client[C], err
 // everything that is wrong with b and cfg.
 func New[C any](b Backend[C], cfg Config) (*Client[C], error) {
 	c := &Client[C]{logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)), factory: b.Factory}
-	given := Change{Pool: b.Pool, Config: cfg}
+	given := Change{Pool: b.Pool, Config: cfg}.detached()
 	b.Pool.Name = cmp.Or(b.Pool.Name, strings.TrimLeft(reflect.TypeFor[C]().String(), "*"))
 	cfg.Chain.Name = cmp.Or(cfg.Chain.Name, b.Pool.Name)
 	c.live.name, c.live.first = cfg.Chain.Name, given

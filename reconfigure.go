@@ -37,8 +37,15 @@ type Generation struct {
 }
 
 // Settings returns the settings in force, as [New] or the last [Client.Reconfigure] was
-// given them.
-func (c *Client[C]) Settings() Change { return c.live.now.Load().given }
+// given them. The configurations of the stages that it points at are copies: to write to
+// them changes nothing.
+func (c *Client[C]) Settings() Change { return c.live.now.Load().given.detached() }
+
+// detached returns change with copies of its own of the configurations of the stages.
+func (change Change) detached() Change {
+	change.Config.Chain, _ = change.Config.Chain.Without() // leaves nothing out, so no name is wrong
+	return change
+}
 
 // Generation says which settings are in force.
 func (c *Client[C]) Generation() Generation { return c.live.now.Load().generation }
@@ -109,17 +116,18 @@ func (c *Client[C]) change(ctx context.Context, change Change) (old, now *inForc
 		return nil, nil, nil, err
 	}
 
-	// None of these fails any more, unless the client is being closed.
-	errs = nil
+	// None of these fails any more, unless the client is being closed. The first one calls
+	// the Middleware of the user, which may panic: then nothing has changed yet.
+	errs = []error{c.Client.Reconfigure(settings)}
 	for i, l := range c.lanes {
 		errs = append(errs, l.Reconfigure(pools[i]))
 	}
-	errs = append(errs, apply(), c.Client.Reconfigure(settings))
+	errs = append(errs, apply())
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, nil, err
 	}
 	now = &inForce{
-		chain: chain, given: change,
+		chain: chain, given: change.detached(),
 		generation: Generation{Number: old.generation.Number + 1, At: time.Now(), By: change.By},
 	}
 	c.live.replace(old, now)

@@ -31,6 +31,7 @@ import (
 	"github.com/penstock-go/penstock/middleware/timeout"
 	"github.com/penstock-go/penstock/middleware/trace"
 	"github.com/penstock-go/penstock/pool"
+	"github.com/penstock-go/penstock/pool/endpoint"
 )
 
 // twoSettings returns two configurations that differ in nearly everything that can change.
@@ -139,6 +140,43 @@ func TestNoOperationFailsBecauseOfTenThousandChanges(t *testing.T) {
 		t.Errorf("bulkhead %+v after %d operations, want nothing left", s, done.Load())
 	}
 	closeClient(t, client)
+}
+
+// TestASnapshotWhileSettingsChange is for the race detector.
+func TestASnapshotWhileSettingsChange(t *testing.T) {
+	a, b := twoSettings(t)
+	factory := &wires{OnDial: dialWire}
+	for name, backend := range map[string]backend{
+		"one pool": {Factory: factory, Pool: a.Pool},
+		"endpoints": {Factory: factory, Pool: a.Pool, Endpoints: endpoint.Config[*wire]{
+			Addresses: []string{"127.0.0.1:1", "127.0.0.1:2"},
+			Factory:   func(endpoint.Address) (pool.Factory[*wire], error) { return factory, nil },
+		}},
+	} {
+		client, err := penstock.Open(t.Context(), backend, a.Config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var over atomic.Bool
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for !over.Load() {
+				s := client.Snapshot()
+				if n := s.Pools[0].Max; n%4 != 0 || len(s.Settings) == 0 {
+					t.Errorf("%s: %d connections and %d settings, want those of either change", name, n, len(s.Settings))
+				}
+				_, _ = number(t.Context(), client)
+			}
+		})
+		for i := range 100 {
+			if err := client.Reconfigure(t.Context(), []penstock.Change{b, a}[i%2]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		over.Store(true)
+		wg.Wait()
+		closeClient(t, client)
+	}
 }
 
 func TestWhatIsInForceIsWhatChainSays(t *testing.T) {
@@ -285,6 +323,77 @@ func TestStagesOfTheUserComeAndGo(t *testing.T) {
 		passed = nil
 		if _, err := number(t.Context(), client); err != nil || strings.Join(passed, " ") != row.want {
 			t.Errorf("an operation passed %q and returned %v, want %q", passed, err, row.want)
+		}
+	}
+}
+
+func TestAStageThatPanicsWhenItIsComposedChangesNothing(t *testing.T) {
+	client := newClient(t, backend{Factory: &wires{OnDial: dialWire}}, penstock.Config{})
+	defer closeClient(t, client)
+	change := client.Settings()
+	change.Pool.MaxSize = 99
+	change.Config.Chain.Breaker.FailureThreshold = 99
+	change.Config.Chain.Stages = []middleware.Stage{{Name: "bad", Before: "retry", Middleware: func(core.Handler) core.Handler { panic("bad") }}}
+	func() {
+		defer func() { _ = recover() }()
+		err := client.Reconfigure(t.Context(), change)
+		t.Errorf("Reconfigure = %v, want the panic", err)
+	}()
+	if got := client.Snapshot(); got.Pools[0].Max != 10 || got.Breaker.Configuration.FailureThreshold != 5 || client.Generation().Number != 1 {
+		t.Errorf("generation %d with %d connections and a threshold of %d, want all as before", client.Generation().Number, got.Pools[0].Max, got.Breaker.Configuration.FailureThreshold)
+	}
+	if err := client.Reconfigure(t.Context(), client.Settings()); err != nil {
+		t.Errorf("Reconfigure = %v after that", err)
+	}
+}
+
+func TestToWriteToTheSettingsOfAClientChangesNothing(t *testing.T) {
+	given := penstock.Config{Chain: middleware.Config{Bulkhead: &bulkhead.Config{MaxConcurrent: 5}}}
+	client := newClient(t, backend{Factory: &wires{OnDial: dialWire}}, given)
+	defer closeClient(t, client)
+	given.Chain.Bulkhead.MaxConcurrent = 6
+	for range 2 {
+		change := client.Settings()
+		if n := change.Config.Chain.Bulkhead.MaxConcurrent; n != 5 {
+			t.Errorf("Settings has %d concurrent operations, want 5 as in force", n)
+		}
+		change.Config.Chain.Bulkhead.MaxConcurrent = -1
+		if err := client.Reconfigure(t.Context(), change); err == nil {
+			t.Error("Reconfigure accepts -1 concurrent operations")
+		}
+	}
+	change := client.Settings()
+	if err := client.Reconfigure(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	change.Config.Chain.Bulkhead.MaxConcurrent = 7
+	if n := client.Settings().Config.Chain.Bulkhead.MaxConcurrent; n != 5 {
+		t.Errorf("Settings has %d concurrent operations, want 5 as in force", n)
+	}
+}
+
+func TestAChangeBackHasTheFirstTermsOfTheBudget(t *testing.T) {
+	budget := func(ratio float64) *core.Budget {
+		b, err := core.NewBudget(ratio, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	client := newClient(t, backend{Factory: &wires{OnDial: dialWire}}, penstock.Config{Chain: middleware.Config{Retry: retry.Config{Budget: budget(0.1)}}})
+	defer closeClient(t, client)
+	first := client.Settings()
+	second := first
+	second.Config.Chain.Retry.Budget = budget(0.5)
+	for _, row := range []struct {
+		change penstock.Change
+		want   string
+	}{{second, "50 % + 0/s"}, {first, "10 % + 0/s"}, {second, "50 % + 0/s"}} {
+		if err := client.Reconfigure(t.Context(), row.change); err != nil {
+			t.Fatal(err)
+		}
+		if got := client.Chain().Budget.String(); got != row.want {
+			t.Errorf("the budget is %s, want %s", got, row.want)
 		}
 	}
 }

@@ -117,6 +117,36 @@ func TestTheObserverAndTheWatchersHaveVariablesOfTheirOwn(t *testing.T) {
 	})
 }
 
+// referring makes its variable of an operation when it is asked for a reference.
+type referring struct{ stateful }
+
+func (r *referring) Begin(ctx context.Context, scope core.Scope) context.Context {
+	if scope.Kind == core.ScopeOperation {
+		return ctx
+	}
+	return r.stateful.Begin(ctx, scope)
+}
+
+func (r *referring) Ref(_ context.Context, scope core.Scope) any {
+	r.tell(scope.State)
+	return nil
+}
+
+func TestTheObserverKeepsTheVariableThatItMadeBeforeTheWatcher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		observer, watching := &referring{stateful{t: t, name: "the observer"}}, &stateful{t: t, name: "the watcher"}
+		cfg := penstock.Config{Observer: observer, Watchers: []penstock.Watcher{&watcher{watch: penstock.Watch{Observer: watching}}}}
+		cfg.Chain.Retry.Disabled, cfg.Chain.Breaker.FailureThreshold = true, 1
+		c := started(t, backend{}, cfg)
+		_ = work(t.Context(), c, core.Op{Name: "Insert"}, fails)
+		// The reference is asked for when the breaker opens, before anything else is told.
+		if observer.atEnd != 3 || watching.atEnd != 2 {
+			t.Errorf("at the end the variable of the observer counts %d and that of the watcher %d, want 3 (reference, transition, end) and 2", observer.atEnd, watching.atEnd)
+		}
+		closeClient(t, c)
+	})
+}
+
 // A failed operation whose trace is not sampled is exported afterwards. What is kept for
 // that is in the variable of the operation.
 func TestAWatcherTakesNoEvidenceFromTheObserver(t *testing.T) {
