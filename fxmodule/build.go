@@ -86,6 +86,7 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 		return err
 	}
 	var (
+		b          = &built[C]{hooks: d.in.Lifecycle}
 		client     *penstock.Client[C]
 		withoutErr error
 	)
@@ -96,6 +97,7 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 	} else {
 		withoutErr = d.in.File.configure(&g.backend.Pool, &cfg, without, configured{
 			name:        m.name,
+			asked:       func() bool { return b.asked },
 			reconfigure: func(ctx context.Context, change penstock.Change) error { return client.Reconfigure(ctx, change) },
 			refuse:      func() { client.CountRefusedChange() },
 		})
@@ -105,8 +107,8 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 	if err := errors.Join(withoutErr, clientErr); err != nil {
 		return &built[C]{err: &wiringError{err}}
 	}
-	l := &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger, who: m.who(), me: m, all: d.in.Members}
-	return &built[C]{lifecycle: l, hooks: d.in.Lifecycle}
+	b.lifecycle = &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger, who: m.who(), me: m, all: d.in.Members}
+	return b
 }
 
 // complete fills in what the backend leaves to the graph.

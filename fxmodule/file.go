@@ -83,19 +83,27 @@ type fromFile struct {
 // configured is a client of the application that the file configures.
 type configured struct {
 	name        string
+	asked       func() bool                                  // whether anything asks for the client
 	reconfigure func(context.Context, penstock.Change) error // that of the client
 	refuse      func()                                       // counts a file that no client was given
 	settings    func(*config.File) (penstock.Change, error)  // of the client, by a file
 }
 
-// change gives the client the settings of a file.
+// change gives the client the settings of a file. A closed client takes no settings, and
+// must not keep them from the others: nothing asks for it, or an operator drained it.
 func (c *configured) change(ctx context.Context, file *config.File, by string) error {
+	if !c.asked() {
+		return nil
+	}
 	change, err := c.settings(file)
 	if err != nil {
 		return err
 	}
 	change.By = by
-	return c.reconfigure(ctx, change)
+	if err := c.reconfigure(ctx, change); !errors.Is(err, core.ErrClientClosed) {
+		return err
+	}
+	return nil
 }
 
 func newFromFile(name string, in fileIn) *fromFile {
@@ -197,7 +205,7 @@ func (r *refused) Unwrap() error { return r.error }
 
 // failed logs a file that was not applied, and counts it as a change that each client refused.
 func (f *fromFile) failed(err error, by string) {
-	if _, logged := errors.AsType[*refused](err); logged || errors.Is(err, core.ErrClientClosed) {
+	if _, logged := errors.AsType[*refused](err); logged {
 		return
 	}
 	f.mu.Lock()

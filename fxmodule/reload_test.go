@@ -135,6 +135,43 @@ func TestAFileThatLeavesASettingOutGivesItBackToTheCode(t *testing.T) {
 	r.want(t, "10 connections, 2 by ann", "10 connections, 2 by ann")
 }
 
+// A client that nothing asks for is closed, and so is one that an operator drained. Both take
+// no settings any more.
+func TestAClosedClientKeepsNoSettingsFromTheOthers(t *testing.T) {
+	t.Run("it was drained", func(t *testing.T) {
+		r := reload(t, "pool: {max_size: 2}")
+		if err := r.Words.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rewrite(t, "pool: {max_size: 3}")
+		if err := r.watcher.Reload(t.Context(), "ann"); err != nil {
+			t.Errorf("Reload = %v", err)
+		}
+		r.want(t, "3 connections, 2 by ann", "2 connections, 1 by ")
+	})
+	t.Run("nothing asks for it", func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		rewrite(t, "pool: {max_size: 2}")
+		var books struct {
+			fx.In
+			Client client `name:"books"`
+		}
+		var watcher *config.Watcher
+		var log bytes.Buffer
+		app := fxtest.New(t, fxmodule.FromFile("penstock.yaml"), booksAndWords(fxmodule.Start(fxmodule.StartLazy)),
+			fx.Supply(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))), fx.Populate(&books, &watcher))
+		app.RequireStart()
+		defer app.RequireStop()
+		rewrite(t, "pool: {max_size: 3}")
+		if err := watcher.Reload(t.Context(), "ann"); err != nil || books.Client.Pool().Stats().Max != 3 {
+			t.Errorf("Reload = %v, and there are %d connections, want 3", err, books.Client.Pool().Stats().Max)
+		}
+		if log.Len() > 0 {
+			t.Errorf("it logged %s", log.String())
+		}
+	})
+}
+
 // refusedChanges returns what telemetry says of the client with that name.
 func refusedChanges(t *testing.T, reader *sdkmetric.ManualReader, client string) (n int64) {
 	t.Helper()
