@@ -22,14 +22,15 @@ type Reload func(ctx context.Context, by string) error
 // has one.
 //
 // Config.Logger and Config.Reload come from the graph if cfg has none: from a
-// *slog.Logger, and a [Reload] or the *config.Watcher of fxmodule.FromFile.
+// *slog.Logger, or else slog.Default, and from a [Reload], or else the *config.Watcher of
+// fxmodule.FromFile.
 func Module(cfg Config) fx.Option {
 	return fx.Module("penstock.admin",
 		// Comes first, so that of two modules the error of fx names this.
 		fx.Provide(func() useOneAdminModule { return useOneAdminModule{} }),
 		fx.Provide(func(in moduleIn) (*Admin, error) {
 			cfg := cfg
-			cfg.Logger = cmp.Or(cfg.Logger, in.Logger)
+			cfg.Logger = cmp.Or(cfg.Logger, in.Logger, slog.Default())
 			if cfg.Reload == nil {
 				cfg.Reload = in.Reload
 			}

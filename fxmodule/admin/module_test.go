@@ -3,9 +3,11 @@
 package admin_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -49,6 +51,25 @@ func TestTheModuleShowsEveryClient(t *testing.T) {
 	app.RequireStop()
 	if got := get(t, a, "").Clients; len(got) != 0 {
 		t.Errorf("after the stop there are the clients %+v", got)
+	}
+}
+
+// An application without a *slog.Logger of its own reads the address of the page, and who
+// acted, where it reads the log of its clients.
+func TestTheModuleLogsWithoutALoggerInTheGraph(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	var a *admin.Admin
+	app := fxtest.New(t, application(admin.Module(admin.Config{Tokens: []admin.Token{{By: "ann", Secret: secret}}}), fx.Populate(&a)))
+	app.RequireStart()
+	act(a, `{"action":"breaker_reset","client":"ints"}`, nil)
+	app.RequireStop()
+	for _, want := range []string{"url=http://" + a.Addr().String(), "action=breaker_reset client=ints by=ann"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %s:\n%s", want, log.String())
+		}
 	}
 }
 
