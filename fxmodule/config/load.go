@@ -46,9 +46,9 @@ type File struct {
 //
 // One error names everything that is wrong: unknown settings, clients and variables,
 // values of the wrong kind, negative values and zeros, and values that contradict each
-// other or a default. Each fault is a line of its text, with the line of the file and the setting, or
-// the variable. No error shows the value of a secret, or text of the file that could be
-// one.
+// other or a default. Each fault is a line of its text, with the line of the file and the
+// setting, or the variable. No error shows the value of a secret, or text of the file that
+// could be one.
 func Load(name string, o Options) (*File, error) {
 	settings, err := Settings(o)
 	if err != nil {

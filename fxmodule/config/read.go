@@ -28,8 +28,8 @@ type file interface {
 	Stat() (fs.FileInfo, error)
 }
 
-// read returns what is in a file, and what the file system says of it. A file that changes while it is read is read again,
-// three times at most.
+// read returns what is in a file, and what the file system says of it. A file that changes
+// while it is read is read again, three times at most.
 func read(name string, most int64) ([]byte, fs.FileInfo, error) {
 	// Opened only if it is a file: the open of a named pipe would wait for a writer.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {

@@ -42,10 +42,10 @@ type Watcher struct {
 	seen fs.FileInfo // of the file when it was read last; nil if there was none
 }
 
-// Watch returns a Watcher of a file, which looks at the file from Start until Close. It heeds a file that is written in place, one that
-// another file is renamed over, as editors do, and one behind symbolic links that change,
-// as Kubernetes mounts a ConfigMap. A file that is gone for a moment is waited for. What
-// the environment sets stays in force.
+// Watch returns a Watcher of a file, which looks at the file from Start until Close. It
+// heeds a file that is written in place, one that another file is renamed over, as editors
+// do, and one behind symbolic links that change, as Kubernetes mounts a ConfigMap. A file
+// that is gone for a moment is waited for. What the environment sets stays in force.
 func Watch(file *File, cfg Watching) (*Watcher, error) {
 	switch {
 	case file == nil || cfg.Apply == nil:
