@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 
 	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule"
+	"github.com/penstock-go/penstock/fxmodule/config"
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker"
 )
@@ -53,6 +56,61 @@ func newQuota(log *slog.Logger) middleware.Stage {
 			}
 		},
 	}
+}
+
+// Counter is the section "counter" of a file.
+type Counter struct{ Address string }
+
+// newVisits returns the backend of the client "visits" with its settings of the file.
+func newVisits(file *config.File) (penstock.Backend[*conn], error) {
+	visits, err := file.Client("visits")
+	if err != nil {
+		return penstock.Backend[*conn]{}, err
+	}
+	counter, err := config.Section[Counter](visits, "counter")
+	return penstock.Backend[*conn]{Factory: &factory{name: counter.Address}}, err
+}
+
+// fromAFile is an application whose client "visits" is configured by a file.
+func fromAFile(name string) fx.Option {
+	return fx.Options(
+		fxmodule.FromFile(name),
+		fxmodule.FileSection("counter", Counter{}),
+		fxmodule.Client[*conn](fxmodule.Named("visits")),
+		fx.Provide(fx.Annotate(newVisits, fx.ResultTags(`name:"visits"`))),
+	)
+}
+
+func ExampleFromFile() {
+	dir, err := os.MkdirTemp("", "penstock")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	name := filepath.Join(dir, "penstock.yaml")
+	write := func(text string) { err = os.WriteFile(name, []byte(text), 0o600) }
+	write("counter: {address: \"localhost:7070\"}\npool: {max_size: 2}\n")
+
+	var visits struct {
+		fx.In
+		Client *penstock.Client[*conn] `name:"visits"`
+	}
+	var watcher *config.Watcher
+	app := fx.New(fromAFile(name), fx.Supply(slog.New(slog.DiscardHandler)), fx.NopLogger, fx.Populate(&visits, &watcher))
+	if err := app.Start(context.Background()); err != nil {
+		fmt.Println(fxmodule.Explain(err))
+		return
+	}
+	defer app.Stop(context.Background())
+	from, _ := get(context.Background(), visits.Client)
+	fmt.Println(from, visits.Client.Pool().Stats().Max)
+
+	write("counter: {address: \"localhost:7070\"}\npool: {max_size: 5}\n")
+	fmt.Println(watcher.Reload(context.Background(), "ada"), visits.Client.Pool().Stats().Max)
+	// Output:
+	// localhost:7070 2
+	// <nil> 5
 }
 
 func ExampleReady() {
