@@ -153,6 +153,19 @@ func TestAWrongFileOfAnApplicationIsNamed(t *testing.T) {
 			t.Errorf("%q\n%v\nwant %s", row.file, err, row.want)
 		}
 	}
+	write("clients: {a: {}}")
+	for _, row := range []struct {
+		graph fx.Option
+		want  string
+	}{
+		{fx.Options(fxmodule.Client[*conn](), fx.Supply(fx.Annotate(&factory{}, fx.As(new(pool.Factory[*conn]))))), "its only client has no name: move the settings to the top of the file"},
+		{booksAndWords(), "its clients are books and words"},
+	} {
+		err := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("penstock.yaml"), row.graph).Err())
+		if want := "config: penstock.yaml:1: clients.a: the program has no such client: " + row.want; err == nil || err.Error() != want {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+	}
 	missing := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("nowhere.yaml"), booksAndWords()).Err())
 	if want := "config: nowhere.yaml: file does not exist: create the file, or correct its name"; missing == nil || missing.Error() != want {
 		t.Errorf("%v\nwant %s", missing, want)

@@ -15,7 +15,7 @@ const mostNear = 3
 // nearest returns the names, three at most, that somebody who wrote name may have meant.
 func nearest(name string, names []string) []string {
 	last := func(key string) string { return key[strings.LastIndex(key, ".")+1:] }
-	if near := within(len(name)/5, names, func(n string) int { return levenshtein.ComputeDistance(name, n) }); len(near) > 0 {
+	if near := within(len(name)/5, names, func(n string) int { return edits(name, n) }); len(near) > 0 {
 		return near[:1]
 	}
 	// A word is missing, or the section: pool.size is pool.max_size or pool.min_size.
@@ -31,7 +31,17 @@ func nearest(name string, names []string) []string {
 	if strings.Contains(name, ".") {
 		return nil
 	}
-	return within(len(name)/5, names, func(n string) int { return levenshtein.ComputeDistance(name, last(n)) })
+	return within(len(name)/5, names, func(n string) int { return edits(name, last(n)) })
+}
+
+// edits returns how many letters differ. It is a great number if all letters of one name do:
+// such a name is not the other one misspelled.
+func edits(a, b string) int {
+	d := levenshtein.ComputeDistance(a, b)
+	if d >= min(len(a), len(b)) {
+		return 1 << 10
+	}
+	return d
 }
 
 // within returns the names of the least distance, if that is not more than most or 1.
