@@ -263,9 +263,9 @@ func TestActionsActAndAreLogged(t *testing.T) {
 	for _, row := range []struct {
 		body, done, breaker string
 	}{
-		{`{"action":"breaker_open","client":"docs"}`, "forced the breaker open of docs: it is forced_open", "forced_open"},
-		{`{"action":"breaker_close","client":"docs"}`, "forced the breaker closed of docs: it is forced_closed", "forced_closed"},
-		{`{"action":"breaker_watch","client":"docs"}`, "made the breaker watch only of docs: it is disabled", "disabled"},
+		{`{"action":"breaker_open","client":"docs"}`, "forced the breaker of docs open: it is forced_open", "forced_open"},
+		{`{"action":"breaker_close","client":"docs"}`, "forced the breaker of docs closed: it is forced_closed", "forced_closed"},
+		{`{"action":"breaker_watch","client":"docs"}`, "made the breaker of docs watch only: it is disabled", "disabled"},
 		{`{"action":"breaker_reset","client":"docs"}`, "reset the breaker of docs: it is closed", "closed"},
 		{`{"action":"resize","client":"docs","size":7}`, "resized the pool of docs to 7", "closed"},
 		{`{"action":"reload"}`, "reloaded the configuration", "closed"},

@@ -30,10 +30,10 @@ const (
 
 // actions are what POST /actions does, by name. Each returns what it did, as a sentence.
 var actions = map[string]func(*Admin, context.Context, *Action, string) (string, *refusal){
-	"breaker_reset": onBreaker("reset the breaker", (*breaker.Breaker).Reset),
-	"breaker_open":  onBreaker("forced the breaker open", (*breaker.Breaker).ForceOpen),
-	"breaker_close": onBreaker("forced the breaker closed", (*breaker.Breaker).ForceClose),
-	"breaker_watch": onBreaker("made the breaker watch only", (*breaker.Breaker).Disable),
+	"breaker_reset": onBreaker("reset the breaker of %s", (*breaker.Breaker).Reset),
+	"breaker_open":  onBreaker("forced the breaker of %s open", (*breaker.Breaker).ForceOpen),
+	"breaker_close": onBreaker("forced the breaker of %s closed", (*breaker.Breaker).ForceClose),
+	"breaker_watch": onBreaker("made the breaker of %s watch only", (*breaker.Breaker).Disable),
 	"drain":         (*Admin).drain,
 	"resize":        (*Admin).resize,
 	"reload":        (*Admin).reload,
@@ -122,7 +122,7 @@ func onBreaker(done string, set func(*breaker.Breaker)) func(*Admin, context.Con
 			return "", refuse(http.StatusConflict, "client %q has no breaker: it was left out of the chain", w.id)
 		}
 		set(b)
-		return fmt.Sprintf("%s of %s: it is %s", done, w.id, b.State()), nil
+		return fmt.Sprintf(done+": it is %s", w.id, b.State()), nil
 	}
 }
 
