@@ -86,12 +86,17 @@ func hostOf(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// local reports whether a request comes from this machine, and was not passed on.
+// local reports whether a request comes from this machine, and was not passed on. The
+// sidecar of a service mesh passes requests on from a loopback address to the address of
+// the pod.
 func local(r *http.Request) bool {
-	for _, passed := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"} {
-		if r.Header.Get(passed) != "" {
+	for name := range r.Header {
+		if name == "Forwarded" || name == "X-Real-Ip" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") {
 			return false
 		}
+	}
+	if to, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && !isLoopback(hostOf(to.String())) {
+		return false
 	}
 	return isLoopback(hostOf(r.RemoteAddr))
 }

@@ -3,10 +3,14 @@
 package admin_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -77,6 +81,11 @@ func TestATokenIsNotPrinted(t *testing.T) {
 			t.Errorf("%s prints %s", format, text)
 		}
 	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("the page", "tokens", []admin.Token{token})
+	if text := log.String(); strings.Contains(text, secret) || !strings.Contains(text, "ann") {
+		t.Errorf("a log has %s, want the holder of the token alone", text)
+	}
 }
 
 func set(header, value string) func(*http.Request) {
@@ -85,6 +94,14 @@ func set(header, value string) func(*http.Request) {
 
 func from(address string) func(*http.Request) {
 	return func(r *http.Request) { r.RemoteAddr = address }
+}
+
+// to is the address that the connection of the request was made to.
+func to(address string) func(*http.Request) {
+	return func(r *http.Request) {
+		addr := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))
+		*r = *r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(addr)))
+	}
 }
 
 func host(h string) func(*http.Request) { return func(r *http.Request) { r.Host = h } }
@@ -145,6 +162,9 @@ func TestWhoMayLook(t *testing.T) {
 		{"an unknown client of a stream", without, "GET", "/events?client=dogs", nil, 404, "no client"},
 		{"another machine, without tokens", without, "GET", "/snapshot.json", away, 403, "only this machine may look: set Config.Tokens"},
 		{"another machine through a proxy", without, "GET", "/", set("X-Forwarded-For", "203.0.113.9"), 403, "only this machine may look"},
+		{"another machine through a proxy that tells the host alone", without, "GET", "/", set("X-Forwarded-Host", "pages.example"), 403, "only this machine may look"},
+		{"another machine through a sidecar", with, "GET", "/snapshot.json", all(from("127.0.0.6:1234"), to("10.1.2.3:6464")), 401, "no token"},
+		{"this machine, to its own address", without, "GET", "/snapshot.json", to("[::1]:6464"), 200, ""},
 		{"another machine, with no token", with, "GET", "/", away, 401, "no token"},
 		{"another machine, with a wrong token", with, "GET", "/events", all(away, basic("wrong")), 401, "no token"},
 		{"another machine, with a token", with, "GET", "/snapshot.json", all(away, basic(secret)), 200, ""},

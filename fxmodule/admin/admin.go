@@ -60,7 +60,7 @@ type Token struct {
 	// By is who holds the token, for the log.
 	By string
 	// Secret is the token itself, 16 characters or more.
-	Secret string
+	Secret string `json:"-"`
 }
 
 // String hides the secret.
@@ -84,13 +84,14 @@ type Admin struct {
 	mux     http.Handler
 	streams streams
 	refused allowance
-	checks  []health.Check // of Config.Ready; an answer is used again for a second
+	checks  []health.Check  // of Config.Ready; an answer is used again for a second
+	open    context.Context // ends with Close
+	stop    context.CancelFunc
 
 	mu       sync.Mutex // guards what follows
 	server   *http.Server
 	listener net.Listener
 	ended    chan struct{} // closed when the server has ended
-	stop     context.CancelFunc
 }
 
 // New returns an Admin that does not listen. The error names all that is wrong with cfg.
@@ -137,6 +138,7 @@ func New(cfg Config) (*Admin, error) {
 		cfg.Version = info.Main.Version
 	}
 	a := &Admin{cfg: cfg, started: time.Now()}
+	a.open, a.stop = context.WithCancel(context.Background())
 	for _, c := range cfg.Ready {
 		a.checks = append(a.checks, health.Check{Name: c.Name, Ask: health.Cached(time.Second, c.Ask)})
 	}

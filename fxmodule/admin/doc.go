@@ -14,7 +14,10 @@
 //
 //	fx.New(fxmodule.Client[*Conn](), admin.Module(admin.Config{Address: "127.0.0.1:6464"}), ...)
 //
-// An [Admin] is an http.Handler, too, for a server of the program's own.
+// An [Admin] is an http.Handler, too, for a server of the program's own. Such a server ends
+// the streams of open pages when it stops, by a call of [Admin.Close]:
+//
+//	server.RegisterOnShutdown(func() { _ = page.Close(context.Background()) })
 //
 // A collector counts the operations of each client, and keeps the latest that failed, were
 // refused, recovered or were slow, for 15 minutes at most and in a memory of fixed size. It

@@ -100,11 +100,15 @@ func (a *Admin) events(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-r.Context().Done():
 			return
+		case <-a.open.Done():
+			return
 		case <-ticker.C:
 		case <-nudged:
 			select { // what changes together is told together
 			case <-time.After(tickLeast):
 			case <-r.Context().Done():
+				return
+			case <-a.open.Done():
 				return
 			}
 		}

@@ -8,8 +8,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -225,6 +227,76 @@ func TestThereAreAsManyStreamsAsAllowed(t *testing.T) {
 		stopSecond()
 		stopThird()
 		<-second
+		<-ended
+	})
+}
+
+// The program stops its own server, which waits for its requests to end.
+func TestCloseEndsTheStreamsOfAServerOfTheProgramsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newAdmin(t, admin.Config{})
+		_, stop, ended := open(a, "")
+		defer stop()
+		if err := a.Close(t.Context()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+		synctest.Wait()
+		select {
+		case <-ended:
+		default:
+			t.Error("the stream goes on after Close")
+		}
+	})
+}
+
+// pipes is a listener without a network.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if conn, ok := <-p; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error { close(p); return nil }
+func (p pipes) Addr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:6464"))
+}
+
+// end is an end of a pipe that has addresses of this machine.
+type end struct{ net.Conn }
+
+func (e end) LocalAddr() net.Addr  { return pipes(nil).Addr() }
+func (e end) RemoteAddr() net.Addr { return pipes(nil).Addr() }
+
+// The server limits the time of other answers to 30 s.
+func TestAStreamOutlivesTheLimitsOfItsServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newAdmin(t, admin.Config{})
+		server, l, ended := a.NewServer(), make(pipes), make(chan error, 1)
+		go func() { ended <- server.Serve(l) }()
+		here, there := net.Pipe()
+		l <- end{there}
+		if _, err := fmt.Fprint(here, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := here.SetReadDeadline(time.Now().Add(2*time.Minute + time.Second/2)); err != nil {
+			t.Fatal(err)
+		}
+		ticks := 0
+		for lines := bufio.NewScanner(here); lines.Scan(); {
+			if lines.Text() == "event: tick" {
+				ticks++
+			}
+		}
+		if ticks != 120 {
+			t.Errorf("%d ticks in two minutes, want one each second", ticks)
+		}
+		here.Close()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
 		<-ended
 	})
 }

@@ -34,21 +34,24 @@ func (a *Admin) Listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("admin: cannot listen on %s: set Config.Address to a free port, or to port 0: %w", a.cfg.Address, err)
 	}
-	base, stop := context.WithCancel(context.Background())
-	a.listener, a.stop, a.ended = l, stop, make(chan struct{})
-	a.server = &http.Server{
-		Handler: a, BaseContext: func(net.Listener) context.Context { return base },
-		ReadHeaderTimeout: headerWithin, ReadTimeout: readWithin, WriteTimeout: answerWithin, IdleTimeout: idleWithin, MaxHeaderBytes: longestHead,
-		ErrorLog: slog.NewLogLogger(a.cfg.Logger.Handler(), slog.LevelWarn),
-	}
+	a.listener, a.ended = l, make(chan struct{})
+	a.server = a.newServer()
 	a.cfg.Logger.InfoContext(ctx, "penstock: admin page", slog.String("url", "http://"+l.Addr().String()+"/"))
 	go func() {
 		defer close(a.ended)
 		if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			a.cfg.Logger.ErrorContext(base, "penstock: admin page ended", slog.Any("error", err))
+			a.cfg.Logger.ErrorContext(a.open, "penstock: admin page ended", slog.Any("error", err))
 		}
 	}()
 	return nil
+}
+
+func (a *Admin) newServer() *http.Server {
+	return &http.Server{
+		Handler: a, BaseContext: func(net.Listener) context.Context { return a.open },
+		ReadHeaderTimeout: headerWithin, ReadTimeout: readWithin, WriteTimeout: answerWithin, IdleTimeout: idleWithin, MaxHeaderBytes: longestHead,
+		ErrorLog: slog.NewLogLogger(a.cfg.Logger.Handler(), slog.LevelWarn),
+	}
 }
 
 // Addr returns the address on which the Admin listens, nil if it does not.
@@ -62,15 +65,16 @@ func (a *Admin) Addr() net.Addr {
 }
 
 // Close ends the streams, waits for other requests until ctx ends, and no longer than 5 s,
-// and then cuts them off. The Admin goes on watching its clients.
+// and then cuts them off. Of an Admin in a server of the program's own it ends the streams
+// alone. The Admin goes on watching its clients.
 func (a *Admin) Close(ctx context.Context) error {
+	a.stop()
 	a.mu.Lock()
-	server, stop, ended := a.server, a.stop, a.ended
+	server, ended := a.server, a.ended
 	a.mu.Unlock()
 	if server == nil {
 		return nil
 	}
-	stop()
 	ctx, cancel := context.WithTimeout(ctx, stopWithin)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
