@@ -97,9 +97,9 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 	} else {
 		withoutErr = d.in.File.configure(&g.backend.Pool, &cfg, without, configured{
 			name:        m.name,
-			asked:       func() bool { return b.asked },
 			reconfigure: func(ctx context.Context, change penstock.Change) error { return client.Reconfigure(ctx, change) },
 			refuse:      func() { client.CountRefusedChange() },
+			closed:      func() bool { return client.Snapshot().Closed },
 		})
 	}
 	var clientErr error

@@ -27,7 +27,8 @@
 // flushes no telemetry: [Telemetry] flushes once, as it shuts down after all clients,
 // and a provider of the application's own is shut down by the application.
 //
-// [Ready] is the readiness of all clients, for an HTTP server.
+// [Ready] is the readiness of all clients, for an HTTP server. [FromFile] configures the
+// clients from a file, and applies the file again when it changes.
 //
 // Wiring that fx would ignore is an error: a stage [For] a client that does not exist,
 // a penstock.Backend or a configuration that no client takes, a pointer to either.

@@ -83,27 +83,20 @@ type fromFile struct {
 // configured is a client of the application that the file configures.
 type configured struct {
 	name        string
-	asked       func() bool                                  // whether anything asks for the client
 	reconfigure func(context.Context, penstock.Change) error // that of the client
 	refuse      func()                                       // counts a file that no client was given
+	closed      func() bool                                  // whether the client was closed
 	settings    func(*config.File) (penstock.Change, error)  // of the client, by a file
 }
 
-// change gives the client the settings of a file. A closed client takes no settings, and
-// must not keep them from the others: nothing asks for it, or an operator drained it.
+// change gives the client the settings of a file.
 func (c *configured) change(ctx context.Context, file *config.File, by string) error {
-	if !c.asked() {
-		return nil
-	}
 	change, err := c.settings(file)
 	if err != nil {
 		return err
 	}
 	change.By = by
-	if err := c.reconfigure(ctx, change); !errors.Is(err, core.ErrClientClosed) {
-		return err
-	}
-	return nil
+	return c.reconfigure(ctx, change)
 }
 
 func newFromFile(name string, in fileIn) *fromFile {
@@ -160,7 +153,9 @@ func (f *fromFile) configure(p *pool.Config, cfg *penstock.Config, finish func(*
 	return nil
 }
 
-// apply gives all clients the settings of a file, or none.
+// apply gives all clients the settings of a file, or none. A client that was closed (nothing
+// asked for it, somebody drained it, or the application stops) does not keep the others from
+// theirs.
 func (f *fromFile) apply(ctx context.Context, file *config.File, by string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -176,10 +171,10 @@ func (f *fromFile) apply(ctx context.Context, file *config.File, by string) erro
 		return fmt.Errorf("fxmodule: %s: the settings stay as they are, because a backend reads its section at the start: restart the program, or put back %s", file.Name(), strings.Join(restart, "; "))
 	}
 	for i, c := range f.clients {
-		if !differs[c.name] {
+		if !differs[c.name] || c.closed() {
 			continue
 		}
-		if err := c.change(ctx, file, by); err != nil {
+		if err := c.change(ctx, file, by); err != nil && !errors.Is(err, core.ErrClientClosed) {
 			return &refused{errors.Join(err, f.putBack(ctx, differs, i, by))}
 		}
 	}
@@ -191,7 +186,7 @@ func (f *fromFile) apply(ctx context.Context, file *config.File, by string) erro
 func (f *fromFile) putBack(ctx context.Context, differs map[string]bool, before int, by string) error {
 	var errs []error
 	for _, c := range f.clients[:before] {
-		if differs[c.name] {
+		if differs[c.name] && !c.closed() {
 			errs = append(errs, c.change(ctx, f.current, by+", put back"))
 		}
 	}

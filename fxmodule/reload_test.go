@@ -4,10 +4,13 @@ package fxmodule_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +20,8 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxtest"
 
+	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/fxmodule/config"
 )
@@ -128,46 +133,131 @@ func TestAFileWithAFaultChangesNothingAndIsLogged(t *testing.T) {
 // is as the code has it.
 func TestAFileThatLeavesASettingOutGivesItBackToTheCode(t *testing.T) {
 	r := reload(t, "pool: {max_size: 2}")
-	rewrite(t, "")
+	rewrite(t, "# nothing")
 	if err := r.watcher.Reload(t.Context(), "ann"); err != nil {
 		t.Fatal(err)
 	}
 	r.want(t, "10 connections, 2 by ann", "10 connections, 2 by ann")
 }
 
-// A client that nothing asks for is closed, and so is one that an operator drained. Both take
-// no settings any more.
-func TestAClosedClientKeepsNoSettingsFromTheOthers(t *testing.T) {
-	t.Run("it was drained", func(t *testing.T) {
-		r := reload(t, "pool: {max_size: 2}")
-		if err := r.Words.Close(t.Context()); err != nil {
-			t.Fatal(err)
+// The code has a stage for the second client that only that client knows. The first client
+// has its settings already when the second one refuses.
+func TestAFileThatTheSecondClientRefusesIsTakenBackFromTheFirst(t *testing.T) {
+	r := reload(t, "pool: {max_size: 2}", fxmodule.AsMiddleware(newMine, fxmodule.Before("retry"), fxmodule.For("words")))
+	chain := r.Books.Chain().String()
+	rewrite(t, "pool: {max_size: 5}\nretry: {disabled: true}\norder: [trace, breaker, timeout]")
+	err := r.watcher.Reload(t.Context(), "ann")
+	if want := `stage "mine" is placed next to "retry", which is not in the chain`; err == nil || !strings.Contains(err.Error(), want) || strings.Count(r.log.String(), "mine") == 0 {
+		t.Errorf("Reload = %v, want %s, and the log has\n%s", err, want, r.log)
+	}
+	r.want(t, "2 connections, 3 by ann, put back", "2 connections, 1 by ")
+	if got := r.Books.Chain().String(); got != chain {
+		t.Errorf("the chain of books is %s, want %s as before", got, chain)
+	}
+	rewrite(t, "pool: {max_size: 5}")
+	if err := r.watcher.Reload(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	r.want(t, "5 connections, 4 by ann", "5 connections, 2 by ann")
+}
+
+// An operator can drain a client while the application runs.
+func TestAFileIsAppliedBesideAClientThatWasClosed(t *testing.T) {
+	r := reload(t, "pool: {max_size: 2}")
+	if err := r.Words.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, "pool: {max_size: 5}")
+	if err := r.watcher.Reload(t.Context(), "ann"); err != nil {
+		t.Error(err)
+	}
+	r.want(t, "5 connections, 2 by ann", "2 connections, 1 by ")
+	if r.log.Len() > 0 {
+		t.Errorf("the log has\n%s\nwant nothing", r.log)
+	}
+}
+
+// A client that nothing asks for is closed at the start.
+func TestAFileIsAppliedBesideAClientThatNothingAsksFor(t *testing.T) {
+	t.Chdir(t.TempDir())
+	rewrite(t, "pool: {max_size: 2}")
+	var books struct {
+		fx.In
+		Client client `name:"books"`
+	}
+	var watcher *config.Watcher
+	app := fxtest.New(t, fxmodule.FromFile("penstock.yaml"), booksAndWords(), fx.Populate(&books, &watcher))
+	app.RequireStart()
+	defer app.RequireStop()
+	rewrite(t, "pool: {max_size: 5}")
+	if err := watcher.Reload(t.Context(), "ann"); err != nil {
+		t.Error(err)
+	}
+	if got := books.Client.Pool().Stats().Max; got != 5 {
+		t.Errorf("books has %d connections, want 5", got)
+	}
+}
+
+// TestNoOperationFailsWhileAFileIsReloaded also is for the race detector. Every tenth file
+// is wrong, and changes nothing.
+func TestNoOperationFailsWhileAFileIsReloaded(t *testing.T) {
+	const reloads, workers = 300, 64
+	files := []string{
+		"pool: {max_size: 4, acquire_timeout: 1h}\nretry: {max_retries: 1}\nbreaker: {failure_threshold: 3}\nratelimit: {rate: 1000000, burst: 1000, max_wait: 1h}\n",
+		"pool: {max_size: 16, min_size: 2, acquire_timeout: 2h}\nretry: {max_retries: 5}\nbulkhead: {max_concurrent: 64, max_waiting: 64}\n" +
+			"ratelimit: {rate: 2000000, burst: 2000, max_wait: 2h}\norder: [trace, ratelimit, bulkhead, retry, breaker, timeout]\noperation_timeout: 1h\n",
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r := reload(t, files[0])
+		clients := []client{r.Books, r.Words}
+		var (
+			over atomic.Bool
+			done atomic.Int64
+			wg   sync.WaitGroup
+		)
+		for i := range workers {
+			wg.Go(func() {
+				for !over.Load() {
+					_, err := core.Do(t.Context(), clients[i%2], op, func(context.Context, *conn) (int, error) {
+						time.Sleep(time.Duration(i+1) * 50 * time.Microsecond)
+						return 0, nil
+					})
+					if err != nil {
+						t.Errorf("Do = %v", err)
+						return
+					}
+					done.Add(1)
+				}
+			})
 		}
-		rewrite(t, "pool: {max_size: 3}")
-		if err := r.watcher.Reload(t.Context(), "ann"); err != nil {
-			t.Errorf("Reload = %v", err)
+		generation := uint64(1)
+		for i := range reloads {
+			time.Sleep(time.Millisecond) // operations of 50 µs to 3.2 ms begin and end
+			before := [2]penstock.Generation{r.Books.Generation(), r.Words.Generation()}
+			wrong := i%10 == 9
+			if wrong {
+				rewrite(t, files[generation%2]+"timeout: {attempt: soon}\n")
+			} else {
+				rewrite(t, files[generation%2])
+				generation++
+			}
+			switch err := r.watcher.Reload(t.Context(), "ann"); {
+			case wrong && err == nil:
+				t.Fatal("a wrong file was applied")
+			case !wrong && err != nil:
+				t.Fatal(err)
+			}
+			for n, c := range clients {
+				after := c.Generation()
+				if wrong && after != before[n] || after.Number != generation {
+					t.Fatalf("after reload %d %s has generation %+v, want %d, before %+v", i, c.Name(), after, generation, before[n])
+				}
+			}
 		}
-		r.want(t, "3 connections, 2 by ann", "2 connections, 1 by ")
-	})
-	t.Run("nothing asks for it", func(t *testing.T) {
-		t.Chdir(t.TempDir())
-		rewrite(t, "pool: {max_size: 2}")
-		var books struct {
-			fx.In
-			Client client `name:"books"`
-		}
-		var watcher *config.Watcher
-		var log bytes.Buffer
-		app := fxtest.New(t, fxmodule.FromFile("penstock.yaml"), booksAndWords(fxmodule.Start(fxmodule.StartLazy)),
-			fx.Supply(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))), fx.Populate(&books, &watcher))
-		app.RequireStart()
-		defer app.RequireStop()
-		rewrite(t, "pool: {max_size: 3}")
-		if err := watcher.Reload(t.Context(), "ann"); err != nil || books.Client.Pool().Stats().Max != 3 {
-			t.Errorf("Reload = %v, and there are %d connections, want 3", err, books.Client.Pool().Stats().Max)
-		}
-		if log.Len() > 0 {
-			t.Errorf("it logged %s", log.String())
+		over.Store(true)
+		wg.Wait()
+		if done.Load() < reloads {
+			t.Errorf("%d operations ran during %d reloads, want many", done.Load(), reloads)
 		}
 	})
 }
