@@ -36,8 +36,9 @@ func (c Change) String() string {
 }
 
 // Changes returns what f changes of the clients of old. Clients that only one of the two
-// files has are left out. A secret in a file that a setting names is compared if the
-// setting belongs to the struct of no backend.
+// files has are left out. Of a setting that names a file with a secret, the secret is
+// compared. A backend that has a field for the name of the file, such as
+// milvus.Settings.PasswordFile, reads the file itself: then the names are compared.
 func (f *File) Changes(old *File) []Change {
 	var changes []Change
 	for _, name := range f.order {

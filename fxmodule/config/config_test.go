@@ -55,7 +55,7 @@ func load(file string) (milvus.Config, penstock.Config, error) {
 }
 
 func TestNothingSetMeansTheDefaults(t *testing.T) {
-	for _, name := range []string{"", file(t, ""), file(t, "retry:\n  # max_interval: 3s\nmilvus: {address: }\nclients:\npool: {}\nbulkhead:\n  # max_concurrent: 8\nhealth: {}\n")} {
+	for _, name := range []string{"", file(t, "# nothing yet\n"), file(t, "---\n"), file(t, "retry:\n  # max_interval: 3s\nmilvus: {address: }\nclients:\npool: {}\nbulkhead:\n  # max_concurrent: 8\nhealth: {}\n")} {
 		cfg, client, err := load(name)
 		if err != nil {
 			t.Errorf("Load = %v", err)

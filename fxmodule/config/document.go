@@ -3,6 +3,7 @@
 package config
 
 import (
+	"bytes"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -66,6 +67,11 @@ func (l *loader) readFile() {
 	l.seen = info
 	if err != nil {
 		l.faults.add("%s: %w", l.name, err)
+		return
+	}
+	// A file that was cut off must not set everything back to its default.
+	if len(bytes.TrimSpace(text)) == 0 {
+		l.faults.add("%s: it is empty: write a setting, or a comment if all settings have their defaults", l.name)
 		return
 	}
 	root, bad := parse(text)

@@ -42,7 +42,8 @@ type File struct {
 }
 
 // Load reads a YAML file and the environment; a variable of the environment replaces the
-// value in the file. An empty name means no file. An empty variable counts as not set.
+// value in the file. An empty name means no file. A file without a word is an error, a file
+// with comments alone sets nothing. An empty variable counts as not set.
 //
 // One error names everything that is wrong: unknown settings, clients and variables,
 // values of the wrong kind, negative values and zeros, and values that contradict each

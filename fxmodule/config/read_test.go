@@ -41,6 +41,12 @@ func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 	if err := os.WriteFile("big.yaml", make([]byte, 10<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, text := range []string{"", "\n \r\n"} {
+		if err := os.WriteFile("empty.yaml", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fails(t, "empty.yaml", "empty.yaml: it is empty: write a setting, or a comment if all settings have their defaults")
+	}
 	fails(t, "big.yaml", "big.yaml: it has 10485760 bytes, and 1048576 are the most: is it the right file?")
 }
 

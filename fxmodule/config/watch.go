@@ -19,7 +19,7 @@ type Watching struct {
 	// Apply puts a file in force, which is right as a whole and differs from the one in
 	// force. by says who changed it: "file penstock.yaml", or the caller of Reload. After
 	// an error the file before stays in force, and Apply must have changed nothing. Calls
-	// do not overlap. Required.
+	// do not overlap, and Apply must not call the Watcher. Required.
 	Apply func(ctx context.Context, file *File, by string) error
 	// Failed is told of each version of the file that cannot be read, is wrong, or that
 	// Apply refuses: once of each, and each time for Reload. Nil tells nobody.
@@ -42,10 +42,10 @@ type Watcher struct {
 	seen fs.FileInfo // of the file when it was read last; nil if there was none
 }
 
-// Watch returns a Watcher of a file, which looks at the file from Start until Close. It
-// heeds a file that is written in place, one that another file is renamed over, as editors
-// do, and one behind symbolic links that change, as Kubernetes mounts a ConfigMap. A file
-// that is gone for a moment is waited for. What the environment sets stays in force.
+// Watch returns a Watcher of a file, which looks at the file from Start until Close. It heeds
+// a file that is written in place, a file that an editor renames over the old one, and a file
+// behind symbolic links that change, as Kubernetes mounts a ConfigMap. A file that is gone
+// for a moment is waited for. What the environment sets stays in force.
 func Watch(file *File, cfg Watching) (*Watcher, error) {
 	switch {
 	case file == nil || cfg.Apply == nil:

@@ -252,7 +252,7 @@ func TestWhatCannotBeWatchedIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	some, err := config.Load(file(t, ""), options)
+	some, err := config.Load(file(t, "# nothing yet"), options)
 	if err != nil {
 		t.Fatal(err)
 	}

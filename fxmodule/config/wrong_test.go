@@ -310,13 +310,13 @@ func TestWhatIsWrongInTheEnvironmentIsNamedAtOnceAndOnce(t *testing.T) {
 		env        map[string]string
 		want       []string
 	}{
-		{"unknown variables", "", map[string]string{"POOL_MAXSIZE": "3", "POOL_SIZE": "3", "SERVICE": "x", "PORT": "19530"}, []string{
+		{"unknown variables", "# none", map[string]string{"POOL_MAXSIZE": "3", "POOL_SIZE": "3", "SERVICE": "x", "PORT": "19530"}, []string{
 			"unknown variable PENSTOCK_POOL_MAXSIZE: did you mean PENSTOCK_POOL_MAX_SIZE?",
 			"unknown variable PENSTOCK_POOL_SIZE: did you mean PENSTOCK_POOL_MAX_SIZE or PENSTOCK_POOL_MIN_SIZE?",
 			"unknown variable PENSTOCK_PORT: did you mean PENSTOCK_REDIS_PORT?",
 			"unknown variable PENSTOCK_SERVICE: docs/configuration.md lists all settings",
 		}},
-		{"values", "", map[string]string{
+		{"values", "# none", map[string]string{
 			"POOL_MAX_SIZE": "many", "BREAKER_COUNT_ATTEMPTS": "maybe", "HEALTH_INTERVAL": "3", "RETRY_JITTER": "FULL",
 			"OPERATION_TIMEOUT": "-3s", "REDIS_WEIGHTS": "1, x", "REDIS_PORT": "-1", "RETRY_MAX_RETRIES": "0", "RATELIMIT_RATE": "fast",
 		}, []string{
@@ -335,7 +335,7 @@ func TestWhatIsWrongInTheEnvironmentIsNamedAtOnceAndOnce(t *testing.T) {
 			"PENSTOCK_MILVUS_PASSWORD: clients.books: milvus.password is set without milvus.username: set both, or milvus.api_key",
 			"PENSTOCK_CLIENTS_BOOKS_POOL_MIN_SIZE: clients.books: pool.min_size 9 exceeds pool.max_size 4 (the default): set a lower pool.min_size, or a higher pool.max_size",
 		}},
-		{"a secret twice", "", map[string]string{"MILVUS_PASSWORD": "a", "MILVUS_PASSWORD_FILE": "b", "MILVUS_USERNAME": "c"}, []string{
+		{"a secret twice", "# none", map[string]string{"MILVUS_PASSWORD": "a", "MILVUS_PASSWORD_FILE": "b", "MILVUS_USERNAME": "c"}, []string{
 			"PENSTOCK_MILVUS_PASSWORD_FILE and PENSTOCK_MILVUS_PASSWORD are both set: leave one out",
 		}},
 	} {
