@@ -111,6 +111,10 @@ func (a *Admin) events(w http.ResponseWriter, r *http.Request) {
 			case <-a.open.Done():
 				return
 			}
+			select { // an action and its transition both nudge, and may do so during the wait
+			case <-nudged:
+			default:
+			}
 		}
 		if s.tick() != nil {
 			return // the reader has gone, or is too slow

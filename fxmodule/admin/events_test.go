@@ -148,7 +148,7 @@ func TestATransitionIsToldSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _ := newAdmin(t, admin.Config{})
 		chain := quick
-		chain.Health = &health.Config{Disabled: true} // its probe would end the open state at a random moment
+		chain.Health = &health.Config{Disabled: true} // an answer to a probe makes the breaker half-open
 		c := watch(t, a, "docs", penstock.Config{Chain: chain}, pool.Config{})
 		r, stop, ended := open(a, "?client=docs")
 		time.Sleep(300 * time.Millisecond)
