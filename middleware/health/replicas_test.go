@@ -127,7 +127,7 @@ func TestAThousandReplicasFindTheirBackendWithoutAStampede(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if n := most(f.probes); n > rate {
+		if n := most(f.made()); n > rate {
 			t.Errorf("%d probes in one second, want %d at most", n, rate)
 		}
 		if n := most(halfOpens); n > 2*rate || len(halfOpens) != replicas {

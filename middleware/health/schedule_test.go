@@ -5,6 +5,7 @@ package health_test
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -32,6 +33,13 @@ func (w *waiter) Answered(back bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.answered = append(w.answered, back)
+}
+
+// told returns the arguments of Answered.
+func (w *waiter) told() []bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.answered)
 }
 
 func (w *waiter) set(wait time.Duration, awaits bool) {
@@ -106,8 +114,8 @@ func TestAMonitorProbesForItsWaiter(t *testing.T) {
 		r.Start()
 		time.Sleep(100 * time.Second)
 		calm := len(r.since(r.start))
-		if calm > 13 || len(w.answered) != calm {
-			t.Errorf("%d probes in 100 s, %d answers told", calm, len(w.answered))
+		if calm > 13 || len(w.told()) != calm {
+			t.Errorf("%d probes in 100 s, %d answers told", calm, len(w.told()))
 		}
 
 		begin := time.Now()
@@ -146,12 +154,12 @@ func TestAWaiterIsToldOfAnswersAndWhetherTheBackendWasAway(t *testing.T) {
 	r.probed(t, 3, errDown)
 	r.up(t, false)
 	r.probed(t, 1, nil) // the gate is still shut
-	if want := []bool{false, true, false}; len(w.answered) != 3 || w.answered[1] != want[1] || w.answered[0] || w.answered[2] {
-		t.Fatalf("told %v, want %v", w.answered, want)
+	if want := []bool{false, true, false}; len(w.told()) != 3 || w.told()[1] != want[1] || w.told()[0] || w.told()[2] {
+		t.Fatalf("told %v, want %v", w.told(), want)
 	}
 	r.probed(t, 1, nil)
-	if len(w.answered) != 4 {
-		t.Errorf("told %v, want the answer that opened the gate", w.answered)
+	if len(w.told()) != 4 {
+		t.Errorf("told %v, want the answer that opened the gate", w.told())
 	}
 }
 
@@ -165,7 +173,7 @@ func TestExtraProbesDoNotShutTheGateEarlier(t *testing.T) {
 		r.Start()
 		time.Sleep(23 * time.Second) // three intervals are 24 s at least
 		r.up(t, true)
-		if n := len(r.probes); n < 18 {
+		if n := len(r.since(r.start)); n < 18 {
 			t.Errorf("%d probes in 23 s, want one a second", n)
 		}
 		time.Sleep(17 * time.Second) // the probes that are due wait for their turn
@@ -221,7 +229,7 @@ func TestAWaiterThatPanicsIsContained(t *testing.T) {
 				r.Start()
 				time.Sleep(100 * time.Second)
 				r.close(t)
-				if n := len(r.probes); n < 8 || n > 13 {
+				if n := len(r.since(r.start)); n < 8 || n > 13 {
 					t.Errorf("%d probes in 100 s, want one in 10 s", n)
 				}
 				told := map[string]bool{}

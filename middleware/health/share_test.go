@@ -29,6 +29,13 @@ func (f *fleet) probe(context.Context) error {
 	return f.err
 }
 
+// made returns when probes were made.
+func (f *fleet) made() []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.probes)
+}
+
 func (f *fleet) fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -98,17 +105,17 @@ func TestReplicasTogetherKeepTheirRate(t *testing.T) {
 			})
 			time.Sleep(2 * time.Minute)
 			f.fail(errDown)
-			before := len(f.probes)
+			before := len(f.made())
 			for i, w := range waiters {
 				w.set(0, true)
 				begins[i]()
 			}
 			time.Sleep(10 * time.Minute)
 			end()
-			if n := len(f.probes) - before; n < row.least {
+			if n := len(f.made()) - before; n < row.least {
 				t.Errorf("%d replicas made %d probes in ten minutes, want %d at least", row.replicas, n, row.least)
 			}
-			if n := most(f.probes); n > row.rate {
+			if n := most(f.made()); n > row.rate {
 				t.Errorf("%d probes of %d replicas in one second, want %d at most", n, row.replicas, row.rate)
 			}
 		})
@@ -129,10 +136,10 @@ func TestReplicasThatBeginToWaitOverAndOverKeepTheirRate(t *testing.T) {
 			}
 		}
 		end()
-		if n := most(f.probes); n > rate {
+		if n := most(f.made()); n > rate {
 			t.Errorf("%d probes in one second, want %d at most", n, rate)
 		}
-		if n := len(f.probes); n > 200*rate*7/10 {
+		if n := len(f.made()); n > 200*rate*7/10 {
 			t.Errorf("%d probes in 200 s, where 57 are expected in each", n)
 		}
 	})
@@ -173,12 +180,12 @@ func TestAShareOfCenturiesDoesNotOverflow(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.Start()
-			before := len(f.probes)
+			before := len(f.made())
 			time.Sleep(time.Minute)
 			if err := m.Close(t.Context()); err != nil {
 				t.Errorf("Close = %v", err)
 			}
-			if n, one := len(f.probes)-before, cfg.MaxRate == 1 && cfg.Replicas > 1; n > 8 || one && n > 0 || !one && n < 4 {
+			if n, one := len(f.made())-before, cfg.MaxRate == 1 && cfg.Replicas > 1; n > 8 || one && n > 0 || !one && n < 4 {
 				t.Errorf("%d probes in a minute with %+v", n, cfg)
 			}
 		}
