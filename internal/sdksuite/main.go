@@ -58,6 +58,7 @@ var instead = strings.NewReplacer(
 // onPurpose are the tests that fail through Penstock on purpose.
 var onPurpose = map[string]string{
 	"TestConnectInvalidAddr": "an address without a port is named at once; the bare SDK dials it until the deadline",
+	"TestUsingDb":            "it wants the words of the bare SDK for an unknown database; ours name the call, the code and the remedy",
 }
 
 // options are the flags.
