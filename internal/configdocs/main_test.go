@@ -84,7 +84,7 @@ func TestTheSchemaTakesWhatLoadTakes(t *testing.T) {
 		file         string
 		schema, load bool
 	}{
-		{"", true, true},
+		{"# every setting has its default\n", true, true},
 		{"pool:\n", true, true},
 		{"pool: {max_size: 3, replace_after: never, lifetime_jitter: none, max_lifetime: 1h}\nretry: {max_retries: none}\nmax_async: unlimited", true, true},
 		{"clients:\n", true, true},
