@@ -128,27 +128,10 @@ func TestAKilledMilvusIsSurvivedWithoutRestartingTheApp(t *testing.T) {
 	var theirs account
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
-	again := func(search func(ctx context.Context) error, add func(time.Time, error)) {
-		wg.Go(func() {
-			ticker := time.NewTicker(20 * time.Millisecond)
-			defer ticker.Stop()
-			for {
-				select {
-				case <-ticker.C:
-				case <-stop:
-					return
-				}
-				ctx, cancel := context.WithTimeout(ctx, deadline)
-				begin := time.Now()
-				add(begin, search(ctx))
-				cancel()
-			}
-		})
-	}
 	for range 8 {
-		again(func(ctx context.Context) error { return search(ctx, c) }, ours.add)
+		askAgain(ctx, &wg, stop, func(ctx context.Context) error { return search(ctx, c) }, ours.add)
 	}
-	again(func(ctx context.Context) error { return nearest(ctx, control) }, func(begin time.Time, err error) {
+	askAgain(ctx, &wg, stop, func(ctx context.Context) error { return nearest(ctx, control) }, func(begin time.Time, err error) {
 		if err == nil {
 			theirs.mu.Lock()
 			defer theirs.mu.Unlock()
@@ -259,4 +242,24 @@ func await(t *testing.T, limit time.Duration, what string, cond func() bool) {
 			t.Fatal(context.Cause(t.Context()))
 		}
 	}
+}
+
+// askAgain searches every 20 ms until stop is closed. It tells add when a search began, and
+// its error.
+func askAgain(ctx context.Context, load *sync.WaitGroup, stop <-chan struct{}, search func(context.Context) error, add func(time.Time, error)) {
+	load.Go(func() {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+			case <-stop:
+				return
+			}
+			ctx, cancel := context.WithTimeout(ctx, deadline)
+			begin := time.Now()
+			add(begin, search(ctx))
+			cancel()
+		}
+	})
 }

@@ -72,27 +72,10 @@ func TestAStoppedMilvusIsSearchedAgainSoon(t *testing.T) {
 		load         sync.WaitGroup
 		stop         = make(chan struct{})
 	)
-	again := func(f *firsts, search func(context.Context) error) {
-		load.Go(func() {
-			ticker := time.NewTicker(20 * time.Millisecond)
-			defer ticker.Stop()
-			for {
-				select {
-				case <-ticker.C:
-				case <-stop:
-					return
-				}
-				ctx, cancel := context.WithTimeout(ctx, deadline)
-				begin := time.Now()
-				f.add(begin, search(ctx))
-				cancel()
-			}
-		})
-	}
 	for range 8 {
-		again(&ours, func(ctx context.Context) error { return search(ctx, c) })
+		askAgain(ctx, &load, stop, func(ctx context.Context) error { return search(ctx, c) }, ours.add)
 	}
-	again(&theirs, func(ctx context.Context) error { return nearest(ctx, bare) })
+	askAgain(ctx, &load, stop, func(ctx context.Context) error { return nearest(ctx, bare) }, theirs.add)
 
 	var worst time.Duration
 	for n := range *rounds {
