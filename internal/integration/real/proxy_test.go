@@ -138,7 +138,7 @@ func (p *proxy) pass(to, from net.Conn, requests bool) {
 			_, _ = to.Write(next.data) // an error ends the reading too: the connection is closed
 		}
 	})
-	buffer := make([]byte, chunk)
+	buffer := make([]byte, 16<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {

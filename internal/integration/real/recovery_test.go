@@ -18,7 +18,7 @@ import (
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
-var rounds = flag.Int("rounds", 1, "how often TestAStoppedMilvusIsSearchedAgainSoon stops the server")
+var rounds = flag.Int("rounds", 1, "how often a test repeats what it measures")
 
 const (
 	stopped  = 20 * time.Second
