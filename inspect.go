@@ -152,7 +152,7 @@ func (c *Client[C]) settings(now *inForce) []Setting {
 }
 
 // section returns the fields of a configuration that a text can show. Functions,
-// observers and the like are none. The name of a stage is that of the pool.
+// observers and the like are none. The stages have the name of the pool.
 func section(name string, cfg any) (all []Setting) {
 	v := reflect.ValueOf(cfg)
 	if v.Kind() != reflect.Struct {

@@ -106,7 +106,7 @@ type Client[C any] struct {
 	useTimes bool            // measure for how long connections are lent, as New was told
 	factory  pool.Factory[C] // for its Ping
 	observer core.Observer   // nil if nothing listens
-	heard    core.Observer   // observer and those of the watchers; nil if there is none
+	heard    core.Observer   // observer and the watchers; nil if there is none
 	told     core.Observer   // heard and the log; nil if there is neither
 	otel     *otelx.Observer // nil if nothing listens
 	logger   *slog.Logger

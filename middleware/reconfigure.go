@@ -20,7 +20,7 @@ import (
 // Reconfigure returns the chain that cfg describes, made of the stages of c: a breaker, a
 // monitor, a budget and so on stay the same objects with the same state. A stage that c
 // does not have is new, unless an earlier chain had one: a stage that is switched off is
-// kept for its return. The user's own stages are those of cfg.
+// kept for its return. The user's own stages come from cfg.
 //
 // Nothing changes before apply is called. From then on the stages have their new settings,
 // also for those who still use c; the caller puts the new chain in place of c, and starts

@@ -51,7 +51,7 @@ func (e *entry[C]) describe(leaving bool) ConnState {
 // Config.LeakAfter. A description is used again for 100 ms.
 func (p *Pool[C]) Holders() Holders { return p.holders() }
 
-// Effective returns the configuration in force. MaxSize is that of the last Resize.
+// Effective returns the configuration in force. MaxSize is what the last Resize set.
 func (p *Pool[C]) Effective() Config {
 	cfg := *p.cfg()
 	cfg.MaxSize = int(p.max.Load())

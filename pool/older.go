@@ -103,7 +103,7 @@ func (p *Pool[C]) pingDoubted() {
 }
 
 // vacate removes idle connections in doubt, to make room for the dials that callers
-// need: for n callers, less those that a dial or a ping under way may serve, and less
+// need: for n callers, less the ones whom a dial or a ping under way may serve, and less
 // the room that is free or about to be. p.mu is held.
 func (p *Pool[C]) vacate(n int) {
 	if !p.exclusive || p.checker != nil || p.draining || p.now() < p.dialAt() {

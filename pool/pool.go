@@ -137,7 +137,7 @@ func (p *Pool[C]) now() instant { return time.Since(p.epoch) }
 
 // Acquire returns a lease of a connection. An exclusive pool lends a connection
 // without a caller, and prefers one that was used recently. A shared pool lends
-// the connection with the fewest callers among those that are not suspect. (Of
+// the connection with the fewest callers, and no suspect one. (Of
 // more than eight connections it compares eight, different ones each time.) If
 // no connection is free, the caller waits, until ctx ends or
 // Config.AcquireTimeout has passed.

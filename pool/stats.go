@@ -88,9 +88,9 @@ type Stats struct {
 	// Waiters counts the callers that wait now.
 	Waiters int
 	// Timeouts counts the waits that Config.AcquireTimeout or a deadline ended, Canceled
-	// those that a caller canceled.
+	// the waits that a caller canceled.
 	Timeouts, Canceled uint64
-	// Dials counts the dials that have begun, DialErrors those that failed.
+	// Dials counts the dials that have begun, DialErrors the dials that failed.
 	Dials, DialErrors uint64
 	// DoubleReturns counts returns of a lease that had been returned before.
 	DoubleReturns uint64
@@ -99,7 +99,7 @@ type Stats struct {
 	// of each.
 	Panics uint64
 	// Failures counts the leases that came back as broken or suspect, or after a failure
-	// of the backend on a connection that is kept: at index i those of the connections
+	// of the backend on a connection that is kept: at index i the leases of the connections
 	// with the number i+1. A connection has the lowest number that was
 	// free when it was dialed, and another one gets the number when it is closed. The
 	// slice belongs to the caller.

@@ -11,8 +11,8 @@ import (
 )
 
 // slowCalls is the policy that opens a breaker at a rate of slow attempts. It
-// keeps a window of those that ended, and knows which of those in flight are
-// slow already. One timer serves all attempts.
+// keeps a window of the attempts that ended, and knows which attempts in flight
+// are slow already. One timer serves all attempts.
 type slowCalls struct {
 	breaker  *Breaker   // for its configuration and its clock
 	mu       sync.Mutex // guards all below
@@ -92,8 +92,8 @@ func (s *slowCalls) end(t *ticket, counts, slow bool) (tooMany bool) {
 }
 
 // tooMany reports whether too many attempts are slow. The attempts in flight
-// that are slow are newer than those that ended, so they push the oldest of these
-// out of the window. The caller holds mu.
+// that are slow are newer than the ones in the window, so they push the oldest out
+// of it. The caller holds mu.
 func (s *slowCalls) tooMany() bool {
 	all, slow := s.count()
 	rate := s.breaker.cfg().SlowCallRate // zero if it was just switched off

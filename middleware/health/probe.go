@@ -21,7 +21,7 @@ type probing struct {
 	cut  bool          // the caller that made the probe gave up, so err says nothing; read after it is over
 }
 
-// kind is what kind of probe a probe is. The zero value is that of a probe that is due.
+// kind is what kind of probe a probe is. The zero value is a probe that is due.
 type kind struct {
 	extra bool          // it is made only because the backend is away, so its failure does not count for the gate
 	limit time.Duration // zero is Config.Timeout

@@ -14,13 +14,13 @@ import (
 )
 
 // Acquire returns a lease of a connection to the better of two endpoints that are chosen
-// at random among those that are not ejected. If that endpoint has no connection that is
-// free now, the lease is of another one of these. If none has a free connection, the caller
+// at random, and not ejected. If that endpoint has no connection that is free now, another
+// endpoint that is not ejected gives one. If none has a free connection, the caller
 // waits for one of the least loaded endpoint. While none of them has any connection of which
 // the last call did not fail, a lease of an ejected endpoint serves, or else the first
 // connection that any endpoint gets.
 //
-// The errors are those of [pool.Pool.Acquire]; of several dials that failed, all.
+// The errors are as at [pool.Pool.Acquire]; of several dials that failed, all.
 func (b *Balancer[C]) Acquire(ctx context.Context) (core.Lease[C], error) {
 	b.judgeIfDue(ctx, b.now())
 	all := b.endpoints()

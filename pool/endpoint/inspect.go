@@ -13,7 +13,7 @@ import (
 const mostHolders = 3
 
 // Conns describes the connections of all endpoints now, see [pool.Pool.Conns]. Each has
-// the address of its endpoint, also those of an endpoint that drains.
+// the address of its endpoint. The connections of an endpoint that drains are among them.
 func (b *Balancer[C]) Conns() (all []pool.ConnState) {
 	for _, e := range b.everyEndpoint() {
 		for _, c := range e.pool.Conns() {

@@ -143,7 +143,7 @@ func (s *speed) compared(others []*speed, last int64) (c comparison, first int64
 }
 
 // usualOf returns what three quarters of the calls to the others stay below: the median of
-// those that had calls enough in the last Interval.
+// the ones that had calls enough in the last Interval.
 func usualOf(others []*speed) (time.Duration, bool) {
 	var usual []time.Duration
 	for _, s := range others {

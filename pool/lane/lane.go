@@ -20,8 +20,8 @@ type Lane struct {
 	// operation has it; nil takes all, and only the last lane has a nil Takes. Takes must
 	// not block, and must give the same answer for the same operation.
 	Takes func(core.Op) bool
-	// MaxSize is the greatest number of connections of the lane, in place of that of the
-	// pool. Zero keeps the pool's.
+	// MaxSize is the greatest number of connections of the lane, in place of the
+	// pool's. Zero keeps the pool's.
 	MaxSize int
 }
 

@@ -188,7 +188,7 @@ func (f *family) wrote(collection string, ts uint64) {
 
 const (
 	// strong, eventually and bounded are the SDK's timestamps for a read that waits for
-	// every write, for none, and for those that are older than a few seconds.
+	// every write, for none, and for the writes that are older than a few seconds.
 	strong     uint64 = 0
 	eventually uint64 = 1
 	bounded    uint64 = 2

@@ -12,7 +12,7 @@ import (
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 )
 
-// The methods of this file are those that make the SDK ask for a schema, and cache it by
+// The methods of this file make the SDK ask for a schema, and cache it by
 // the name of the collection: the name is a key, so that a collection of another
 // database has a schema of its own.
 

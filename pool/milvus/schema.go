@@ -142,7 +142,7 @@ func freshly[R any](ctx context.Context, c *Conn, key string, u *use, call func(
 
 // outdated reports whether a call that failed used an outdated schema, and may be
 // made again. described is the generation of the connection's schema before the call,
-// generation that of the family. outdated asks for the schema if only the server can
+// generation the family's. outdated asks for the schema if only the server can
 // tell: another process may have dropped and created the collection. Afterwards no
 // connection has the old one.
 func (c *Conn) outdated(ctx context.Context, key string, u *use, described, generation uint64, err error) bool {

@@ -34,8 +34,8 @@ type Config struct {
 	// Empty means localhost:19530. [NewPool] and [NewFactory] have one endpoint always:
 	// for them gRPC resolves the host of dns:///.
 	Address string
-	// Addresses are those of several servers of one Milvus, in place of Address, each as
-	// Address has it. Each has a pool of its own, with the bounds of Pool. A server that
+	// Addresses name several servers of one Milvus, in place of Address, each as
+	// Address does. Each has a pool of its own, with the bounds of Pool. A server that
 	// fails, hangs or is far slower than the others gets no calls for a while. [NewPool]
 	// and [NewFactory] refuse more than one.
 	Addresses []string

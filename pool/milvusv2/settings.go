@@ -42,7 +42,7 @@ type Settings struct {
 }
 
 // TLSSettings are what a configuration file says of an encrypted connection. The files are
-// those of [TLSFiles].
+// explained at [TLSFiles].
 type TLSSettings struct {
 	// Enabled encrypts the connections.
 	Enabled                   bool

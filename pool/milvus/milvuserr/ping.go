@@ -7,7 +7,7 @@ import (
 	"github.com/penstock-go/penstock/internal/errtype"
 )
 
-// OfPing returns the error of a ping for that of its RPC. An error answer proves that the
+// OfPing returns the error of a ping, given the error of its RPC. An error answer proves that the
 // server lives, and is none. A rate limit says nothing about the server. Any other error
 // is a failure of the server, also if [Classify] finds it neutral for an operation.
 func OfPing(err error) error {

@@ -43,8 +43,8 @@
 // In every release, inserting a primary key that exists keeps both rows: a query shows
 // the oldest, count(*) counts both, a search finds the nearer one, and a delete or an
 // upsert removes both. A delete counts the keys that its filter names, whether they are
-// there or not. The row count of a collection is that of the rows that were flushed,
-// with those that were deleted since.
+// there or not. The row count of a collection counts the rows that were flushed,
+// also if they were deleted since.
 //
 // # Faults
 //

@@ -61,8 +61,8 @@ type Config struct {
 	TimeTick time.Duration
 
 	// Version is the version of Milvus, such as "v2.3.5", that GetVersion and Connect
-	// return and whose behavior the server has: that of 2.3 before 2.4, and else that
-	// of 2.4 and later. Empty means "v2.4.2-milvustest".
+	// return. The server behaves as 2.3 if it is before 2.4, and else as 2.4 and
+	// later. Empty means "v2.4.2-milvustest".
 	Version string
 
 	// TracerProvider makes the spans of the server, as Milvus makes them: Proxy-Search
