@@ -94,7 +94,8 @@ func (s Settings) credentials() (c Credentials, err error) {
 }
 
 // Check returns an error that names all that is wrong with a client of s, p and client,
-// a fault a line. It connects to nothing, and reads the files that s names.
+// a fault a line. It connects to nothing, shows no client to Watchers, and reads the
+// files that s names.
 func (s Settings) Check(p pool.Config, client penstock.Config) error {
 	var faults fault.List
 	if s.Lanes != "" && s.Lanes != "read_write" {
@@ -121,6 +122,7 @@ func (s Settings) Check(p pool.Config, client penstock.Config) error {
 	cfg := s.Config(p)
 	cfg.Username, cfg.Password, cfg.APIKey, cfg.Credentials = present.Username, present.Password, present.APIKey, nil
 	b, err := cfg.Backend()
+	client.Watchers = nil // the client is made for its faults alone
 	_, clientErr := penstock.New(b, client)
 	return errors.Join(faults.Err("milvus"), err, clientErr)
 }
