@@ -28,38 +28,40 @@ type rule struct {
 }
 
 const (
-	everything = "..."
-	root       = "."
-	sdkClient  = "github.com/milvus-io/milvus-sdk-go/v2/client"
-	sdkEntity  = "github.com/milvus-io/milvus-sdk-go/v2/entity"
-	sdkRetry   = "github.com/grpc-ecosystem/go-grpc-middleware/retry"
-	goleak     = "go.uber.org/goleak"
-	rapid      = "pgregory.net/rapid"
-	coretests  = "core/coretest"
-	milvustest = "pool/milvus/milvustest"
-	milvuserr  = "pool/milvus/milvuserr"
-	brief      = "internal/brief"
-	otelxtest  = "otelx/otelxtest"
-	registry   = "docs/registry"
-	contain    = "internal/contain"
-	contracts  = "internal/contract"
-	emittedBy  = "internal/contract/emitted"
-	errtype    = "internal/errtype"
-	enum       = "internal/enum"
-	fault      = "internal/fault"
-	fxgraph    = "internal/fxgraph"
-	hedged     = "internal/hedged"
-	list       = "internal/list"
-	nested     = "internal/nested"
-	milvusbase = "internal/milvusbase"
-	once       = "internal/once"
-	stage      = "internal/stage"
-	stagetest  = "internal/stage/stagetest"
-	texts      = "internal/text"
-	tracectx   = "internal/tracecontext"
-	otelSDK    = "go.opentelemetry.io/otel/sdk/..."
-	otlp       = "go.opentelemetry.io/proto/otlp/..."
-	protobuf   = "google.golang.org/protobuf/..."
+	everything     = "..."
+	root           = "."
+	sdkClient      = "github.com/milvus-io/milvus-sdk-go/v2/client"
+	sdkEntity      = "github.com/milvus-io/milvus-sdk-go/v2/entity"
+	sdkRetry       = "github.com/grpc-ecosystem/go-grpc-middleware/retry"
+	goleak         = "go.uber.org/goleak"
+	rapid          = "pgregory.net/rapid"
+	coretests      = "core/coretest"
+	milvustest     = "pool/milvus/milvustest"
+	milvuserr      = "pool/milvus/milvuserr"
+	brief          = "internal/brief"
+	otelxtest      = "otelx/otelxtest"
+	registry       = "docs/registry"
+	contain        = "internal/contain"
+	contracts      = "internal/contract"
+	emittedBy      = "internal/contract/emitted"
+	errtype        = "internal/errtype"
+	enum           = "internal/enum"
+	fault          = "internal/fault"
+	fxadapter      = "internal/fxadapter"
+	fxadaptertests = "internal/fxadapter/fxadaptertest"
+	fxgraph        = "internal/fxgraph"
+	hedged         = "internal/hedged"
+	list           = "internal/list"
+	nested         = "internal/nested"
+	milvusbase     = "internal/milvusbase"
+	once           = "internal/once"
+	stage          = "internal/stage"
+	stagetest      = "internal/stage/stagetest"
+	texts          = "internal/text"
+	tracectx       = "internal/tracecontext"
+	otelSDK        = "go.opentelemetry.io/otel/sdk/..."
+	otlp           = "go.opentelemetry.io/proto/otlp/..."
+	protobuf       = "google.golang.org/protobuf/..."
 )
 
 // otelAPI is what an instrumentation needs; an SDK or an exporter is not in it.
@@ -165,8 +167,8 @@ var rules = []rule{
 	},
 	{
 		folder: "fxmodule/milvusfx",
-		may:    []string{"fxmodule", "fxmodule/config", fxgraph, root, "pool/milvus", "core", "pool", "middleware/...", "otelx", "go.uber.org/fx/..."},
-		tests:  []string{"fxmodule/milvusfx/testdata/milvus", coretests, milvustest, emittedBy, otelSDK, goleak},
+		may:    []string{"fxmodule", fxadapter, root, "pool/milvus", "pool", "go.uber.org/fx"},
+		tests:  []string{"fxmodule/milvusfx/testdata/milvus", fxadaptertests},
 	},
 	{
 		folder: "fxmodule/config",
@@ -183,6 +185,13 @@ var rules = []rule{
 	{folder: errtype},
 	{folder: enum},
 	{folder: fault},
+	// Every adapter shares it, so that it links no SDK.
+	{folder: fxadapter, may: []string{root, "fxmodule", "fxmodule/config", fxgraph, "go.uber.org/fx"}},
+	{
+		// For tests only, so that it may link the server.
+		folder: fxadaptertests,
+		may:    []string{root, "core", "pool", "fxmodule", "fxmodule/config", milvustest, emittedBy, "go.opentelemetry.io/otel/attribute", otelSDK, goleak, "go.uber.org/fx/..."},
+	},
 	{folder: fxgraph, may: []string{"go.uber.org/fx/..."}},
 	{folder: hedged},
 	{folder: list},

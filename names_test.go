@@ -76,7 +76,6 @@ var unused = map[string]string{
 	"fxmodule.For":     "An application with several clients gives a stage to one of them.",
 	"fxmodule.Order":   "An application sets the order of the stages.",
 	"fxmodule.Without": "An application leaves stages out.",
-	"fxmodule.Start*":  "An application chooses how its clients start.",
 }
 
 // TestEachExportedNameHasAUser counts as a user any other package, a nested
