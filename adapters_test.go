@@ -46,6 +46,14 @@ func TestTheAdaptersOfMilvusHaveTheSameNames(t *testing.T) {
 	}
 }
 
+// An application with fx moves by its imports, too.
+func TestTheFxModulesOfMilvusHaveTheSameNames(t *testing.T) {
+	one, other := surface(t, "docs/api/fxmodule-milvusfx.txt"), surface(t, "docs/api/pool-milvusv2-milvusv2fx.txt")
+	if len(one) == 0 || !maps.Equal(one, other) {
+		t.Errorf("fxmodule/milvusfx has %v, and pool/milvusv2/milvusv2fx has %v: give both the same names", one, other)
+	}
+}
+
 // twins are the files that both adapters have, apart from the name of the package.
 var twins = []string{"config.go", "credentials.go", "error.go", "open.go", "settings.go", "several.go", "shared.go"}
 
