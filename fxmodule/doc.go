@@ -12,8 +12,9 @@
 //	)
 //
 // [Client] provides a client, and its pool, of one type of connection; package
-// milvusfx does so for Milvus. [Module] sets what all clients of the application
-// share. [AsMiddleware] adds a stage of the application's own.
+// milvusfx does so for Milvus, and package pool/milvusv2/milvusv2fx for the current SDK
+// of Milvus. [Module] sets what all clients of the application share. [AsMiddleware]
+// adds a stage of the application's own.
 //
 // The order of the stages comes from [Order], [Before] and [After] alone: fx
 // shuffles value groups, and Penstock does not rely on their order.

@@ -50,7 +50,7 @@ type leaveOutTheSecondFromFile struct{}
 
 // FileSection lets [FromFile] read the section of a backend into a struct of the type of
 // of, see config.Options. The constructor of the backend takes the *config.File, and calls
-// config.Section. Package milvusfx does both for Milvus.
+// config.Section. Packages milvusfx and milvusv2fx do both for Milvus.
 func FileSection(name string, of any) fx.Option {
 	return fx.Supply(fx.Annotate(section{name, of}, fx.ResultTags(`group:"penstock.sections"`)))
 }

@@ -18,7 +18,8 @@
 // Many callers share a connection at once: gRPC carries their requests side by side.
 //
 // The package is a module of its own. The two SDKs do not build together, so a program
-// has this module or package milvus, never both.
+// has this module or package milvus, never both. Package milvusv2fx is for
+// applications with fx.
 //
 // # What differs from the bare SDK
 //
