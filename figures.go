@@ -21,7 +21,7 @@ func (c *Client[C]) figures() func() otelx.Figures {
 			OperationTimeout: now.limit(),
 			Breakers:         breakerFigures(chain),
 			Configuration: &otelx.ConfigurationFigures{
-				Generation: now.generation.Number, Applied: now.generation.Number - 1, Refused: c.live.refused.Load(),
+				Generation: now.generation.Number, Applied: now.generation.Number - 1, Refused: c.live.refused.load().Count,
 			},
 		}
 		f.Endpoints = c.endpointFigures()

@@ -43,6 +43,10 @@ func (c *Client[C]) Snapshot() Snapshot {
 		Fallbacks: c.Fallbacks(),
 		Endpoints: c.endpointSnapshots(),
 		Settings:  c.settings(now),
+		Changes:   now.changes.latest(),
+	}
+	if refused := c.live.refused.load(); refused.Count > 0 {
+		s.Refused = &refused
 	}
 	s.Async.Running, s.Async.Limit, s.Async.Rejected = c.Async()
 	for _, l := range c.lanes {

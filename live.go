@@ -5,7 +5,6 @@ package penstock
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
@@ -22,7 +21,7 @@ import (
 // live is the settings of a client, which change while it runs.
 type live struct {
 	now     atomic.Pointer[inForce] // written with mu held
-	refused atomic.Uint64           // changes so far
+	refused refusals
 
 	// Set by New.
 	name  string // of the chain
@@ -39,6 +38,7 @@ type inForce struct {
 	chain      *middleware.Chain
 	given      Change
 	generation Generation
+	changes    history // its last one made the generation; empty after New
 }
 
 // limit returns the limit of an operation, zero if there is none.
@@ -162,31 +162,12 @@ func (c *Client[C]) logRefused(ctx context.Context, by string, err error) {
 }
 
 // logChange logs a change that was applied: who made it, and each setting that differs.
-func (c *Client[C]) logChange(ctx context.Context, old, now *inForce, changed []string) {
+func (c *Client[C]) logChange(ctx context.Context, old, now *inForce) {
+	var changed []string
+	for _, s := range now.changes[len(now.changes)-1].Changed {
+		changed = append(changed, s.String())
+	}
 	c.logger.InfoContext(ctx, "penstock: settings changed", "pool", c.name, "generation", now.generation.Number,
 		"by", now.generation.By, "changed", strings.Join(changed, ", "))
 	c.warn(ctx, slices.DeleteFunc(slices.Clone(now.chain.Warnings), func(w string) bool { return slices.Contains(old.chain.Warnings, w) }))
-}
-
-// difference returns the settings that differ, such as "pool.max_size 4 to 8". The
-// settings of a stage that is not in the chain are none.
-func difference(old, now []Setting) (all []string) {
-	const none = "none"
-	was := make(map[string]string, len(old))
-	for _, s := range old {
-		was[s.Key] = cmp.Or(s.Value, none)
-	}
-	for _, s := range now {
-		before, there := was[s.Key]
-		if value := cmp.Or(s.Value, none); !there || before != value {
-			all = append(all, fmt.Sprintf("%s %s to %s", s.Key, cmp.Or(before, none), value))
-		}
-		delete(was, s.Key)
-	}
-	for _, s := range old {
-		if before, left := was[s.Key]; left {
-			all = append(all, fmt.Sprintf("%s %s to %s", s.Key, before, none))
-		}
-	}
-	return all
 }

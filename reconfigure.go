@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -29,13 +28,6 @@ type Change struct {
 	By string
 }
 
-// Generation says which settings are in force.
-type Generation struct {
-	Number uint64    // 1 after New, and one more with each change that was applied
-	At     time.Time // when the settings came in force
-	By     string    // Change.By; empty after New
-}
-
 // Settings returns the settings in force, as [New] or the last [Client.Reconfigure] was
 // given them. The configurations of the stages that it points at are copies: to write to
 // them changes nothing.
@@ -47,13 +39,11 @@ func (change Change) detached() Change {
 	return change
 }
 
-// Generation says which settings are in force.
-func (c *Client[C]) Generation() Generation { return c.live.now.Load().generation }
-
 // Reconfigure changes the settings of the client while it runs. It checks all of change
 // first. Then it applies all of it, or nothing: the error names everything that is wrong,
 // and every setting that can change only with a restart of the program. A change that is
-// refused is logged and counted.
+// refused is logged and counted. A client that was closed returns [core.ErrClientClosed], and
+// neither logs nor counts.
 //
 // No operation fails because of the change. Operations that begin from now on have the new
 // settings. Operations under way end under the chain with which they began. Every stage
@@ -67,36 +57,29 @@ func (c *Client[C]) Generation() Generation { return c.live.now.Load().generatio
 // ctx is for the log. Reconfigure is safe for concurrent use: changes are applied one after
 // the other.
 func (c *Client[C]) Reconfigure(ctx context.Context, change Change) error {
-	old, now, changed, err := c.change(ctx, change)
+	old, now, err := c.change(change)
+	if errors.Is(err, core.ErrClientClosed) { // it has no settings that stay as they are
+		return fmt.Errorf("penstock: client %q: its settings cannot change any more: %w", c.live.name, err)
+	}
 	if err != nil {
 		err = fmt.Errorf("penstock: client %q: the settings stay as they are: %w", c.live.name, err)
-		c.live.refused.Add(1)
+		c.CountRefusedChange(change.By, err)
 		c.logRefused(ctx, change.By, err)
 		return err
 	}
-	c.logChange(ctx, old, now, changed)
+	c.logChange(ctx, old, now)
 	return nil
 }
 
-// CountRefusedChange counts a change that was refused before it came to the client: a file
-// of settings that cannot be read, say. [Client.Reconfigure] counts those that it refuses
-// itself.
-func (c *Client[C]) CountRefusedChange() { c.live.refused.Add(1) }
-
-// change puts change in force, and returns what was in force until then, what is now, and
-// how they differ, if that is logged.
-func (c *Client[C]) change(ctx context.Context, change Change) (old, now *inForce, changed []string, err error) {
+// change puts change in force, and returns what was in force until then, and what is now.
+func (c *Client[C]) change(change Change) (old, now *inForce, err error) {
 	c.live.mu.Lock()
 	defer c.live.mu.Unlock()
 	if c.live.closed {
-		return nil, nil, nil, core.ErrClientClosed
+		return nil, nil, core.ErrClientClosed
 	}
 	old = c.live.now.Load()
-	logs := c.logger.Enabled(ctx, slog.LevelInfo)
-	var before []Setting
-	if logs {
-		before = c.settings(old)
-	}
+	before := c.settings(old)
 
 	cfg := change.Config
 	errs := []error{c.live.fixes(c.name, change)}
@@ -113,7 +96,7 @@ func (c *Client[C]) change(ctx context.Context, change Change) (old, now *inForc
 	settings := c.coreSettings(cfg, chain)
 	_, err = core.NewClient(core.ClientConfig[C]{Source: c.sources, MaxAsync: settings.MaxAsync}) // for the check alone
 	if err := errors.Join(append(errs, err)...); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 
 	// None of these fails any more, unless the client is being closed. The first one calls
@@ -124,17 +107,14 @@ func (c *Client[C]) change(ctx context.Context, change Change) (old, now *inForc
 	}
 	errs = append(errs, apply())
 	if err := errors.Join(errs...); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	now = &inForce{
-		chain: chain, given: change.detached(),
-		generation: Generation{Number: old.generation.Number + 1, At: time.Now(), By: change.By},
-	}
+	now = &inForce{chain: chain, given: change.detached()}
+	g := Generation{Number: old.generation.Number + 1, At: time.Now(), By: change.By}
+	now.generation = g
+	now.changes = old.changes.with(AppliedChange{Generation: g.Number, At: g.At.UTC(), By: g.By, Changed: difference(before, c.settings(now))})
 	c.live.replace(old, now)
-	if logs {
-		changed = difference(before, c.settings(now))
-	}
-	return old, now, changed, nil
+	return old, now, nil
 }
 
 // completed returns cfg with what the client adds: its name, a probe, and no trace stage

@@ -35,6 +35,11 @@ type Snapshot struct {
 	Endpoints    []EndpointSnapshot `json:"endpoints,omitempty"`
 	// Settings is the effective configuration, in the order of the configuration.
 	Settings []Setting `json:"settings"`
+	// Changes are the latest ten changes that were applied by Reconfigure, the latest
+	// first. The first one made the generation in force.
+	Changes []AppliedChange `json:"changes,omitempty"`
+	// Refused is set once a change was refused.
+	Refused *RefusedChanges `json:"refused_changes,omitempty"`
 }
 
 // ChainSnapshot is the chain of a client, outermost stage first.

@@ -98,7 +98,7 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 		withoutErr = d.in.File.configure(&g.backend.Pool, &cfg, without, configured{
 			name:        m.name,
 			reconfigure: func(ctx context.Context, change penstock.Change) error { return client.Reconfigure(ctx, change) },
-			refuse:      func() { client.CountRefusedChange() },
+			refuse:      func(by string, err error) { client.CountRefusedChange(by, err) },
 			closed:      func() bool { return client.Snapshot().Closed },
 		})
 	}

@@ -84,7 +84,7 @@ type fromFile struct {
 type configured struct {
 	name        string
 	reconfigure func(context.Context, penstock.Change) error // that of the client
-	refuse      func()                                       // counts a file that no client was given
+	refuse      func(by string, err error)                   // counts a file that no client was given
 	closed      func() bool                                  // whether the client was closed
 	settings    func(*config.File) (penstock.Change, error)  // of the client, by a file
 }
@@ -205,7 +205,7 @@ func (f *fromFile) failed(err error, by string) {
 	}
 	f.mu.Lock()
 	for _, c := range f.clients {
-		c.refuse()
+		c.refuse(by, err)
 	}
 	f.mu.Unlock()
 	f.logger.Error("penstock: the configuration file has a fault, the settings stay as they are", "file", f.file.Name(), "by", by, "error", inOneLine(err))
