@@ -168,7 +168,7 @@ func TestWhoMayLook(t *testing.T) {
 		{"another machine, with no token", with, "GET", "/", away, 401, "no token"},
 		{"another machine, with a wrong token", with, "GET", "/events", all(away, basic("wrong")), 401, "no token"},
 		{"another machine, with a token", with, "GET", "/snapshot.json", all(away, basic(secret)), 200, ""},
-		{"another machine, with a token in the header", with, "GET", "/snapshot", all(away, set("Authorization", "Bearer "+secret)), 200, ""},
+		{"another machine, with a token in the header", with, "GET", "/snapshot.json", all(away, set("Authorization", "Bearer "+secret)), 200, ""},
 		{"another machine asks whether the process lives", without, "GET", "/livez", away, 200, `{"status":"up"}`},
 		{"another machine asks whether the process is ready", without, "HEAD", "/readyz", away, 200, ""},
 	} {

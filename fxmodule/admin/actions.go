@@ -56,7 +56,13 @@ func (a *Admin) act(w http.ResponseWriter, r *http.Request) {
 	}
 	// An action goes on when its page is closed, and has more time than other requests.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(drainMost + writeWithin))
-	done, refused := actions[action.Action](a, context.WithoutCancel(r.Context()), action, by)
+	ctx, end, ok := a.acting.add(context.WithoutCancel(r.Context()))
+	if !ok {
+		a.answer(w, r, refuse(http.StatusServiceUnavailable, "the process stops: no action any more"))
+		return
+	}
+	defer end()
+	done, refused := actions[action.Action](a, ctx, action, by)
 	attrs := []any{
 		slog.String("action", action.Action), slog.String("client", action.Client), slog.String("by", by), slog.String("remote", r.RemoteAddr),
 	}

@@ -87,6 +87,7 @@ type Admin struct {
 	checks  []health.Check  // of Config.Ready; an answer is used again for a second
 	open    context.Context // ends with Close
 	stop    context.CancelFunc
+	acting  *acting
 
 	mu       sync.Mutex // guards what follows
 	server   *http.Server
@@ -137,7 +138,7 @@ func New(cfg Config) (*Admin, error) {
 	if info, ok := debug.ReadBuildInfo(); ok && cfg.Version == "" {
 		cfg.Version = info.Main.Version
 	}
-	a := &Admin{cfg: cfg, started: time.Now()}
+	a := &Admin{cfg: cfg, started: time.Now(), acting: newActing()}
 	a.open, a.stop = context.WithCancel(context.Background())
 	for _, c := range cfg.Ready {
 		a.checks = append(a.checks, health.Check{Name: c.Name, Ask: health.Cached(time.Second, c.Ask)})

@@ -55,7 +55,6 @@ func (a *Admin) routes() http.Handler {
 	}
 	handle("/", "GET, HEAD", a.looking(http.FileServerFS(page.FS()).ServeHTTP))
 	handle("/snapshot.json", "GET, HEAD", a.looking(a.snapshot))
-	handle("/snapshot", "GET, HEAD", a.looking(a.snapshot))
 	handle("/events", "GET, HEAD", a.looking(a.events))
 	handle("/actions", "POST", a.act)
 	handle("/livez", "GET, HEAD", a.live)

@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ const (
 	idleWithin   = time.Minute
 	longestHead  = 16 << 10
 	stopWithin   = 5 * time.Second
+	cutWithin    = time.Second
 )
 
 // Listen listens on Config.Address, and serves until [Admin.Close]. It returns once the
@@ -64,24 +66,40 @@ func (a *Admin) Addr() net.Addr {
 	return a.listener.Addr()
 }
 
-// Close ends the streams, waits for other requests until ctx ends, and no longer than 5 s,
-// and then cuts them off. Of an Admin in a server of the program's own it ends the streams
-// alone. The Admin goes on watching its clients.
+// Close ends the streams, and refuses further actions. It waits for other requests until
+// ctx ends, and no longer than 5 s, and then cuts them off. An action that runs is then
+// told to end at once, for which it has a second within ctx: a drain closes its client
+// without waiting for operations any longer. Of an Admin in a server of the program's own,
+// Close ends the streams and waits for the actions. The Admin goes on watching its clients.
 func (a *Admin) Close(ctx context.Context) error {
 	a.stop()
+	a.acting.close()
+	within, cancel := context.WithTimeout(ctx, stopWithin)
+	defer cancel()
+	err := a.shutdown(within)
+	if !a.acting.wait(within) {
+		a.acting.cutOff()
+		last, cancel := context.WithTimeout(ctx, cutWithin)
+		defer cancel()
+		a.acting.wait(last)
+		err = cmp.Or(err, errors.New("admin: an action was cut off"))
+	}
+	return err
+}
+
+// shutdown ends the server, if Listen made one.
+func (a *Admin) shutdown(ctx context.Context) error {
 	a.mu.Lock()
 	server, ended := a.server, a.ended
 	a.mu.Unlock()
 	if server == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, stopWithin)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
+	err := server.Shutdown(ctx)
+	if err != nil {
 		_ = server.Close()
-		<-ended
-		return fmt.Errorf("admin: requests were cut off: %w", err)
+		err = fmt.Errorf("admin: requests were cut off: %w", err)
 	}
 	<-ended
-	return nil
+	return err
 }

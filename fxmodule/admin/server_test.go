@@ -9,11 +9,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule/admin"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -126,4 +128,67 @@ func TestAnAdminListensOnce(t *testing.T) {
 	if err := a.Close(context.Background()); err != nil {
 		t.Errorf("Close = %v", err)
 	}
+}
+
+// draining begins to drain docs, on which an operation runs until ctx ends. It returns the
+// status of the answer, once there is one.
+func draining(ctx context.Context, a *admin.Admin, c *penstock.Client[int]) (status chan int) {
+	go func() {
+		_, _ = core.Do(ctx, c, search, func(ctx context.Context, _ int) (int, error) {
+			<-ctx.Done()
+			return 0, context.Cause(ctx)
+		})
+	}()
+	synctest.Wait()
+	status = make(chan int, 1)
+	go func() {
+		code, _ := act(a, `{"action":"drain","client":"docs","seconds":60}`, nil)
+		status <- code
+	}()
+	synctest.Wait()
+	return status
+}
+
+func TestCloseWaitsForADrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newAdmin(t, admin.Config{})
+		c := watch(t, a, "docs", penstock.Config{}, pool.Config{})
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		status := draining(ctx, a, c)
+		start := time.Now()
+		if err := a.Close(context.Background()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+		if d := time.Since(start); d != 3*time.Second {
+			t.Errorf("Close took %v, want the 3 s of the operation", d)
+		}
+		if got := <-status; got != http.StatusOK {
+			t.Errorf("the drain is answered with %d, want 200", got)
+		}
+		if code, result := act(a, `{"action":"breaker_reset","client":"docs"}`, nil); code != http.StatusServiceUnavailable {
+			t.Errorf("after Close an action is answered with %d %+v, want 503", code, result)
+		}
+	})
+}
+
+func TestCloseCutsADrainOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newAdmin(t, admin.Config{})
+		c := watch(t, a, "docs", penstock.Config{}, pool.Config{})
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		status := draining(ctx, a, c)
+		start := time.Now()
+		if err := a.Close(context.Background()); err == nil || err.Error() != "admin: an action was cut off" {
+			t.Errorf("Close = %v, want it to say what was cut off", err)
+		}
+		if d := time.Since(start); d != 5*time.Second {
+			t.Errorf("Close took %v, want 5 s", d)
+		}
+		synctest.Wait()
+		if got := <-status; got != http.StatusConflict {
+			t.Errorf("the drain is answered with %d, want 409", got)
+		}
+	})
 }
