@@ -141,7 +141,7 @@ func (cs *clients) summarize(now time.Time) []Summary {
 // summary describes the client in a line.
 func (w *watched) summary(at time.Time) Summary {
 	g := w.client.Generation()
-	s := Summary{ID: w.id, Name: w.client.Name(), System: w.system, Generation: g.Number, ChangedAt: g.At, ChangedBy: g.By}
+	s := Summary{ID: w.id, Name: w.client.Name(), System: w.system, Generation: g.Number, ChangedAt: g.At.UTC(), ChangedBy: g.By}
 	if b := w.client.Breaker(); b != nil {
 		s.Breaker = b.State().String()
 	}

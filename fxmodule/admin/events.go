@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/penstock-go/penstock"
 )
 
 const (
@@ -131,6 +133,8 @@ type stream struct {
 
 	summaries     map[string]Summary
 	breaker, gate []Period
+	settings      []penstock.Setting
+	changes       []penstock.AppliedChange
 	lastID        uint64
 	buffer        bytes.Buffer
 }
@@ -146,6 +150,7 @@ func (s *stream) begin() error {
 		if w, err := s.a.clients.named(summary.ID); err == nil && summary.ID == s.id {
 			c = w.whole(now)
 			s.breaker, s.gate = c.Breaker, c.Gate
+			s.settings, s.changes = c.State.Settings, c.State.Changes
 			s.heard(c.Operations)
 		}
 		state.Clients = append(state.Clients, c)
@@ -187,7 +192,7 @@ func (s *stream) tick() error {
 // look describes what changed of the client that is looked at.
 func (s *stream) look(w *watched, now time.Time) *Client {
 	snapshot := w.client.Snapshot()
-	snapshot.Settings = nil
+	s.news(&snapshot)
 	c := &Client{Summary: w.summary(now), State: &snapshot, Flow: w.flow(now, &snapshot)}
 	since := now.Sub(w.born)
 	w.mu.Lock()
@@ -204,6 +209,20 @@ func (s *stream) look(w *watched, now time.Time) *Client {
 	c.Operations = w.since(s.lastID)
 	s.heard(c.Operations)
 	return c
+}
+
+// news leaves out the settings and the changes that the reader knows.
+func (s *stream) news(now *penstock.Snapshot) {
+	if slices.Equal(now.Settings, s.settings) { // a size by hand is a setting, and no change of Reconfigure
+		now.Settings = nil
+	} else {
+		s.settings = now.Settings
+	}
+	if reflect.DeepEqual(now.Changes, s.changes) {
+		now.Changes = nil
+	} else {
+		s.changes = now.Changes
+	}
 }
 
 // write writes a message, and waits for it no longer than writeWithin.

@@ -41,3 +41,53 @@ func TestAChangeOfTheSettingsIsSeen(t *testing.T) {
 		}
 	})
 }
+
+// TestAStreamTellsAChangeOnce: what changed, and the settings that are in force since.
+func TestAStreamTellsAChangeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newAdmin(t, admin.Config{})
+		c := watch(t, a, "docs", penstock.Config{Chain: quick}, pool.Config{})
+		r, stop, ended := open(a, "?client=docs")
+		time.Sleep(1500 * time.Millisecond)
+		change := c.Settings()
+		change.By, change.Pool.MaxSize = "ann", 9
+		if err := c.Reconfigure(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if err := c.Resize("", 5); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		ticks, _ := r.ticks(t)
+		if len(ticks) != 5 {
+			t.Fatalf("%d ticks in 5.5 s, want 5", len(ticks))
+		}
+		size := func(all []penstock.Setting) string {
+			for _, s := range all {
+				if s.Key == "pool.max_size" {
+					return s.Value
+				}
+			}
+			return ""
+		}
+		for i, want := range []struct {
+			size    string
+			changes int
+		}{{}, {"9", 1}, {}, {"5", 0}, {}} {
+			s := ticks[i].Client.State
+			if size(s.Settings) != want.size || len(s.Changes) != want.changes {
+				t.Errorf("tick %d has %d settings, a size of %q and the changes %+v, want %+v", i, len(s.Settings), size(s.Settings), s.Changes, want)
+			}
+		}
+		if got := ticks[1].Client.State.Changes; len(got) != 1 || got[0].By != "ann" || got[0].Changed[0].String() != "pool.max_size 10 to 9" {
+			t.Errorf("the change is %+v, want the size from 10 to 9 by ann", got)
+		}
+		if got := one(t, a, "docs").State.Changes; len(got) != 1 {
+			t.Errorf("the snapshot has the changes %+v, want one", got)
+		}
+		stop()
+		<-ended
+		shut(t, c)
+	})
+}

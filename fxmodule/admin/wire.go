@@ -223,10 +223,11 @@ type Tick struct {
 	// that are there no more.
 	Summaries []Summary `json:"summaries,omitempty"`
 	Gone      []string  `json:"gone,omitempty"`
-	// Client is the client that is looked at: State (without settings), Flow, the last
-	// Points (replace those with the same At, and drop what is older than 15 minutes),
-	// Breaker and Gate whole, and the Operations with a greater ID than before.
-	// Only what changed is set; a Breaker or Gate that is left out is as before.
+	// Client is the client that is looked at: State, Flow, the last Points (replace those
+	// with the same At, and drop what is older than 15 minutes), Breaker and Gate whole,
+	// and the Operations with a greater ID than before. Only what changed is set. A
+	// Breaker or Gate that is left out is as before, and so are Settings and Changes that
+	// are left out of State.
 	Client *Client `json:"client,omitempty"`
 }
 

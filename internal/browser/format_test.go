@@ -20,6 +20,7 @@ func TestFiguresAreWrittenAsPeopleReadThem(t *testing.T) {
 		{"percent(0, 10)", "0 %"}, {"percent(1, 10000)", "<0.1 %"}, {"percent(2.1, 100)", "2.1 %"}, {"percent(1, 3)", "33 %"}, {"percent(99999, 100000)", ">99.9 %"}, {"percent(1, 0)", "–"},
 		{"words('half_open')", "half-open"}, {"words('forced_open')", "forced-open"}, {"words('circuit_open')", "circuit open"}, {"words(undefined)", ""},
 		{"outcome('rejected')", "refused"}, {"plural(1, 'caller')", "1 caller"}, {"plural(2, 'caller')", "2 callers"}, {"short('abcdef', 4)", "abc…"},
+		{"moment(new Date(2026, 1, 2, 3, 4, 5), new Date(2026, 1, 2, 23, 0))", "03:04:05"}, {"moment(new Date(2026, 1, 2, 3, 4, 5), new Date(2026, 1, 3, 1, 0))", "2 Feb 03:04"}, {"moment('no time', 0)", "–"},
 		{"clock('no time')", "–"}, {"clock(new Date(2026, 1, 2, 3, 4, 5, 67), 'millis')", "03:04:05.067"},
 	} {
 		if got := eval[string](b, `import('./format.js').then((f) => f.`+test.call+`)`); got != test.want {

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule/admin"
 	"github.com/penstock-go/penstock/internal/browser/stub"
 )
@@ -71,6 +72,8 @@ func TestTextIsNeverMarkup(t *testing.T) {
 				continue
 			}
 			c.State.Address, c.State.Chain.Warnings = evil, []string{evil}
+			c.State.Changes = []penstock.AppliedChange{{Generation: 2, By: evil, Changed: []penstock.SettingChange{{Key: evil, Old: evil, New: evil}}}}
+			c.State.Refused = &penstock.RefusedChanges{Count: 1, By: evil, Why: evil}
 			c.State.Chain.Stages[0].Text, c.State.Pools[0].Holders[0].Operation = evil, evil
 			c.Flow.Stages[0].Name, c.Flow.Stages[0].State = evil, evil
 			for n := range c.Operations {
@@ -89,6 +92,9 @@ func TestTextIsNeverMarkup(t *testing.T) {
 		t.Errorf("the title of the dialog is %q, want the text as it is", got)
 	}
 	b.key(kb.Escape)
+	if got := b.text(".changes"); strings.Count(got, "<script>") < 6 {
+		t.Errorf("the changes are %q, want the texts as they are", got)
+	}
 	b.click(".client-head button")
 	b.wait(`document.getElementById('settings-body').innerText.includes('<script>')`)
 	if n := eval[int](b, `document.querySelectorAll('main img, main script, dialog img, dialog script, [onerror]').length`); n != 0 {

@@ -234,3 +234,39 @@ func TestAFailedOperationIsSeenAsATree(t *testing.T) {
 		t.Errorf("the dialog does not show the error of each of 2 attempts:\n%s", got)
 	}
 }
+
+// TestAChangeOfTheSettingsIsSeen on a phone: when, by whom, and what became what; then a change that is refused.
+func TestAChangeOfTheSettingsIsSeen(t *testing.T) {
+	f := newFleet(t, "docs", "images")
+	b := open(t, f, "#/client/docs", phone)
+	b.live()
+	b.wait(`document.querySelector('.changes').innerText.includes('as they were')`)
+	b.click(".client-head button")
+	b.wait(`document.getElementById('settings-body').innerText.includes('retry.max_retries')`)
+	b.key(kb.Escape)
+
+	change := f.clients[0].Settings()
+	change.By = "ann <ann@example>"
+	change.Pool.MaxSize, change.Config.Chain.Retry.MaxRetries = 6, 2
+	b.check(f.clients[0].Reconfigure(t.Context(), change))
+	b.wait(`document.querySelectorAll('.changes ol > li').length === 1 && document.querySelector('.changes code')`)
+	at := f.clients[0].Generation().At
+	for _, want := range []string{at.Format("15:04:05"), change.By, "configuration 2", "pool.max_size 4 → 6", "retry.max_retries 1 → 2"} {
+		if got := b.text(".changes"); !strings.Contains(got, want) {
+			t.Errorf("the changes are %q, want %q in them", got, want)
+		}
+	}
+	b.click(".client-head button")
+	b.wait(`[...document.querySelectorAll('#settings-body tr')].some((r) => r.innerText.replace(/\s+/g, ' ').trim() === 'retry.max_retries 2')`)
+	b.key(kb.Escape)
+
+	change.By, change.Pool.MinSize = "bob", 7
+	if err := f.clients[0].Reconfigure(t.Context(), change); err == nil {
+		t.Fatal("a change to settings that contradict each other is accepted")
+	}
+	b.wait(`document.querySelector('.changes ol > li').innerText.includes('MinSize')`)
+	if got := b.text(".changes ol > li"); !strings.Contains(got, "bob refused") || !strings.Contains(got, "1 change refused so far") {
+		t.Errorf("the first line of the changes is %q, want the change that was refused", got)
+	}
+	b.steady()
+}

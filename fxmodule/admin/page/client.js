@@ -3,6 +3,7 @@
 // One client: its head and its cards.
 
 import { BreakerCard } from './breaker.js';
+import { ChangesCard } from './changes.js';
 import { Charts } from './charts.js';
 import { attr, el, show, slots, text } from './dom.js';
 import { Flow } from './flow.js';
@@ -19,6 +20,7 @@ export class ClientView {
     this.charts = new Charts();
     this.breaker = new BreakerCard(model, actions, id);
     this.pool = new PoolCard(model, actions, id);
+    this.changes = new ChangesCard();
     this.operations = new OperationsCard(model, id);
     this.limits = el('ul', { class: 'limits' });
     this.endpoints = el('tbody');
@@ -38,7 +40,8 @@ export class ClientView {
       this.pool.root,
       card('s7', 'outcomes', 'Operations a second, last 15 minutes', this.charts.outcomes.box, this.charts.outcomes.legend),
       card('s5', 'latency', 'Latency of operations, last 15 minutes', this.charts.latency.box, this.charts.latency.legend),
-      card('s12', 'limits', 'Room left', this.limits),
+      card('s5', 'limits', 'Room left', this.limits),
+      this.changes.root,
       this.endpointCard,
       this.operations.root,
     );
@@ -74,6 +77,7 @@ export class ClientView {
     this.pool.update(c);
     this.charts.update(this.model.at, c.points ?? []);
     this.#room(c);
+    this.changes.update(s, this.model.at);
     this.#ends(s?.endpoints ?? []);
     this.operations.update(c);
   }

@@ -72,6 +72,13 @@ export function clock(t, parts = 'seconds') {
   return s;
 }
 
+// moment is the time of an instant, with the day if that is not the day of now.
+export function moment(t, now) {
+  const d = new Date(t);
+  if (d.toDateString() === new Date(now).toDateString() || Number.isNaN(d.getTime())) return clock(t);
+  return `${d.getDate()} ${d.toLocaleString('en', { month: 'short' })} ${clock(t, 'minutes')}`;
+}
+
 // seconds from one instant to another; NaN if one is missing.
 export const since = (from, to) => (Date.parse(to) - Date.parse(from)) / 1000;
 

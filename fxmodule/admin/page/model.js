@@ -41,7 +41,8 @@ export class Model {
     if (!c) this.clients.set(change.id, (c = {}));
     Object.assign(c, rest);
     if (state) {
-      if (!state.settings?.length) state.settings = c.state?.settings;
+      state.settings ??= c.state?.settings; // null if they are as before
+      state.changes ??= c.state?.changes;
       c.state = state;
     }
     if (points) c.points = mergePoints(c.points ?? [], points, Date.parse(this.at) - history);

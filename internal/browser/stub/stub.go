@@ -145,7 +145,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// delta makes a tick of a state: the last two points, and the settings left out.
+// delta makes a tick of a state: the last two points, and what does not change left out.
 func delta(s admin.State, looked string) admin.Tick {
 	t := admin.Tick{At: s.At}
 	for _, c := range s.Clients {
@@ -155,7 +155,7 @@ func delta(s admin.State, looked string) admin.Tick {
 				c.Points = c.Points[len(c.Points)-2:]
 			}
 			if c.State != nil {
-				c.State.Settings = nil
+				c.State.Settings, c.State.Changes = nil, nil
 			}
 			t.Client = &c
 		}

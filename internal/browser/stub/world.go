@@ -162,6 +162,23 @@ func (w World) snapshot(i int, s admin.Summary, at time.Time) *penstock.Snapshot
 		Breaker: b, Health: &health.Snapshot{State: "up", ProbedAt: at.Add(-2 * time.Second)},
 		Budget: &penstock.BudgetSnapshot{Text: "10 % + 10/s", Balance: 61}, Async: penstock.AsyncSnapshot{Running: 3, Limit: 100},
 		Pools: pools, Settings: []penstock.Setting{{Key: "pool.max_size", Value: "4"}, {Key: "retry.max_retries", Value: "3"}, {Key: "timeout.attempt", Value: "10s"}},
+		Changes: changes(w.Start), Refused: &penstock.RefusedChanges{
+			Count: 2, At: w.Start.Add(-12 * time.Minute), By: "file /etc/shop/penstock.yaml",
+			Why: "penstock.yaml:9: clients.docs: pool.min_size 9 exceeds pool.max_size 4: set a lower pool.min_size, or a higher pool.max_size",
+		},
+	}
+}
+
+func changes(at time.Time) []penstock.AppliedChange {
+	return []penstock.AppliedChange{
+		{Generation: 7, At: at.Add(-29 * time.Minute), By: "file /etc/shop/penstock.yaml", Changed: []penstock.SettingChange{
+			{Key: "pool.max_size", Old: "2", New: "4"}, {Key: "timeout.attempt", Old: "5s", New: "10s"},
+		}},
+		{Generation: 6, At: at.Add(-31 * time.Hour), By: "ann/Ann Example", Changed: []penstock.SettingChange{
+			{Key: "chain.order", Old: "trace, retry, breaker, timeout, health", New: "trace, breaker, retry, timeout, health"},
+			{Key: "bulkhead.max_concurrent", Old: "64"},
+		}},
+		{Generation: 5, At: at.Add(-32 * time.Hour), By: "file /etc/shop/penstock.yaml"},
 	}
 }
 
