@@ -74,3 +74,43 @@ func TestCloseEndsEveryWait(t *testing.T) {
 		})
 	}
 }
+
+// Readiness asks Closed, and must hear of a drain when it begins, not when it ends.
+func TestClosedIsTrueFromTheCallOfCloseOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		open := func() *penstock.Client[*wire] {
+			client, err := penstock.Open(t.Context(), backend{Factory: &wires{OnDial: dialWire}}, penstock.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if client.Closed() {
+				t.Error("a new client is closed")
+			}
+			return client
+		}
+		client := open()
+		end := make(chan struct{})
+		future := core.Go(t.Context(), client, getNumber, func(context.Context, *wire) (int, error) { <-end; return 7, nil })
+		synctest.Wait()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := client.Close(t.Context()); err != nil {
+				t.Errorf("Close = %v", err)
+			}
+		})
+		synctest.Wait()
+		if !client.Closed() || !client.Snapshot().Closed {
+			t.Error("a client that drains is not closed")
+		}
+		close(end)
+		wg.Wait()
+		if n, err := future.Await(t.Context()); n != 7 || err != nil {
+			t.Errorf("Await = %d, %v, want 7: it was under way", n, err)
+		}
+
+		client = open()
+		if err := client.Client.Close(t.Context()); err != nil || !client.Closed() {
+			t.Errorf("Close of the core.Client = %v, and Closed is %t, want true", err, client.Closed())
+		}
+	})
+}

@@ -37,7 +37,7 @@ func (c *Client[C]) Snapshot() Snapshot {
 	now := c.live.now.Load()
 	s := Snapshot{
 		Name: c.name, Connection: c.fixed.connection, System: c.fixed.system, Namespace: c.fixed.namespace,
-		Address: c.fixed.address, Closed: c.closed.Load(),
+		Address: c.fixed.address, Closed: c.Closed(),
 		Chain:            chainSnapshot(now),
 		OperationTimeout: now.limit().Seconds(), AttemptTimeout: now.chain.AttemptTimeout.Seconds(),
 		Fallbacks: c.Fallbacks(),

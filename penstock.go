@@ -258,6 +258,17 @@ func (c *Client[C]) health(factory pool.Factory[C], cfg *health.Config) *health.
 	return &own
 }
 
+// Close is [core.Client.Close], which ends the operations of core.Go first, then drains the
+// pool. Closed is true from the call on.
+func (c *Client[C]) Close(ctx context.Context) error {
+	c.closed.Store(true)
+	return c.Client.Close(ctx)
+}
+
+// Closed reports whether Close was called: it is true while the client drains, and ever
+// after. It is cheap, for a check of readiness, and safe for concurrent use.
+func (c *Client[C]) Closed() bool { return c.closed.Load() }
+
 // closers returns what the client closes, the last first: the monitor stops
 // probing, the pool drains, the observer takes the pool off the meter with its
 // last figures, and the watchers hear of the end.
@@ -268,6 +279,7 @@ func (c *Client[C]) closers() []func(context.Context) error {
 	}
 	closers = append(closers, c.closePool)
 	closers = append(closers, c.live.end)
+	// Again, because the program may close the core.Client.
 	return append(closers, func(context.Context) error { c.closed.Store(true); return nil })
 }
 

@@ -99,7 +99,7 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 			name:        m.name,
 			reconfigure: func(ctx context.Context, change penstock.Change) error { return client.Reconfigure(ctx, change) },
 			refuse:      func(by string, err error) { client.CountRefusedChange(by, err) },
-			closed:      func() bool { return client.Snapshot().Closed },
+			closed:      func() bool { return client.Closed() },
 		})
 	}
 	var clientErr error

@@ -20,8 +20,8 @@ import (
 //	fx.Invoke(func(mux *http.ServeMux, ready fxmodule.Ready) { mux.Handle("/readyz", ready.Handler()) })
 //
 // The check of a client has the name of the client's pool. A client is ready from its
-// first connection on (with StartLazy from its start on) until it stops, except while
-// its health gate is shut. An open circuit breaker is no reason to be unready: the
+// first connection on (with StartLazy from its start on) until it stops or is closed, such
+// as by an operator who drains it, except while its health gate is shut. An open circuit breaker is no reason to be unready: the
 // breaker needs operations to close again. The application adds a check of its own to
 // the value group "penstock.ready".
 type Ready struct {
@@ -47,6 +47,9 @@ func (e *notReady) ErrorType() string { return e.kind }
 func (l *lifecycle[C]) ready(ctx context.Context) error {
 	if !l.me.running.Load() {
 		return &notReady{"fxmodule: " + l.who + " does not run", "pool_closed"}
+	}
+	if l.client.Closed() {
+		return &notReady{"fxmodule: " + l.who + " was closed while the application runs, and stays closed: restart the program", "pool_closed"}
 	}
 	if !l.hasConnected() {
 		return &notReady{"fxmodule: " + l.who + " has no connection yet", "connect_error"}

@@ -35,12 +35,16 @@ func TestReadinessNamesEachClient(t *testing.T) {
 		down := errors.New("broken pipe")
 		f, late := &pinged{}, &factory{err: down}
 		var ready fxmodule.Ready
+		var drained struct {
+			fx.In
+			Client client `name:"a"`
+		}
 		app := fx.New(fx.NopLogger, fxmodule.Module(),
 			fxmodule.Client[*conn](fxmodule.Named("b"), fxmodule.Start(fxmodule.StartBackground)),
 			fxmodule.Client[*conn](fxmodule.Named("a")),
 			with("a", conns{Factory: f}), with("b", conns{Factory: late}),
 			fx.Supply(fx.Annotate(health.Check{Name: "c", Ask: func(context.Context) error { return nil }}, fx.ResultTags(`group:"penstock.ready"`))),
-			fx.Invoke(func(r fxmodule.Ready) { ready = r }),
+			fx.Invoke(func(r fxmodule.Ready) { ready = r }), fx.Populate(&drained),
 		)
 		h := ready.Handler()
 		expect := func(when, want string) {
@@ -68,6 +72,10 @@ func TestReadinessNamesEachClient(t *testing.T) {
 		f.fail(nil)
 		time.Sleep(time.Minute)
 		expect("once the gate of a is open", `OK {"status":"up","checks":[`+a+`,`+b+`,`+c+`]}`)
+		if err := drained.Client.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		expect("once somebody drained a", `Service Unavailable {"status":"down","checks":[{"name":"a","status":"down","error_type":"pool_closed"},`+b+`,`+c+`]}`)
 		if err := app.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
