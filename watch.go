@@ -4,11 +4,14 @@ package penstock
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/middleware/breaker"
 	"github.com/penstock-go/penstock/middleware/breaker/keyed"
 	"github.com/penstock-go/penstock/middleware/health"
@@ -49,7 +52,7 @@ type Watch struct {
 	Observer core.Observer
 	// Made is called when the client is made. It is not called if [New] fails.
 	Made func(Inspected)
-	// Closed is called when the client is closed.
+	// Closed is called when the client is closed. A panic of it is an error of Close.
 	Closed func()
 }
 
@@ -78,14 +81,18 @@ func (c *Client[C]) watched() {
 	}
 }
 
-// unwatch tells the watchers that the client is closed.
+// unwatch tells the watchers that the client is closed. A watcher that panics does not keep
+// the others from hearing it.
 func (c *Client[C]) unwatch(context.Context) error {
+	var errs []error
 	for _, w := range c.watches {
 		if w.Closed != nil {
-			w.Closed()
+			contain.Apart("Watch.Closed", func(p *contain.Panic) {
+				errs = append(errs, fmt.Errorf("penstock: client %q: %w", c.name, p))
+			}, w.Closed)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // tee is two observers. The first one makes the contexts and the references, and may be

@@ -5,6 +5,7 @@ package penstock_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -240,6 +241,25 @@ func TestAWatcherIsToldOfTheLifeOfAClient(t *testing.T) {
 	closeClient(t, c)
 	if closed.Load() != 1 || !client.Snapshot().Closed {
 		t.Errorf("Closed was called %d times, and the snapshot says %t, want once and true", closed.Load(), client.Snapshot().Closed)
+	}
+}
+
+func TestAWatcherWhoseClosedPanicsIsContained(t *testing.T) {
+	for want, fn := range map[string]func(){
+		`penstock: client "docs": Watch.Closed panicked: boom`:        func() { panic("boom") },
+		`penstock: client "docs": Watch.Closed called runtime.Goexit`: runtime.Goexit,
+	} {
+		closed := false
+		c := started(t, backend{Pool: pool.Config{Name: "docs"}}, penstock.Config{Watchers: []penstock.Watcher{
+			&watcher{watch: penstock.Watch{Closed: fn}},
+			&watcher{watch: penstock.Watch{Closed: func() { closed = true }}},
+		}})
+		if err := c.Close(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("Close = %v, want %s", err, want)
+		}
+		if !closed {
+			t.Errorf("%s: the other watcher was not told", want)
+		}
 	}
 }
 
