@@ -88,12 +88,23 @@ func option(name string) string {
 	return fmt.Sprintf("fxmodule.Named(%q)", name)
 }
 
-// names lists the names of clients.
-func names(members []*member) string {
+// choice says which name to give instead of one that no member has. one begins the sentence
+// about the names, such as "name"; none says what stands for a client without a name.
+func choice(members []*member, one, none string) string {
 	var all []string
 	for _, m := range members {
-		all = append(all, fmt.Sprintf("%q", m.name))
+		if m.name != "" {
+			all = append(all, fmt.Sprintf("%q", m.name))
+		}
 	}
 	slices.Sort(all)
-	return strings.Join(slices.Compact(all), ", ")
+	all = slices.Compact(all)
+	switch {
+	case len(all) == 0:
+		return none
+	case slices.ContainsFunc(members, named("")):
+		return fmt.Sprintf("%s one of %s, or %s", one, strings.Join(all, ", "), none)
+	default:
+		return fmt.Sprintf("%s one of %s", one, strings.Join(all, ", "))
+	}
 }

@@ -81,7 +81,8 @@ func (w *wiring) targets() (faults []error) {
 		case len(w.Members) == 0:
 			faults = append(faults, fmt.Errorf("fxmodule: no client takes the stage of %s: add fxmodule.Client, or leave the stage out", t.maker))
 		case !t.all && !slices.ContainsFunc(w.Members, named(t.name)):
-			faults = append(faults, fmt.Errorf("fxmodule: the stage of %s is For(%q), and no client has that name: name one of %s", t.maker, t.name, names(w.Members)))
+			faults = append(faults, fmt.Errorf("fxmodule: the stage of %s is For(%q), and no client has that name: %s", t.maker, t.name,
+				choice(w.Members, "name", `use For("") for the client without a name`)))
 		}
 	}
 	return faults
@@ -114,7 +115,8 @@ func (w *wiring) backend(k fxgraph.Key, provided []fxgraph.Key) error {
 	case len(same) == 0:
 		return fmt.Errorf("fxmodule: no client takes the %s%s: %s, or leave it out", k.Type, withName(k.Name), add)
 	case !slices.ContainsFunc(same, named(k.Name)) && !slices.ContainsFunc(same, starved):
-		return fmt.Errorf("fxmodule: no client takes the %s%s: give it the name of a client of %s, one of %s, or %s", k.Type, withName(k.Name), conn, names(same), add)
+		return fmt.Errorf("fxmodule: no client takes the %s%s: %s, or %s", k.Type, withName(k.Name),
+			choice(same, "give it the name of a client of "+conn+",", "leave out its name for the client of "+conn+" without a name"), add)
 	default:
 		return nil
 	}
@@ -153,7 +155,8 @@ func (w *wiring) tagged(k fxgraph.Key, provided []fxgraph.Key) error {
 	if len(w.Members) == 0 {
 		return fmt.Errorf("fxmodule: no client takes the %s%s: add fxmodule.Client, or leave it out", k.Type, withName(k.Name))
 	}
-	return fmt.Errorf("fxmodule: no client takes the %s%s: give it the name of a client, one of %s", k.Type, withName(k.Name), names(w.Members))
+	return fmt.Errorf("fxmodule: no client takes the %s%s: %s", k.Type, withName(k.Name),
+		choice(w.Members, "give it the name of a client,", "leave out its name"))
 }
 
 // factory returns the fault of a client that has nothing to dial with, and names what

@@ -164,7 +164,7 @@ func wrongClients(backend conns, factories fx.Option) []wrong {
 			"fxmodule: client \"archive\" of " + short + " has no factory: provide a pool.Factory[" + short + "] or a penstock.Backend[" + short + `] with the name "archive", and what their constructors need; no client takes the penstock.Backend[` + short + `] with the name "archiv"`,
 		}, false},
 		{"a backend too many", fx.Options(fx.Supply(backend), mainClient, with("archive", backend)), []string{
-			"fxmodule: no client takes the penstock.Backend[" + inFull + `] with the name "archive": give it the name of a client of ` + inFull + `, one of "", or add fxmodule.Client[` + inFull + `](fxmodule.Named("archive"))`,
+			"fxmodule: no client takes the penstock.Backend[" + inFull + `] with the name "archive": leave out its name for the client of ` + inFull + ` without a name, or add fxmodule.Client[` + inFull + `](fxmodule.Named("archive"))`,
 		}, false},
 		{"a backend, and no client", fx.Options(fxmodule.Module(), fx.Supply(backend)), []string{
 			"fxmodule: no client takes the penstock.Backend[" + inFull + "]: add fxmodule.Client[" + inFull + "](), or leave it out",
@@ -210,11 +210,11 @@ func wrongStages(factories fx.Option) []wrong {
 	own := fx.Options(factories, mainClient)
 	return []wrong{
 		{"a stage for no client", fx.Options(own, fxmodule.AsMiddleware(newMine, fxmodule.Before("retry"), fxmodule.For("archiv"))), []string{
-			`fxmodule: the stage of fxmodule_test.newMine is For("archiv"), and no client has that name: name one of ""`,
+			`fxmodule: the stage of fxmodule_test.newMine is For("archiv"), and no client has that name: use For("") for the client without a name`,
 		}, false},
 		{"two stages for no client", fx.Options(own, fxmodule.AsMiddleware(newMine, fxmodule.For("b")), fxmodule.AsMiddleware(newYours, fxmodule.For("a"))), []string{
-			`fxmodule: the stage of fxmodule_test.newMine is For("b"), and no client has that name: name one of ""`,
-			`fxmodule: the stage of fxmodule_test.newYours is For("a"), and no client has that name: name one of ""`,
+			`fxmodule: the stage of fxmodule_test.newMine is For("b"), and no client has that name: use For("") for the client without a name`,
+			`fxmodule: the stage of fxmodule_test.newYours is For("a"), and no client has that name: use For("") for the client without a name`,
 		}, false},
 		{"a stage, and no client", fxmodule.AsMiddleware(newMine), []string{
 			"fxmodule: no client takes the stage of fxmodule_test.newMine: add fxmodule.Client, or leave the stage out",
