@@ -37,7 +37,9 @@ type Watcher struct {
 	cancel context.CancelFunc
 	looks  sync.WaitGroup
 
-	mu   sync.Mutex  // held by a reload; guards what follows
+	turn chan struct{} // has a value while a reload is under way; only that one writes the fields below
+
+	mu   sync.Mutex  // guards what follows, and is not held while a function of the user runs
 	file *File       // in force
 	seen fs.FileInfo // of the file when it was read last; nil if there was none
 }
@@ -58,7 +60,7 @@ func Watch(file *File, cfg Watching) (*Watcher, error) {
 		cfg.Interval = 2 * time.Second
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Watcher{cfg: cfg, ctx: ctx, cancel: cancel, file: file, seen: file.seen}, nil
+	return &Watcher{cfg: cfg, ctx: ctx, cancel: cancel, turn: make(chan struct{}, 1), file: file, seen: file.seen}, nil
 }
 
 // Start begins to look at the file. Without it, or after Close, only Reload reads the file.
@@ -72,7 +74,7 @@ func (w *Watcher) Close() {
 	w.looks.Wait()
 }
 
-// File returns the file in force.
+// File returns the file in force. It does not wait for a reload that is under way.
 func (w *Watcher) File() *File {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,36 +82,52 @@ func (w *Watcher) File() *File {
 }
 
 // Reload reads the file now, and puts it in force if it differs. by says who asks. After
-// an error everything stays as it was.
+// an error everything stays as it was. If another reload is under way, Reload waits for its
+// end. If ctx ends first, nothing is read, and Failed is not told.
 func (w *Watcher) Reload(ctx context.Context, by string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
+	if ctx.Err() == nil {
+		select {
+		case w.turn <- struct{}{}:
+			defer func() { <-w.turn }()
+		case <-ctx.Done():
+		}
 	}
-	w.seen = look(w.file.name) // before it is read, so that a later change is seen
-	err := w.reload(ctx, by)
-	if err != nil && w.cfg.Failed != nil {
+	before := w.File()
+	if ctx.Err() != nil {
+		return fmt.Errorf("config: %s: the file was not read, because the caller did not wait: %w", before.name, context.Cause(ctx))
+	}
+	w.note(look(before.name), before) // before it is read, so that a later change is seen
+	file, err := w.reload(ctx, before, by)
+	if err == nil {
+		w.note(w.read(), file)
+	} else if w.cfg.Failed != nil {
 		_ = apart("Watching.Failed", func() error { w.cfg.Failed(err, by); return nil })
 	}
 	return err
 }
 
-func (w *Watcher) reload(ctx context.Context, by string) error {
-	file, err := Load(w.file.name, w.file.options)
+// reload returns the file that is in force from now on.
+func (w *Watcher) reload(ctx context.Context, before *File, by string) (*File, error) {
+	file, err := Load(before.name, before.options)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := file.sameClients(w.file); err != nil {
-		return err
+	if err := file.sameClients(before); err != nil {
+		return nil, err
 	}
-	if len(file.Changes(w.file)) > 0 {
+	if len(file.Changes(before)) > 0 {
 		if err := apart("Watching.Apply", func() error { return w.cfg.Apply(ctx, file, by) }); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	w.file = file
-	return nil
+	return file, nil
+}
+
+// note keeps what was seen of the file, and which version of it is in force.
+func (w *Watcher) note(seen fs.FileInfo, file *File) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen, w.file = seen, file
 }
 
 // apart calls a function of the user on a goroutine of its own, so that a panic or

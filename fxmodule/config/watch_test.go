@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ type watched struct {
 	t       *testing.T
 	name    string
 	watcher *config.Watcher
+	hold    atomic.Pointer[chan struct{}] // Apply waits until it is closed; nil disables it
 
 	mu      sync.Mutex
 	refuse  error    // guarded by mu, as what follows
@@ -43,6 +45,9 @@ func watch(t *testing.T, name, text string, o config.Options) *watched {
 	}
 	w.watcher, err = config.Watch(f, config.Watching{
 		Apply: func(_ context.Context, f *config.File, by string) error {
+			if hold := w.hold.Load(); hold != nil {
+				<-*hold
+			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if w.refuse != nil {
@@ -243,6 +248,39 @@ func TestReloadReadsAtOnceAndTellsWho(t *testing.T) {
 		cancel()
 		if err := w.watcher.Reload(ctx, "ann"); !errors.Is(err, context.Canceled) {
 			t.Errorf("Reload = %v, want %v", err, context.Canceled)
+		}
+	})
+}
+
+// A page that shows the file must not hang either.
+func TestAReloadDoesNotWaitForAnotherLongerThanItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		w := watch(t, "penstock.yaml", "max_async: 3", options)
+		hold := make(chan struct{})
+		w.hold.Store(&hold)
+		w.write("max_async: 4")
+		first := make(chan error, 1)
+		go func() { first <- w.watcher.Reload(t.Context(), "ann") }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		begin, before := time.Now(), w.watcher.File()
+		err := w.watcher.Reload(ctx, "bob")
+		want := "config: penstock.yaml: the file was not read, because the caller did not wait: context deadline exceeded"
+		if err == nil || err.Error() != want || !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 5*time.Second {
+			t.Errorf("Reload = %v after %v, want %s", err, time.Since(begin), want)
+		}
+		if w.watcher.File() != before {
+			t.Error("File returns a file that is not in force yet")
+		}
+		close(hold)
+		if err := <-first; err != nil {
+			t.Errorf("Reload = %v", err)
+		}
+		w.want([]string{"4 by ann"}, nil)
+		if w.watcher.File() == before {
+			t.Error("File returns the file before")
 		}
 	})
 }
