@@ -18,6 +18,9 @@ type Change struct {
 	// Section says that the setting belongs to the section of a backend, which is read
 	// when the client is made.
 	Section bool
+	// Rotated says that a secret is another one in the file that holds it, and that the
+	// settings still name that file: nobody changed the settings.
+	Rotated bool
 }
 
 // String returns a line about the change, without secrets.
@@ -25,6 +28,9 @@ func (c Change) String() string {
 	key := c.Key
 	if c.Client != shared {
 		key = "clients." + c.Client + "." + key
+	}
+	if c.Rotated {
+		return key + ": the file holds another secret"
 	}
 	text := func(value string) string {
 		if value == "" {
@@ -48,22 +54,26 @@ func (f *File) Changes(old *File) []Change {
 		}
 		after := f.clients[name]
 		for _, s := range after.settings {
-			from, to := before.valueOf(s), after.valueOf(s)
+			old, now := before.valueOf(s), after.valueOf(s)
+			from, to := old.v, now.v
 			if from.IsValid() == to.IsValid() && (!from.IsValid() || reflect.DeepEqual(from.Interface(), to.Interface())) {
 				continue
 			}
-			changes = append(changes, Change{name, s.Key, s.text(from), s.text(to), s.root == ofSection})
+			changes = append(changes, Change{
+				Client: name, Key: s.Key, From: s.text(from), To: s.text(to), Section: s.root == ofSection,
+				Rotated: now.file != "" && now.file == old.file,
+			})
 		}
 	}
 	return changes
 }
 
-// valueOf returns the value that a setting has in a client, invalid if it has none.
-func (c Client) valueOf(s Setting) reflect.Value {
+// valueOf returns the value that a setting has in a client, zero if it has none.
+func (c Client) valueOf(s Setting) value {
 	if v := c.values[slot(c.known, s.Key)]; v.key == s.Key {
-		return v.v
+		return v
 	}
-	return reflect.Value{}
+	return value{}
 }
 
 // text returns a value for people.

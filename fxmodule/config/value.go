@@ -21,6 +21,7 @@ type value struct {
 	key   string
 	where place
 	v     reflect.Value // invalid if the value is bad
+	file  string        // of the secret, if the value is in a file of its own
 }
 
 // scalar returns a node that holds the text of a variable as a file would hold it.

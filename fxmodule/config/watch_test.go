@@ -355,3 +355,38 @@ func TestChangesNameEachSettingWithoutSecrets(t *testing.T) {
 		t.Errorf("a file differs from itself: %v", changes)
 	}
 }
+
+// The file of a secret may change on its own, as a Secret of Kubernetes does.
+func TestASecretThatRotatesIsNoChangeOfTheSettings(t *testing.T) {
+	t.Chdir(t.TempDir())
+	secrets := func(a, b string) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile("a", []byte(a), 0o600), os.WriteFile("b", []byte(b), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	of := func(text string) *config.File {
+		t.Helper()
+		f, err := config.Load(file(t, text), config.Options{Sections: two})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	secrets("hunter1", "hunter2")
+	old := of("redis: {password_file: a}")
+	for _, row := range []struct {
+		file, a, b, want string
+		rotated          bool
+	}{
+		{"redis: {password_file: a}", "hunter3", "hunter2", "redis.password_file: the file holds another secret", true},
+		{"redis: {password_file: b}", "hunter1", "hunter2", "redis.password_file: [redacted], was [redacted]", false},
+		{"redis: {password: hunter3}", "hunter1", "hunter2", "redis.password: [redacted], was the default", false},
+	} {
+		secrets(row.a, row.b)
+		changes := of(row.file).Changes(old)
+		if len(changes) == 0 || changes[0].String() != row.want || changes[0].Rotated != row.rotated || !changes[0].Section {
+			t.Errorf("%s: Changes = %+v, want %s", row.file, changes, row.want)
+		}
+	}
+}
