@@ -26,6 +26,10 @@ type Change struct {
 	// By says who makes the change, for the log and for [Client.Generation]: a user, or a
 	// file. Optional.
 	By string
+	// Explain rewords the error of a change that is refused, before it is logged and
+	// returned: for the user who made the change it names the settings as the user does, such
+	// as by the keys of a file. Client.Settings leaves it out. Nil rewords nothing.
+	Explain func(error) error
 }
 
 // Settings returns the settings in force, as [New] or the last [Client.Reconfigure] was
@@ -33,9 +37,10 @@ type Change struct {
 // them changes nothing.
 func (c *Client[C]) Settings() Change { return c.live.now.Load().given.detached() }
 
-// detached returns change with copies of its own of the configurations of the stages.
+// detached returns the settings of change, with copies of the configurations of the stages.
 func (change Change) detached() Change {
 	change.Config.Chain, _ = change.Config.Chain.Without() // leaves nothing out, so no name is wrong
+	change.Explain = nil                                   // knows this change alone
 	return change
 }
 
@@ -63,6 +68,9 @@ func (c *Client[C]) Reconfigure(ctx context.Context, change Change) error {
 	}
 	if err != nil {
 		err = fmt.Errorf("penstock: client %q: the settings stay as they are: %w", c.live.name, err)
+		if change.Explain != nil {
+			err = change.Explain(err)
+		}
 		c.CountRefusedChange(change.By, err)
 		c.logRefused(ctx, change.By, err)
 		return err

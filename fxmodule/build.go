@@ -85,30 +85,41 @@ func build[C any](d deps, number int64, g given[C]) *built[C] {
 		}
 		return err
 	}
-	var (
-		b          = &built[C]{hooks: d.in.Lifecycle}
-		client     *penstock.Client[C]
-		withoutErr error
-	)
-	if d.in.File == nil {
-		withoutErr = without(&cfg)
-	} else if d.in.File.err != nil {
+	if d.in.File != nil && d.in.File.err != nil {
 		return &built[C]{err: d.in.File.err}
-	} else {
-		withoutErr = d.in.File.configure(&g.backend.Pool, &cfg, without, configured{
-			name:        m.name,
-			reconfigure: func(ctx context.Context, change penstock.Change) error { return client.Reconfigure(ctx, change) },
-			refuse:      func(by string, err error) { client.CountRefusedChange(by, err) },
-			closed:      func() bool { return client.Closed() },
-		})
 	}
-	var clientErr error
-	client, clientErr = penstock.New(g.backend, cfg)
-	if err := errors.Join(withoutErr, clientErr); err != nil {
+	client, err := newClient(d.in.File, m.name, g.backend, cfg, without)
+	if err != nil {
 		return &built[C]{err: &wiringError{err}}
 	}
-	b.lifecycle = &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger, who: m.who(), me: m, all: d.in.Members}
-	return b
+	return &built[C]{
+		lifecycle: &lifecycle[C]{mode: s.start, client: client, logger: cfg.Logger, who: m.who(), me: m, all: d.in.Members},
+		hooks:     d.in.Lifecycle,
+	}
+}
+
+// newClient makes the client with that name, with the settings of the file if there is one.
+// finish completes the settings.
+func newClient[C any](file *fromFile, name string, b penstock.Backend[C], cfg penstock.Config, finish func(*penstock.Config) error) (*penstock.Client[C], error) {
+	if file == nil {
+		finishErr := finish(&cfg)
+		client, err := penstock.New(b, cfg)
+		return client, errors.Join(finishErr, err)
+	}
+	c, fileErr := file.configure(name, b.Pool, cfg, finish)
+	b.Pool = c.first.Pool
+	client, err := penstock.New(b, c.first.Config)
+	if err = errors.Join(fileErr, err); err != nil {
+		if c.first.Explain != nil {
+			err = c.first.Explain(err)
+		}
+		return nil, err
+	}
+	if err := file.join(c, client); err != nil {
+		_ = client.Close(context.Background()) // it has not dialed, so there is nothing to wait for
+		return nil, err
+	}
+	return client, nil
 }
 
 // complete fills in what the backend leaves to the graph.

@@ -76,17 +76,25 @@ type fromFile struct {
 	err     error
 
 	mu      sync.Mutex
-	current *config.File // in force; guarded by mu
-	clients []configured // guarded by mu
+	current *config.File  // in force; guarded by mu
+	by      string        // who put it in force; guarded by mu
+	clients []*configured // guarded by mu
 }
 
 // configured is a client of the application that the file configures.
 type configured struct {
-	name        string
-	reconfigure func(context.Context, penstock.Change) error // that of the client
-	refuse      func(by string, err error)                   // counts a file that no client was given
-	closed      func() bool                                  // whether the client was closed
-	settings    func(*config.File) (penstock.Change, error)  // of the client, by a file
+	name     string
+	client   changing                                    // set when it joins
+	settings func(*config.File) (penstock.Change, error) // of the client, by a file
+	from     *config.File                                // with which the client is made
+	first    penstock.Change                             // its settings by that file
+}
+
+// changing is a *penstock.Client of any type of connection.
+type changing interface {
+	Reconfigure(context.Context, penstock.Change) error
+	CountRefusedChange(by string, err error)
+	Closed() bool
 }
 
 // change gives the client the settings of a file.
@@ -96,7 +104,7 @@ func (c *configured) change(ctx context.Context, file *config.File, by string) e
 		return err
 	}
 	change.By = by
-	return c.reconfigure(ctx, change)
+	return c.client.Reconfigure(ctx, change)
 }
 
 func newFromFile(name string, in fileIn) *fromFile {
@@ -129,26 +137,39 @@ func newFromFile(name string, in fileIn) *fromFile {
 	return f
 }
 
-// configure gives the client c the settings of the file, and those of each later file. What
-// the code sets is in pool and cfg; finish completes the settings of a file.
-func (f *fromFile) configure(p *pool.Config, cfg *penstock.Config, finish func(*penstock.Config) error, c configured) error {
-	code := penstock.Change{Pool: *p, Config: *cfg}
+// configure returns the client with that name, which is not made yet, with its settings by the
+// file in force. What the code sets is in p and cfg; finish completes the settings of a file.
+func (f *fromFile) configure(name string, p pool.Config, cfg penstock.Config, finish func(*penstock.Config) error) (*configured, error) {
+	c := &configured{name: name}
 	c.settings = func(file *config.File) (penstock.Change, error) {
-		change := code
-		client, err := file.Client(c.name)
+		change := penstock.Change{Pool: p, Config: cfg}
+		client, err := file.Client(name)
 		if err != nil {
 			return change, err
 		}
 		client.Apply(&change.Pool, &change.Config)
+		change.Explain = client.Explain
 		return change, finish(&change.Config)
 	}
-	first, err := c.settings(f.file)
-	if err != nil {
-		return err
-	}
-	*p, *cfg = first.Pool, first.Config
+	f.mu.Lock()
+	c.from = f.current
+	f.mu.Unlock()
+	var err error
+	c.first, err = c.settings(c.from)
+	return c, err
+}
+
+// join adds a client that was made. It has the settings of each later file from now on, and of
+// the file in force if a reload changed the file while the client was made.
+func (f *fromFile) join(c *configured, client changing) error {
+	c.client = client
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.current != c.from {
+		if err := c.change(context.Background(), f.current, f.by); err != nil {
+			return err
+		}
+	}
 	f.clients = append(f.clients, c)
 	return nil
 }
@@ -162,31 +183,52 @@ func (f *fromFile) apply(ctx context.Context, file *config.File, by string) erro
 	differs := map[string]bool{}
 	var restart []string
 	for _, c := range file.Changes(f.current) {
-		differs[c.Client] = true
-		if c.Section {
+		switch {
+		case c.Section && c.Rotated: // the file says what it said, see rotated
+		case c.Section:
 			restart = append(restart, c.String())
+		default:
+			differs[c.Client] = true
 		}
 	}
 	if len(restart) > 0 {
 		return fmt.Errorf("fxmodule: %s: the settings stay as they are, because a backend reads its section at the start: restart the program, or put back %s", file.Name(), strings.Join(restart, "; "))
 	}
 	for i, c := range f.clients {
-		if !differs[c.name] || c.closed() {
+		if !differs[c.name] || c.client.Closed() {
 			continue
 		}
 		if err := c.change(ctx, file, by); err != nil && !errors.Is(err, core.ErrClientClosed) {
 			return &refused{errors.Join(err, f.putBack(ctx, differs, i, by))}
 		}
 	}
-	f.current = file
+	f.rotated(ctx, file)
+	f.current, f.by = file, by
 	return nil
+}
+
+// rotated logs the secrets in files of their own that a backend has read and that are others
+// now, once for each new secret. They do not hold back the changes of the file, for nobody
+// could put them back there. The caller holds mu.
+func (f *fromFile) rotated(ctx context.Context, file *config.File) {
+	var secrets []string
+	backends := file.Changes(f.file) // have read the first file
+	for _, c := range file.Changes(f.current) {
+		if c.Section && c.Rotated && slices.Contains(backends, c) {
+			secrets = append(secrets, c.String())
+		}
+	}
+	if len(secrets) > 0 {
+		f.logger.WarnContext(ctx, "penstock: a backend goes on with a secret that was replaced, because it reads its section at the start: restart the program",
+			"file", file.Name(), "secrets", strings.Join(secrets, "; "))
+	}
 }
 
 // putBack gives the first clients the settings before again.
 func (f *fromFile) putBack(ctx context.Context, differs map[string]bool, before int, by string) error {
 	var errs []error
 	for _, c := range f.clients[:before] {
-		if differs[c.name] && !c.closed() {
+		if differs[c.name] && !c.client.Closed() {
 			errs = append(errs, c.change(ctx, f.current, by+", put back"))
 		}
 	}
@@ -205,8 +247,8 @@ func (f *fromFile) failed(err error, by string) {
 	}
 	f.mu.Lock()
 	for _, c := range f.clients {
-		c.refuse(by, err)
+		c.client.CountRefusedChange(by, err)
 	}
 	f.mu.Unlock()
-	f.logger.Error("penstock: the configuration file has a fault, the settings stay as they are", "file", f.file.Name(), "by", by, "error", inOneLine(err))
+	f.logger.Warn("penstock: the configuration file has a fault, the settings stay as they are", "file", f.file.Name(), "by", by, "error", inOneLine(err))
 }

@@ -24,6 +24,9 @@ import (
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/fxmodule/config"
+	"github.com/penstock-go/penstock/middleware"
+	"github.com/penstock-go/penstock/middleware/timeout"
+	"github.com/penstock-go/penstock/pool"
 )
 
 // reloading is an application of two clients whose file changes.
@@ -37,11 +40,17 @@ type reloading struct {
 func reload(t *testing.T, text string, opts ...fx.Option) *reloading {
 	t.Helper()
 	t.Chdir(t.TempDir())
+	return reloadHere(t, text, nil, opts...)
+}
+
+// reloadHere is reload in the present folder. options are those of both clients.
+func reloadHere(t *testing.T, text string, options []fxmodule.Option, opts ...fx.Option) *reloading {
+	t.Helper()
 	rewrite(t, text)
 	r := &reloading{log: &bytes.Buffer{}}
 	app := fxtest.New(t,
 		fxmodule.FromFile("penstock.yaml"), fxmodule.FileSection("redis", redis{}),
-		booksAndWords(fxmodule.Start(fxmodule.StartLazy)),
+		booksAndWords(append(options, fxmodule.Start(fxmodule.StartLazy))...),
 		fx.Supply(slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelWarn}))),
 		fx.Populate(&r.both, &r.watcher), fx.Options(opts...),
 	)
@@ -129,6 +138,67 @@ func TestAFileWithAFaultChangesNothingAndIsLogged(t *testing.T) {
 	}
 }
 
+// The backend has read the secret. Only a restart gives it the new one, and nobody could put
+// the old one back, so the secret must not hold back the file from then on.
+func TestASecretThatRotatesIsToldOnceAndHoldsNothingBack(t *testing.T) {
+	secret := func(text string) {
+		if err := os.WriteFile("pass", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(t.TempDir())
+	secret("hunter1")
+	r := reloadHere(t, "redis: {pass_file: pass}\npool: {max_size: 2}", nil)
+	told := func() int { return strings.Count(r.log.String(), "redis.pass_file: the file holds another secret") }
+	for _, step := range []struct {
+		secret, file string
+		told         int // so far
+		want         string
+	}{
+		{"hunter2", "pool: {max_size: 2}", 2, "2 connections, 1 by "}, // of two clients
+		{"hunter2", "pool: {max_size: 3}", 2, "3 connections, 2 by ann"},
+		{"hunter3", "pool: {max_size: 4}", 4, "4 connections, 3 by ann"},
+		{"hunter1", "pool: {max_size: 5}", 4, "5 connections, 4 by ann"}, // which the backend has
+	} {
+		secret(step.secret)
+		rewrite(t, "redis: {pass_file: pass}\n"+step.file)
+		if err := r.watcher.Reload(t.Context(), "ann"); err != nil {
+			t.Errorf("%+v: Reload = %v", step, err)
+		}
+		if told() != step.told {
+			t.Errorf("%+v: the log has\n%s\nwant it %d times", step, r.log, step.told)
+		}
+		r.want(t, step.want, step.want)
+	}
+	if log := r.log.String(); strings.Contains(log, "hunter") {
+		t.Errorf("the log has a secret:\n%s", log)
+	}
+}
+
+// What the code and the file set may contradict each other. The user of the file knows no
+// name of Go.
+func TestAFaultBetweenCodeAndFileHasTheNamesOfTheFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cfg := fxmodule.Config(penstock.Config{Chain: middleware.Config{Timeout: timeout.Config{Attempt: 20 * time.Second}}})
+	const wrong = "pool: {max_size: 3}\nclients:\n  words:\n    operation_timeout: 10s\n"
+	const want = "penstock.yaml:4: timeout.attempt 20s is not below operation_timeout 10s: an attempt would never end by it; set a lower one, or leave it out"
+	rewrite(t, wrong)
+	err := fxmodule.Explain(fx.New(fx.NopLogger, fxmodule.FromFile("penstock.yaml"), booksAndWords(cfg), fx.Invoke(func(both) {})).Err())
+	if text := `penstock: client "words": ` + want; err == nil || err.Error() != text {
+		t.Errorf("the error of the application is\n%v\nwant\n%s", err, text)
+	}
+	r := reloadHere(t, "pool: {max_size: 2}", []fxmodule.Option{cfg})
+	rewrite(t, wrong)
+	err = r.watcher.Reload(t.Context(), "ann")
+	if text := `penstock: client "words": the settings stay as they are: ` + want; err == nil || err.Error() != text {
+		t.Errorf("Reload = %v\nwant %s", err, text)
+	}
+	if log := r.log.String(); strings.Count(log, want) != 1 {
+		t.Errorf("the log has\n%s\nwant once %s", log, want)
+	}
+	r.want(t, "2 connections, 3 by ann, put back", "2 connections, 1 by ")
+}
+
 // What the code sets stays in force with each file, and what a file does not set any more
 // is as the code has it.
 func TestAFileThatLeavesASettingOutGivesItBackToTheCode(t *testing.T) {
@@ -195,6 +265,46 @@ func TestAFileIsAppliedBesideAClientThatNothingAsksFor(t *testing.T) {
 	}
 	if got := books.Client.Pool().Stats().Max; got != 5 {
 		t.Errorf("books has %d connections, want 5", got)
+	}
+}
+
+// fx makes one client after the other, and a constructor may have the file reloaded.
+func TestAClientThatIsMadeAfterAReloadHasTheFileInForce(t *testing.T) {
+	reload := func(t *testing.T, w *config.Watcher) {
+		rewrite(t, "pool: {max_size: 5}")
+		if err := w.Reload(t.Context(), "ann"); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, row := range []struct {
+		name, words string
+		late        func(t *testing.T) fx.Option
+	}{
+		{"before it is made", "5 connections, 1 by ", func(t *testing.T) fx.Option {
+			return fx.Decorate(fx.Annotate(func(f pool.Factory[*conn], w *config.Watcher) pool.Factory[*conn] {
+				reload(t, w)
+				return f
+			}, fx.ParamTags(`name:"words"`), fx.ResultTags(`name:"words"`)))
+		}},
+		{"while it is made", "5 connections, 2 by ann", func(t *testing.T) fx.Option {
+			return fxmodule.AsMiddleware(func(w *config.Watcher) middleware.Stage {
+				var once sync.Once
+				return middleware.Stage{Name: "mine", Before: "retry", Middleware: func(next core.Handler) core.Handler {
+					once.Do(func() { reload(t, w) })
+					return next
+				}}
+			}, fxmodule.For("words"))
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			rewrite(t, "pool: {max_size: 2}")
+			r := reloading{}
+			app := fxtest.New(t, fxmodule.FromFile("penstock.yaml"), booksAndWords(fxmodule.Start(fxmodule.StartLazy)), row.late(t), fx.Populate(&r.both))
+			app.RequireStart()
+			defer app.RequireStop()
+			r.want(t, "5 connections, 2 by ann", row.words)
+		})
 	}
 }
 

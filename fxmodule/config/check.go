@@ -5,7 +5,6 @@ package config
 import (
 	"context"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -106,53 +105,22 @@ type pinged struct{ nowhere }
 
 func (pinged) Ping(context.Context, nothing) error { return nil }
 
-var (
-	// found matches the beginning of a fault that a constructor found.
-	found  = regexp.MustCompile(`^(?:penstock: client ".*?": )?(\w+): (?:bad configuration: )?`)
-	client = regexp.MustCompile(`^penstock: client ".*?": `)
-	inner  = regexp.MustCompile(`^(\w+): `)
-	// goName matches the name of a field in Go.
-	goName = regexp.MustCompile(`\b[A-Z]\w*(?:\.[A-Z]\w*)*\b|\btls\.\w+|\bthe order\b`)
-)
-
 // add adds a fault of a client as a whole. In the text of a constructor the fields have
-// their names in Go; in the fault they have those of the file, and the line of the first.
+// their names in Go; in the fault they have the names of the file, and the line of the first.
 // A fault about a setting whose own value is bad is left out: it follows from that.
 func (l *loader) add(c *Client, text string) {
-	m := found.FindStringSubmatch(text)
-	if m == nil {
+	if !found.MatchString(text) {
 		l.faults.add("%s", text)
 		return
 	}
-	rest := text[len(m[0]):]
-	names := l.namesIn(m[1], c.backend)
-	if in := inner.FindStringSubmatch(rest); in != nil {
-		if stage := l.namesIn(in[1], c.backend); len(stage) > 0 {
-			names, rest = stage, rest[len(in[0]):]
-		}
-	}
-	var keys []string
-	translated := goName.ReplaceAllStringFunc(rest, func(name string) string {
-		key, ok := names[name]
-		if !ok {
-			return name
-		}
-		keys = append(keys, key)
-		if strings.Contains(name, " ") {
-			return name
-		}
-		return key
-	})
-	for in := inner.FindStringSubmatch(translated); in != nil && l.known[in[1]].Key == ""; in = inner.FindStringSubmatch(translated) {
-		translated = translated[len(in[0]):]
-	}
+	translated, keys := c.translate(text)
 	for _, key := range keys {
 		if v, ok := c.values[slot(l.known, key)]; ok && !v.v.IsValid() {
 			return
 		}
 	}
 	if len(keys) == 0 {
-		l.faults.add("%s%s", l.prefix(c), client.ReplaceAllString(text, ""))
+		l.faults.add("%s%s", l.prefix(c), ofClient.ReplaceAllString(text, ""))
 		return
 	}
 	where, of := l.whereOf(c, keys), ""
@@ -200,30 +168,4 @@ func (l *loader) whereOf(c *Client, keys []string) place {
 		}
 	}
 	return place{}
-}
-
-// namesIn returns the settings that a fault of a package can be about, by their names in Go.
-func (l *loader) namesIn(pkg, backend string) map[string]string {
-	names := map[string]string{}
-	for _, s := range l.settings {
-		section, _, _ := strings.Cut(s.Key, ".")
-		path := strings.TrimPrefix(s.path, "Chain.")
-		last := path[strings.LastIndex(path, ".")+1:]
-		of := s.root == ofSection && section == backend && pkg == backend ||
-			s.root == ofPool && pkg == "pool" ||
-			s.root == ofConfig && (pkg == "middleware" || pkg == "core" || pkg == "penstock")
-		if of {
-			names[path] = s.Key
-		}
-		if of && s.root == ofSection && names[last] == "" || s.root == ofConfig && strings.HasPrefix(section, pkg) {
-			names[last] = s.Key
-		}
-		if of && s.root == ofSection {
-			names[strings.TrimPrefix(s.Key, section+".")] = s.Key // such as tls.ca_file
-		}
-	}
-	if order := "order"; pkg == "middleware" {
-		names["the order"] = order
-	}
-	return names
 }

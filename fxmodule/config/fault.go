@@ -69,7 +69,15 @@ func (p place) String() string {
 	if p.line == 0 {
 		return p.name
 	}
-	return fmt.Sprintf("%s:%d: %s", p.file, p.line, p.name)
+	return p.short() + ": " + p.name
+}
+
+// short is String without the key.
+func (p place) short() string {
+	if p.line == 0 {
+		return p.name
+	}
+	return fmt.Sprintf("%s:%d", p.file, p.line)
 }
 
 // oneLine keeps an error of other code from breaking the list of faults.
