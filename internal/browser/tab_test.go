@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,11 +55,17 @@ type tab struct {
 // open serves the handler on loopback, and opens the address of the page, such as "#/", in a window of that width.
 func open(t *testing.T, h http.Handler, address string, width int64, more ...*emulation.MediaFeature) *tab {
 	t.Helper()
+	return openWith(t, nil, h, address, width, more...)
+}
+
+// openWith is open with further flags of Chromium.
+func openWith(t *testing.T, flags []chromedp.ExecAllocatorOption, h http.Handler, address string, width int64, more ...*emulation.MediaFeature) *tab {
+	t.Helper()
 	path := servers.Chromium(t)
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections) // before Close, which waits for the streams
-	alloc, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)...)
+	alloc, cancel := chromedp.NewExecAllocator(t.Context(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], flags, []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.NoSandbox})...)
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
