@@ -86,7 +86,7 @@ func watch(t testing.TB, a *admin.Admin, name string, cfg penstock.Config, poolC
 	return c
 }
 
-func shut(t testing.TB, clients ...*penstock.Client[int]) {
+func shut[C any](t testing.TB, clients ...*penstock.Client[C]) {
 	t.Helper()
 	for _, c := range clients {
 		if err := c.Close(context.Background()); err != nil {
