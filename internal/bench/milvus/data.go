@@ -5,31 +5,58 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"time"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 )
 
 const (
-	collection = "bench"
-	dim        = 128
-	topK       = 10
-	batch      = 2_000
+	dim   = 128
+	topK  = 10
+	batch = 2_000
 )
 
-// fill makes a loaded collection of rows random vectors with an HNSW index.
-func fill(ctx context.Context, addr string, rows int) error {
+// table is a collection of random vectors with an index, and how to search it.
+type table struct {
+	name  string
+	index entity.Index
+	param entity.SearchParam
+}
+
+func hnswTable() (table, error) {
+	index, err := entity.NewIndexHNSW(entity.L2, 16, 200)
+	if err != nil {
+		return table{}, err
+	}
+	param, err := entity.NewIndexHNSWSearchParam(64)
+	return table{"hnsw", index, param}, err
+}
+
+func flatTable() (table, error) {
+	index, err := entity.NewIndexFlat(entity.L2)
+	if err != nil {
+		return table{}, err
+	}
+	param, err := entity.NewIndexFlatSearchParam()
+	return table{"flat", index, param}, err
+}
+
+// fill makes the collection with this number of rows and loads it. It returns the time
+// that the inserts took.
+func (t table) fill(ctx context.Context, addr string, rows int) (time.Duration, error) {
 	c, err := client.NewClient(ctx, client.Config{Address: addr})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer c.Close()
-	schema := entity.NewSchema().WithName(collection).
+	schema := entity.NewSchema().WithName(t.name).
 		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
 		WithField(entity.NewField().WithName("vector").WithDataType(entity.FieldTypeFloatVector).WithDim(dim))
 	if err := c.CreateCollection(ctx, schema, 1); err != nil {
-		return err
+		return 0, err
 	}
+	var batches [][]entity.Column
 	random := rand.New(rand.NewPCG(1, 1))
 	for first := 0; first < rows; first += batch {
 		n := min(batch, rows-first)
@@ -37,21 +64,22 @@ func fill(ctx context.Context, addr string, rows int) error {
 		for i := range n {
 			ids[i], vectors[i] = int64(first+i), vector(random)
 		}
-		if _, err := c.Insert(ctx, collection, "", entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("vector", dim, vectors)); err != nil {
-			return err
+		batches = append(batches, []entity.Column{entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("vector", dim, vectors)})
+	}
+	begin := time.Now()
+	for _, columns := range batches {
+		if _, err := c.Insert(ctx, t.name, "", columns...); err != nil {
+			return 0, err
 		}
 	}
-	if err := c.Flush(ctx, collection, false); err != nil {
-		return err
+	took := time.Since(begin)
+	if err := c.Flush(ctx, t.name, false); err != nil {
+		return 0, err
 	}
-	index, err := entity.NewIndexHNSW(entity.L2, 16, 200)
-	if err != nil {
-		return err
+	if err := c.CreateIndex(ctx, t.name, "vector", t.index, false); err != nil {
+		return 0, err
 	}
-	if err := c.CreateIndex(ctx, collection, "vector", index, false); err != nil {
-		return err
-	}
-	return c.LoadCollection(ctx, collection, false)
+	return took, c.LoadCollection(ctx, t.name, false)
 }
 
 func vector(random *rand.Rand) []float32 {
@@ -69,11 +97,7 @@ type searcher interface {
 }
 
 // search asks for the nearest rows of v.
-func search(ctx context.Context, c searcher, v []float32) error {
-	sp, err := entity.NewIndexHNSWSearchParam(64)
-	if err != nil {
-		return err
-	}
-	_, err = c.Search(ctx, collection, nil, "", nil, []entity.Vector{entity.FloatVector(v)}, "vector", entity.L2, topK, sp)
+func (t table) search(ctx context.Context, c searcher, v []float32) error {
+	_, err := c.Search(ctx, t.name, nil, "", nil, []entity.Vector{entity.FloatVector(v)}, "vector", entity.L2, topK, t.param)
 	return err
 }

@@ -40,7 +40,7 @@ func (l level) lines() []string {
 
 // measureLevel measures both subjects in turns.
 func measureLevel(ctx context.Context, addr string, callers int, p plan) (level, error) {
-	ours, bare, err := open(ctx, addr)
+	ours, bare, err := open(ctx, addr, p.table)
 	if err != nil {
 		return level{}, err
 	}

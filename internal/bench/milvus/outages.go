@@ -133,7 +133,7 @@ func (w *watch) result() seen {
 // succeed again.
 func survive(ctx context.Context, m *servers.Milvus, o outage, p plan) (survival, error) {
 	m.WaitHealthy()
-	ours, bare, err := open(ctx, m.Addr())
+	ours, bare, err := open(ctx, m.Addr(), p.table)
 	if err != nil {
 		return survival{}, err
 	}

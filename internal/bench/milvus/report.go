@@ -16,6 +16,7 @@ type results struct {
 	Rounds  int             `json:"rounds"`
 	Levels  []level         `json:"levels"`
 	Outages []survival      `json:"outages"`
+	Memory  memory          `json:"memory"`
 	Budgets []report.Budget `json:"budgets"`
 }
 
@@ -25,6 +26,7 @@ func (r results) Blocks() []report.Block {
 		{Name: "machine", Text: r.Machine.Text(r.Rounds, 0)},
 		{Name: "levels", Text: r.levelTable()},
 		{Name: "outages", Text: r.outageTable()},
+		{Name: "memory", Text: r.Memory.table()},
 		{Name: "budgets", Text: report.BudgetTable(r.Budgets)},
 	}
 }

@@ -29,17 +29,17 @@ const conns = 4
 
 // openPenstock opens a client with default settings, and waits until it has all its
 // connections.
-func openPenstock(ctx context.Context, addr string) (subject, error) {
+func openPenstock(ctx context.Context, addr string, t table) (subject, error) {
 	c, err := milvus.Open(ctx, milvus.Config{Address: addr, Pool: pool.Config{MinSize: conns, MaxSize: conns}}, penstock.Config{})
 	if err != nil {
 		return subject{}, err
 	}
-	op := core.Op{Name: "Search", Target: collection, Safety: core.ReadOnly}
+	op := core.Op{Name: "Search", Target: t.name, Safety: core.ReadOnly}
 	return subject{
 		name: "penstock",
 		search: func(ctx context.Context, _ int, v []float32) error {
 			_, err := core.Do(ctx, c, op, func(ctx context.Context, conn *milvus.Conn) (struct{}, error) {
-				return struct{}{}, search(ctx, conn, v)
+				return struct{}{}, t.search(ctx, conn, v)
 			})
 			return err
 		},
@@ -53,7 +53,7 @@ func openPenstock(ctx context.Context, addr string) (subject, error) {
 
 // openBare opens as many clients of the SDK, which the callers share. Their settings are
 // the SDK's.
-func openBare(ctx context.Context, addr string) (subject, error) {
+func openBare(ctx context.Context, addr string, t table) (subject, error) {
 	var clients []client.Client
 	end := func() error {
 		var errs []error
@@ -70,18 +70,20 @@ func openBare(ctx context.Context, addr string) (subject, error) {
 		clients = append(clients, c)
 	}
 	return subject{
-		name:   "bare-sdk",
-		search: func(ctx context.Context, caller int, v []float32) error { return search(ctx, clients[caller%conns], v) },
-		close:  end,
+		name: "bare-sdk",
+		search: func(ctx context.Context, caller int, v []float32) error {
+			return t.search(ctx, clients[caller%conns], v)
+		},
+		close: end,
 	}, nil
 }
 
 // open opens both.
-func open(ctx context.Context, addr string) (ours, bare subject, err error) {
-	if ours, err = openPenstock(ctx, addr); err != nil {
+func open(ctx context.Context, addr string, t table) (ours, bare subject, err error) {
+	if ours, err = openPenstock(ctx, addr, t); err != nil {
 		return ours, bare, err
 	}
-	if bare, err = openBare(ctx, addr); err != nil {
+	if bare, err = openBare(ctx, addr, t); err != nil {
 		return ours, bare, errors.Join(err, ours.close())
 	}
 	return ours, bare, nil
