@@ -72,3 +72,21 @@ func Passes(rate float64, at ...time.Duration) []bool {
 	}
 	return passes
 }
+
+// Least returns the distances of the vectors from the query, and the distances that
+// sketches say the vectors have at least. The first removed of the vectors are added and
+// removed again.
+func Least(metric string, query []float32, removed int, rows ...[]float32) (least, distances []float32) {
+	v := &vectors{dim: len(query), sketches: newSketches(len(query))}
+	for _, row := range rows {
+		v.append(vectorData(nil, &schemapb.VectorField{Data: &schemapb.VectorField_FloatVector{FloatVector: &schemapb.FloatArray{Data: row}}}))
+	}
+	for i := range removed {
+		v.remove(removed - 1 - i)
+	}
+	k := v.seek(query, metric)
+	for row := range v.norms {
+		least, distances = append(least, k.least(row)), append(distances, k.distance(row))
+	}
+	return least, distances
+}

@@ -278,29 +278,58 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// BenchmarkSearchLarge searches 100,000 vectors of 128 dimensions.
-func BenchmarkSearchLarge(b *testing.B) {
-	const n, dim, batch = 100_000, 128, 2_000
-	c := connect(b, start(b, milvustest.Config{}))
-	ctx := context.Background()
-	must(b, c.CreateCollection(ctx, entity.NewSchema().WithName("large").
-		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
-		WithField(entity.NewField().WithName("vec").WithDataType(entity.FieldTypeFloatVector).WithDim(dim)), 1))
+const manyRows, manyDim, manyBatch = 100_000, 128, 2_000
+
+// manyColumns returns 100,000 vectors of 128 dimensions in batches, and the vectors of
+// the last batch.
+func manyColumns() (batches [][]entity.Column, last [][]float32) {
 	r := rand.New(rand.NewPCG(1, 2))
-	var rows [][]float32
-	for first := 0; first < n; first += batch {
-		ids := make([]int64, batch)
+	for first := 0; first < manyRows; first += manyBatch {
+		ids := make([]int64, manyBatch)
 		for i := range ids {
 			ids[i] = int64(first + i)
 		}
-		rows = randomVectors(r, batch, dim)
-		_, err := c.Insert(ctx, "large", "", entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("vec", dim, rows))
+		last = randomVectors(r, manyBatch, manyDim)
+		batches = append(batches, []entity.Column{entity.NewColumnInt64("id", ids), entity.NewColumnFloatVector("vec", manyDim, last)})
+	}
+	return batches, last
+}
+
+func insertMany(b *testing.B, c client.Client, name string, batches [][]entity.Column) {
+	b.Helper()
+	ctx := context.Background()
+	must(b, c.CreateCollection(ctx, entity.NewSchema().WithName(name).
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeInt64).WithIsPrimaryKey(true)).
+		WithField(entity.NewField().WithName("vec").WithDataType(entity.FieldTypeFloatVector).WithDim(manyDim)), 1))
+	for _, columns := range batches {
+		_, err := c.Insert(ctx, name, "", columns...)
 		must(b, err)
 	}
-	load(b, c, "large", entity.L2)
-	for i := 0; b.Loop(); i++ {
-		if _, err := search(ctx, c, "large", entity.L2, 10, "", nil, rows[i%batch]); err != nil {
-			b.Fatal(err)
-		}
+}
+
+// BenchmarkInsertLarge inserts 100,000 vectors of 128 dimensions, through TCP.
+func BenchmarkInsertLarge(b *testing.B) {
+	c := connect(b, start(b, milvustest.Config{}))
+	batches, _ := manyColumns()
+	for b.Loop() {
+		insertMany(b, c, "large", batches)
+		must(b, c.DropCollection(context.Background(), "large"))
+	}
+}
+
+// BenchmarkSearchLarge searches the 100,000 vectors.
+func BenchmarkSearchLarge(b *testing.B) {
+	for _, metric := range []entity.MetricType{entity.L2, entity.IP, entity.COSINE} {
+		b.Run(string(metric), func(b *testing.B) {
+			c := connect(b, start(b, milvustest.Config{}))
+			batches, queries := manyColumns()
+			insertMany(b, c, "large", batches)
+			load(b, c, "large", metric)
+			for i := 0; b.Loop(); i++ {
+				if _, err := search(context.Background(), c, "large", metric, 10, "", nil, queries[i%manyBatch]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

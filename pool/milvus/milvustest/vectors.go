@@ -43,11 +43,11 @@ func newVectors(f *schemapb.FieldSchema) vectorColumn {
 	dim, _ := intParam(f, "dim") // Checked with the schema.
 	switch f.GetDataType() {
 	case schemapb.DataType_FloatVector:
-		return &vectors{field: f, dim: dim}
+		return &vectors{field: f, dim: dim, sketches: newSketches(dim)}
 	case schemapb.DataType_Float16Vector:
-		return &vectors{field: f, dim: dim, half: &float16}
+		return &vectors{field: f, dim: dim, half: &float16, sketches: newSketches(dim)}
 	case schemapb.DataType_BFloat16Vector:
-		return &vectors{field: f, dim: dim, half: &bfloat16}
+		return &vectors{field: f, dim: dim, half: &bfloat16, sketches: newSketches(dim)}
 	case schemapb.DataType_BinaryVector:
 		return &bitVectors{field: f, dim: dim}
 	case schemapb.DataType_SparseFloatVector:
@@ -64,6 +64,8 @@ type vectors struct {
 	half  *halfFormat // nil for numbers of 32 bits
 	data  []float32   // dim for each row
 	norms []float32   // of each row, for COSINE
+
+	sketches sketches
 }
 
 func (v *vectors) schema() *schemapb.FieldSchema { return v.field }
@@ -108,6 +110,7 @@ func (v *vectors) append(fd *schemapb.FieldData) {
 	v.data = append(v.data, data...)
 	for i := 0; i < len(data); i += v.dim {
 		v.norms = append(v.norms, norm(data[i:i+v.dim]))
+		v.sketches.add(data[i : i+v.dim])
 	}
 }
 
@@ -119,6 +122,7 @@ func (v *vectors) remove(row int) {
 	v.norms[row] = v.norms[last]
 	v.data = v.data[:last*v.dim]
 	v.norms = v.norms[:last]
+	v.sketches.remove(row)
 }
 
 func (v *vectors) pick(rows []int32) *schemapb.FieldData {
@@ -169,24 +173,13 @@ func wrongSize(want, got int) error {
 }
 
 func (v *vectors) scan(query []float32, metric string, filter predicate, best taker) {
-	dim, data, queryNorm := v.dim, v.data, norm(query)
-	byL2, byIP := metric == metricL2, metric == metricIP
+	k := v.seek(query, metric)
 	farthest := best.farthest()
 	for row := range v.norms {
-		if filter != nil && !filter(row) {
+		if filter != nil && !filter(row) || farthest < plusInf && k.least(row) > farthest {
 			continue
 		}
-		vector := data[row*dim : row*dim+dim]
-		var distance float32
-		switch {
-		case byL2:
-			distance = squaredL2(query, vector)
-		case byIP:
-			distance = -dot(query, vector)
-		default:
-			distance = -cosine(dot(query, vector), queryNorm*v.norms[row])
-		}
-		if distance <= farthest { // Most rows are not, which saves a call for each.
+		if distance := k.distance(row); distance <= farthest {
 			best.offer(distance, int32(row))
 			farthest = best.farthest()
 		}
