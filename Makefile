@@ -117,7 +117,7 @@ bench-pool: ## measure the pool beside others, into docs/benchmarks (QUICK=1: in
 bench-chain: ## measure the chain beside other libraries, into docs/benchmarks (QUICK=1: in less than a minute)
 	cd internal/bench && $(GO) run ./chain -json ../../docs/benchmarks/results/chain.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown ../../docs/benchmarks/chain.md)
 
-bench-milvus: ## measure a client beside the bare SDK on a real Milvus, into docs/benchmarks (QUICK=1: in about two minutes)
+bench-milvus: ## measure a client beside the bare SDK, and milvustest, on a real Milvus, into docs/benchmarks (QUICK=1: in about four minutes)
 	cd internal/bench && $(GO) run ./milvus -json ../../docs/benchmarks/results/milvus.json $(if $(filter-out 0,$(QUICK)),-quick,-markdown ../../docs/benchmarks/milvus.md)
 
 recovery: ## stop a real Milvus for 20 s ten times, and hold that it is searched again within 2 s of a bare client

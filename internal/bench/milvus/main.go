@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The program measures Penstock beside the bare SDK on a real Milvus, which it starts.
+// The program measures Penstock beside the bare SDK on a real Milvus, which it starts, and
+// milvustest beside that Milvus.
 // docs/benchmarks/milvus.md says how to read what it prints.
 package main
 

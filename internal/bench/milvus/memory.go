@@ -117,10 +117,10 @@ func (m memory) lines() []string {
 
 func (m memory) table() string {
 	var b strings.Builder
-	b.WriteString("| server | insert of all rows | callers | 1,000 searches | p50, p99 of one | milvustest is faster by |\n|---|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| server | insert of all rows | callers | 1,000 searches | p50, p99 of one | ratio, the median of the rounds |\n|---|---:|---:|---:|---:|---:|\n")
 	for _, s := range m {
 		for _, l := range s.Loads {
-			fmt.Fprintf(&b, "| %s | %s s | %d | %s s | %s, %s ms | %.2f |\n", s.Name, report.Short(s.Insert), l.Callers,
+			fmt.Fprintf(&b, "| %s | %s s | %d | %s s | %s, %s ms | %.3f |\n", s.Name, report.Short(s.Insert), l.Callers,
 				report.Short(l.thousand()), report.Short(l.Speed.P50), report.Short(l.Speed.P99), l.Ratio)
 		}
 	}

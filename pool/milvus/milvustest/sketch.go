@@ -4,9 +4,9 @@ package milvustest
 
 import "math"
 
-// sketches has a rough copy of each vector of a column. A search computes from the copy
-// how near its row can be at best, which takes a quarter of the time of the distance,
-// and needs the distance of the few rows alone that can be among the nearest.
+// sketches has a rough copy of each vector of a column. A search computes from the copies
+// the least distance that a row can have, which takes a third of the time of the distance.
+// The search computes the distance of a row only if the row can be among the nearest.
 type sketches struct {
 	words int // of the levels of a row
 	// levels has the numbers of the copies, rounded to one of 128 levels of their row.
@@ -31,8 +31,8 @@ const (
 	topLevel   = 127
 	wordLevels = 8
 
-	// longest is the length of a vector beyond which a square may be too large for a
-	// float32.
+	// longest is a length of vectors up to which no sum of squares or products is too
+	// large for a float32.
 	longest = 1e18
 	// rounding is at least what rounding in each dimension adds to a distance of
 	// vectors in float32, or of copies in float64, as a part of their lengths.
@@ -66,7 +66,12 @@ func (s *sketches) remove(row int) {
 func newSketch(vector []float32, words []uint64) sketch {
 	low, high, square := vector[0], vector[0], 0.0
 	for _, x := range vector {
-		low, high = min(low, x), max(high, x)
+		if x < low {
+			low = x
+		}
+		if x > high {
+			high = x
+		}
 		square += float64(x) * float64(x)
 	}
 	length := math.Sqrt(square)
@@ -78,15 +83,18 @@ func newSketch(vector []float32, words []uint64) sketch {
 	if s.step > 0 {
 		perStep = 1 / s.step
 	}
-	lost := 0.0
+	var levels int64
+	var copySquare, lost float64 // Sums in variables take half the time of sums in s.
 	for i, x := range vector {
-		level := int64((float64(x)-s.low)*perStep + 0.5)
+		number := float64(x)
+		level := int64((number-s.low)*perStep + 0.5)
 		words[i/wordLevels] |= uint64(level) << (i % wordLevels * 8)
 		copied := s.low + s.step*float64(level)
-		s.levels += float64(level)
-		s.square += copied * copied
-		lost += (float64(x) - copied) * (float64(x) - copied)
+		levels += level
+		copySquare += copied * copied
+		lost += (number - copied) * (number - copied)
 	}
+	s.levels, s.square = float64(levels), copySquare
 	s.slack = math.Sqrt(lost) + length*rounding*float64(len(vector)) + smallest
 	s.length = length + s.slack
 	return s
