@@ -159,6 +159,8 @@ func TestScreens(t *testing.T) {
 				b.live()
 				b.wait(`document.querySelector('.operations .open') && document.querySelector('.u-over')`)
 				b.picture(filepath.Join(dir, "client-"+name+".png"))
+				eval[bool](b, `document.querySelector('.changes-card').scrollIntoView({block: 'center'}), true`)
+				b.picture(filepath.Join(dir, "changes-"+name+".png"))
 				b.click(".operations .open")
 				b.wait(`document.querySelector('.tree')`)
 				b.picture(filepath.Join(dir, "operation-"+name+".png"))
