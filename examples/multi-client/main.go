@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Multi-client shows three clients that one YAML file configures: two for databases of a
-// Milvus, one for a TCP server of the program's own (counter.go).
+// Milvus, one for a TCP server of the program's own (counter.go). Change the file while the
+// program runs, and the clients have the new settings without a restart.
 //
 //	go run ./examples/multi-client
 //
 // The file is clients.yaml; -config names another. MILVUS_ADDRESS names a Milvus, in
 // which the program makes two databases and drops them again. Without it, the program
-// starts a server in its process.
+// starts a server in its process. An interrupt ends the program.
 package main
 
 import (
@@ -19,8 +20,12 @@ import (
 	"os/signal"
 	"time"
 
+	"go.uber.org/fx"
+
 	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/fxmodule"
 	"github.com/penstock-go/penstock/fxmodule/config"
+	"github.com/penstock-go/penstock/fxmodule/milvusfx"
 	"github.com/penstock-go/penstock/otelx/sdk"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
@@ -37,79 +42,56 @@ func main() {
 	}
 }
 
+// clients are the clients of the application. A tag has the name of the client in the file.
+type clients struct {
+	fx.In
+	Articles *penstock.Client[*milvus.Conn] `name:"articles"`
+	Images   *penstock.Client[*milvus.Conn] `name:"images"`
+	Visits   *penstock.Client[*Conn]        `name:"visits"`
+}
+
+// app is the application. A client of the file that is not here is an error.
+func app(name string) fx.Option {
+	return fx.Options(
+		fx.Supply(sdk.Config{ServiceName: "multi-client"}),
+		fxmodule.Telemetry(),
+		fxmodule.FromFile(name), // watches the file, too
+		fxmodule.FileSection("counter", Counter{}),
+		milvusfx.Module(fxmodule.Named("articles")),
+		milvusfx.Module(fxmodule.Named("images")),
+		fxmodule.Client[*Conn](fxmodule.Named("visits")),
+		fx.Provide(fx.Annotate(newBackend, fx.ResultTags(`name:"visits"`))),
+	)
+}
+
+// newBackend returns the backend of the program's own, with its section of the file.
+func newBackend(file *config.File) (penstock.Backend[*Conn], error) {
+	client, err := file.Client("visits")
+	if err != nil {
+		return penstock.Backend[*Conn]{}, err
+	}
+	server, err := config.Section[Counter](client, "counter")
+	return penstock.Backend[*Conn]{Factory: server, System: "counter"}, err
+}
+
 func run(ctx context.Context, name string) (err error) {
 	tidyUp, err := prepare(ctx) // your servers are there
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, tidyUp, &err)
-	telemetry, err := sdk.Setup(ctx, sdk.Config{ServiceName: "multi-client"})
-	if err != nil {
+	var c clients
+	application := fx.New(fx.NopLogger, app(name), fx.Populate(&c))
+	if err := application.Start(ctx); err != nil {
+		return fxmodule.Explain(err)
+	}
+	defer closing(ctx, application.Stop, &err)
+	if err := story(ctx, c); err != nil {
 		return err
 	}
-	defer closing(ctx, telemetry.Shutdown, &err)
-
-	file, err := config.Load(name, config.Options{
-		Clients:  []string{"articles", "images", "visits"}, // another one in the file is an error
-		Sections: map[string]any{"milvus": milvus.Settings{}, "counter": Counter{}},
-	})
-	if err != nil {
-		return err
-	}
-	articles, err := openMilvus(ctx, file, "articles", telemetry)
-	if err != nil {
-		return err
-	}
-	defer closing(ctx, articles.Close, &err)
-	images, err := openMilvus(ctx, file, "images", telemetry)
-	if err != nil {
-		return err
-	}
-	defer closing(ctx, images.Close, &err)
-	visits, err := openCounter(ctx, file, "visits", telemetry)
-	if err != nil {
-		return err
-	}
-	defer closing(ctx, visits.Close, &err)
-	return story(ctx, articles, images, visits)
-}
-
-// openMilvus opens a client of a Milvus with its settings of the file.
-func openMilvus(ctx context.Context, file *config.File, name string, telemetry *sdk.SDK) (*penstock.Client[*milvus.Conn], error) {
-	client, err := file.Client(name)
-	if err != nil {
-		return nil, err
-	}
-	server, err := config.Section[milvus.Settings](client, "milvus")
-	if err != nil {
-		return nil, err
-	}
-	pool, settings := client.Settings()
-	backend, err := server.Config(pool).Backend()
-	if err != nil {
-		return nil, err
-	}
-	return open(ctx, name, backend, settings, telemetry)
-}
-
-// openCounter does the same for a backend of the program's own.
-func openCounter(ctx context.Context, file *config.File, name string, telemetry *sdk.SDK) (*penstock.Client[*Conn], error) {
-	client, err := file.Client(name)
-	if err != nil {
-		return nil, err
-	}
-	server, err := config.Section[Counter](client, "counter")
-	if err != nil {
-		return nil, err
-	}
-	pool, settings := client.Settings()
-	return open(ctx, name, penstock.Backend[*Conn]{Factory: server, Pool: pool, System: "counter"}, settings, telemetry)
-}
-
-func open[C any](ctx context.Context, name string, b penstock.Backend[C], settings penstock.Config, telemetry *sdk.SDK) (*penstock.Client[C], error) {
-	b.Pool.Name = name // what telemetry calls the client
-	settings.TracerProvider, settings.MeterProvider = telemetry.TracerProvider(), telemetry.MeterProvider()
-	return penstock.Open(ctx, b, settings)
+	fmt.Printf("change %s, and see the settings change; an interrupt ends the program\n", name)
+	follow(ctx, c.Articles, c.Images, c.Visits)
+	return nil
 }
 
 // closing calls end with a time limit of its own, also after an interrupt, and adds its

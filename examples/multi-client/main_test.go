@@ -3,14 +3,19 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/fx"
 
 	"github.com/penstock-go/penstock/internal/servers"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
@@ -38,50 +43,129 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// runProgram runs the program and returns what it prints, and its exit code.
-func runProgram(t *testing.T, file string, env ...string) (output string, code int) {
+// command returns the program with that file, which has a minute.
+func command(t *testing.T, file string, env ...string) *exec.Cmd {
 	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, path, "-config", file)
 	cmd.Env = append(os.Environ(), "OTEL_SDK_DISABLED=true")
 	cmd.Env = append(cmd.Env, env...)
-	out, _ := cmd.CombinedOutput() // the exit code says whether it failed
-	return string(out), cmd.ProcessState.ExitCode()
+	return cmd
+}
+
+// running is the program at work.
+type running struct {
+	cmd *exec.Cmd
+	out *bufio.Reader
+	log bytes.Buffer // complete after stop
+}
+
+// start starts the program, and compares what it prints until it waits for an interrupt.
+func start(t *testing.T, file, want string, env ...string) *running {
+	t.Helper()
+	r := &running{cmd: command(t, file, env...)}
+	r.cmd.Stderr = &r.log
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.out = bufio.NewReader(out)
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.prints(t, want+"change "+file+", and see the settings change; an interrupt ends the program\n")
+	return r
+}
+
+// prints compares the lines that the program prints next.
+func (r *running) prints(t *testing.T, want string) {
+	t.Helper()
+	for line := range strings.Lines(want) {
+		if got, err := r.out.ReadString('\n'); got != line || err != nil {
+			_ = r.cmd.Process.Kill()
+			_ = r.cmd.Wait()
+			t.Fatalf("it printed %q, %v, want %q\n%s", got, err, line, r.log.String())
+		}
+	}
+}
+
+// stop interrupts the program.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" { // a process cannot send another one an interrupt there
+		_ = r.cmd.Process.Kill()
+		_ = r.cmd.Wait()
+		return
+	}
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	if err := r.cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v and logged\n%s", err, r.log.String())
+	}
 }
 
 const printed = `articles: 1 collections, visit 1
 images: 0 collections, visit 1
 articles: 1 collections, visit 2
-articles: 4 connections at most, 10s for an attempt
-images: 4 connections at most, 2s for an attempt
-visits: 2 connections at most, 10s for an attempt
+articles: 4 connections at most, 10s for an attempt, generation 1
+images: 4 connections at most, 2s for an attempt, generation 1
+visits: 2 connections at most, 10s for an attempt, generation 1
 `
 
 func TestEachClientHasItsOwnSettingsAndDatabase(t *testing.T) {
 	srv := milvustest.Start(t)
 	for range 2 { // the first run tidies up
-		if out, code := runProgram(t, "clients.yaml", "MILVUS_ADDRESS="+srv.Addr()); out != printed || code != 0 {
-			t.Errorf("it ended with %d and printed\n%s\nwant\n%s", code, out, printed)
+		r := start(t, "clients.yaml", printed, "MILVUS_ADDRESS="+srv.Addr())
+		if r.stop(t); r.log.Len() > 0 {
+			t.Errorf("it logged\n%s", r.log.String())
 		}
 	}
-	if made, dropped := srv.Calls("CreateDatabase"), srv.Calls("DropDatabase"); made != 4 || dropped != 4 {
+	if made, dropped := srv.Calls("CreateDatabase"), srv.Calls("DropDatabase"); runtime.GOOS != "windows" && (made != 4 || dropped != 4) {
 		t.Errorf("%d databases were made and %d dropped, want 4 and 4", made, dropped)
 	}
 	want := strings.Replace(printed, "images: 4 connections", "images: 3 connections", 1)
-	if out, code := runProgram(t, "clients.yaml", "MILVUS_ADDRESS=", "PENSTOCK_CLIENTS_IMAGES_POOL_MAX_SIZE=3"); out != want || code != 0 {
-		t.Errorf("with a variable it ended with %d and printed\n%s\nwant\n%s", code, out, want)
+	start(t, "clients.yaml", want, "MILVUS_ADDRESS=", "PENSTOCK_CLIENTS_IMAGES_POOL_MAX_SIZE=3").stop(t)
+}
+
+// The test edits the file as a user does.
+func TestAChangedFileIsInForceWithoutARestart(t *testing.T) {
+	text, err := os.ReadFile("clients.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "clients.yaml")
+	write := func(oldnew ...string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(strings.NewReplacer(oldnew...).Replace(string(text))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write()
+	r := start(t, file, printed, "MILVUS_ADDRESS=")
+	write("attempt: 2s", "attempt: 2500ms")
+	r.prints(t, "images: 4 connections at most, 2.5s for an attempt, generation 2\n")
+	write("attempt: 2s", "attempt: 2500ms", "max_size: 2", "max_size: 12")
+	r.prints(t, "visits: 12 connections at most, 10s for an attempt, generation 2\n")
+	if r.stop(t); !strings.Contains(r.log.String(), "timeout.attempt 2s to 2.5s") || !strings.Contains(r.log.String(), "by=\"file ") {
+		t.Errorf("the log does not say who changed what:\n%s", r.log.String())
 	}
 }
 
 func TestTheDatabasesOfARealMilvus(t *testing.T) {
 	m := servers.StartMilvus(t)
-	if out, code := runProgram(t, "clients.yaml", "MILVUS_ADDRESS="+m.Addr()); out != printed || code != 0 {
-		t.Errorf("it ended with %d and printed\n%s\nwant\n%s", code, out, printed)
+	start(t, "clients.yaml", printed, "MILVUS_ADDRESS="+m.Addr()).stop(t)
+}
+
+// fx finds everything that the application asks for.
+func TestTheWiringIsWhole(t *testing.T) {
+	if err := fx.ValidateApp(fx.NopLogger, app("clients.yaml"), fx.Invoke(func(clients) {})); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -110,7 +194,9 @@ func TestAWrongFileIsOneLine(t *testing.T) {
 
 func check(t *testing.T, file string, want []string) {
 	t.Helper()
-	out, code := runProgram(t, file)
+	cmd := command(t, file)
+	text, _ := cmd.CombinedOutput() // the exit code says whether it failed
+	out, code := string(text), cmd.ProcessState.ExitCode()
 	for _, word := range append(want, "multi-client: ") {
 		if !strings.Contains(out, word) || code != 1 || strings.Count(out, "\n") != 1 {
 			t.Errorf("it ended with %d and printed\n%s\nwant one line with %q", code, out, word)
