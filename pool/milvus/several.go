@@ -6,10 +6,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"net"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/fault"
@@ -19,38 +15,17 @@ import (
 	"github.com/penstock-go/penstock/pool/lane"
 )
 
-// several reports whether the client has several endpoints, or one that is looked up
-// again.
-func (c Config) several() bool {
-	return len(c.Addresses) > 0 || strings.HasPrefix(c.Address, milvusbase.DNSScheme)
-}
-
-// addresses returns the addresses, one at least. c has its defaults.
-func (c Config) addresses() []string {
-	if len(c.Addresses) > 0 {
-		return c.Addresses
-	}
-	return []string{c.Address}
+// servers returns the addresses.
+func (c Config) servers() milvusbase.Servers {
+	return milvusbase.Servers{Address: c.Address, Addresses: c.Addresses}
 }
 
 // oneAddress makes an only address that needs no lookup the Address: one pool is enough
 // for it.
 func (c Config) oneAddress() Config {
-	if len(c.Addresses) == 1 && c.Address == "" && !strings.HasPrefix(c.Addresses[0], milvusbase.DNSScheme) {
-		c.Address, c.Addresses = c.Addresses[0], nil
-	}
+	s := c.servers().OneAddress()
+	c.Address, c.Addresses = s.Address, s.Addresses
 	return c
-}
-
-// place returns how telemetry calls the server or the servers: the addresses without
-// their schemes.
-func (c Config) place() string {
-	all := slices.Clone(c.addresses())
-	for i, a := range all {
-		all[i] = strings.TrimPrefix(a, milvusbase.DNSScheme)
-	}
-	slices.Sort(all)
-	return strings.Join(all, ",")
 }
 
 // endpoints returns the configuration of several endpoints. Their factories share the
@@ -59,7 +34,7 @@ func (c Config) place() string {
 func (c Config) endpoints() endpoint.Config[*Conn] {
 	factory := newFactories()
 	return endpoint.Config[*Conn]{
-		Addresses: c.addresses(),
+		Addresses: c.servers().All(),
 		Detection: c.Endpoints,
 		Factory: func(a endpoint.Address) (pool.Factory[*Conn], error) {
 			return factory(c.at(a)), nil
@@ -78,13 +53,9 @@ func (c Config) at(a endpoint.Address) Config {
 	return c
 }
 
-// severalFaults returns what is wrong with Addresses, Endpoints and Lanes.
-func (c Config) severalFaults() (faults fault.List) {
-	for _, a := range c.Addresses {
-		if problem := addressProblem(a); problem != "" {
-			faults.Add("Addresses: one %s", problem)
-		}
-	}
+// severalFaults returns what is wrong with the addresses, Endpoints and Lanes.
+func (c Config) severalFaults() fault.List {
+	faults := c.servers().Faults()
 	if _, err := c.Endpoints.Effective(); err != nil {
 		faults.Add("Endpoints: %w", err)
 	}
@@ -94,25 +65,11 @@ func (c Config) severalFaults() (faults fault.List) {
 	return faults
 }
 
-// server returns the host and the port of the server, zero if there are several.
-func (c Config) server() (host string, port int) {
-	if all := c.addresses(); len(all) == 1 {
-		host, text, err := net.SplitHostPort(strings.TrimPrefix(all[0], milvusbase.DNSScheme))
-		if err != nil {
-			return "", 0
-		}
-		if port, err = strconv.Atoi(text); err == nil {
-			return host, port
-		}
-	}
-	return "", 0
-}
-
 // poolOf returns the one pool of c, or a balancer of its endpoints. Neither connects.
 func poolOf(cfg Config) (source, error) {
 	cfg = cfg.oneAddress().withDefaults()
 	faults := cfg.faults()
-	if !cfg.several() {
+	if !cfg.servers().Several() {
 		return NewPool(cfg)
 	}
 	several := cfg.endpoints()
@@ -141,11 +98,4 @@ func (c Config) manyFault() (faults fault.List) {
 		faults.Add("Addresses has several addresses, and this is one pool of one: use milvus.Open, Config.Backend or milvus.Shared")
 	}
 	return faults
-}
-
-// sortedAddresses returns the set of addresses, for the key of a shared pool.
-func (c Config) sortedAddresses() string {
-	all := slices.Clone(c.addresses())
-	slices.Sort(all)
-	return strings.Join(slices.Compact(all), ",")
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,20 +99,13 @@ func (c Config) withDefaults() Config {
 	}
 	c.Pool.Mode = pool.Shared
 	c.Pool.MinSize = cmp.Or(c.Pool.MinSize, 1)
-	c.Pool.Name = cmp.Or(c.Pool.Name, c.place()+"/"+c.Namespace())
+	c.Pool.Name = cmp.Or(c.Pool.Name, c.servers().Place()+"/"+c.Namespace())
 	return c
 }
 
 // faults returns what is wrong with c. It does not look at Pool.
 func (c Config) faults() fault.List {
-	var faults fault.List
-	switch problem := addressProblem(c.Address); {
-	case len(c.Addresses) > 0 && c.Address != "":
-		faults.Add("Address and Addresses are both set: leave one out")
-	case len(c.Addresses) == 0 && problem != "":
-		faults.Add("Address %s", problem)
-	}
-	faults = append(faults, c.severalFaults()...)
+	faults := c.severalFaults()
 	if !milvusbase.Sendable(c.Database) {
 		faults.Add("Database %q has characters other than printable ASCII: correct the name", c.Database)
 	}
@@ -127,26 +119,6 @@ func (c Config) faults() fault.List {
 		faults.Add("DialOptions has a nil option: leave it out")
 	}
 	return faults
-}
-
-// addressProblem returns what is wrong with an address, "" if nothing is. It does
-// not repeat an address that may have credentials in it.
-func addressProblem(address string) string {
-	if strings.Contains(address, "@") {
-		return "has user information in it: use Username and Password"
-	}
-	rest := strings.TrimPrefix(address, milvusbase.DNSScheme)
-	if strings.Contains(rest, "://") {
-		return fmt.Sprintf("%q has a scheme: give host:port or dns:///host:port, and TLS for encryption", address)
-	}
-	host, port, err := net.SplitHostPort(rest)
-	if err != nil || host == "" || strings.ContainsAny(host, "/?#% ") {
-		return fmt.Sprintf("%q is not host:port: give both, such as localhost:19530", address)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Sprintf("%q has no port from 1 to 65535: give one, such as localhost:19530", address)
-	}
-	return ""
 }
 
 // String describes c without its secrets.
@@ -173,22 +145,8 @@ func (c Config) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
 func (c Config) LogValue() slog.Value { return slog.GroupValue(c.describe()...) }
 
 func (c Config) describe() []slog.Attr {
-	address := c.Address
-	if strings.Contains(address, "@") {
-		address = milvusbase.Redacted // it is not valid, and may hold a password
-	}
-	where := slog.String("Address", address)
-	if len(c.Addresses) > 0 {
-		addresses := slices.Clone(c.Addresses)
-		for i, a := range addresses {
-			if strings.Contains(a, "@") {
-				addresses[i] = milvusbase.Redacted
-			}
-		}
-		where = slog.Any("Addresses", addresses)
-	}
 	return []slog.Attr{
-		where,
+		c.servers().Attr(),
 		slog.String("Database", c.Database),
 		slog.String("Username", c.Username),
 		slog.String("Password", c.Password.String()),

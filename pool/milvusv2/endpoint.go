@@ -4,8 +4,6 @@ package milvusv2
 
 import (
 	"cmp"
-	"net"
-	"strconv"
 	"strings"
 
 	"github.com/penstock-go/penstock/internal/milvusbase"
@@ -25,15 +23,7 @@ func (c Config) hostPort() string { return strings.TrimPrefix(c.Address, milvusb
 // Endpoint returns the host and the port of the server, with the defaults. Both
 // are zero if Address is malformed.
 func (c Config) Endpoint() (host string, port int) {
-	host, text, err := net.SplitHostPort(c.withDefaults().hostPort())
-	if err != nil {
-		return "", 0
-	}
-	port, err = strconv.Atoi(text)
-	if err != nil {
-		return "", 0
-	}
-	return host, port
+	return milvusbase.HostPort(c.withDefaults().Address)
 }
 
 // Namespace returns the name of the database, with the default.

@@ -37,8 +37,8 @@ func (c Config) Backend() (penstock.Backend[*Conn], error) {
 		DefaultPort: DefaultPort,
 		Lanes:       c.Lanes,
 	}
-	b.Address, b.Port = c.server()
-	if c.several() {
+	b.Address, b.Port = c.servers().HostPort()
+	if c.servers().Several() {
 		b.Endpoints = c.endpoints()
 	}
 	return b, c.faults().Err("milvus")

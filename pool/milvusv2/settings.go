@@ -6,12 +6,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"os"
-	"strings"
 
 	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/internal/fault"
+	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/endpoint"
 	"github.com/penstock-go/penstock/pool/lane"
@@ -66,31 +64,20 @@ func (s Settings) Config(p pool.Config) Config {
 		cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.TLS.ServerName}
 		cfg.TLSFiles = TLSFiles{CA: s.TLS.CAFile, Cert: s.TLS.CertFile, Key: s.TLS.KeyFile}
 	}
-	if s.PasswordFile != "" || s.APIKeyFile != "" {
+	if files := s.files(); files.Given() {
 		cfg.Username, cfg.Password, cfg.APIKey = "", Secret{}, Secret{}
-		cfg.Credentials = func(context.Context) (Credentials, error) { return s.credentials() }
+		cfg.Credentials = func(context.Context) (Credentials, error) { return files.Read(s.credentials()) }
 	}
 	return cfg
 }
 
-// credentials returns the credentials that s and its files have now.
-func (s Settings) credentials() (c Credentials, err error) {
-	c = Credentials{Username: s.Username, Password: s.Password, APIKey: s.APIKey}
-	for _, file := range []struct {
-		name string
-		to   *Secret
-	}{{s.PasswordFile, &c.Password}, {s.APIKeyFile, &c.APIKey}} {
-		if file.name == "" {
-			continue
-		}
-		text, readErr := os.ReadFile(file.name)
-		secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-		if readErr == nil && secret == "" {
-			readErr = fmt.Errorf("%s is empty: write the secret into it", file.name)
-		}
-		*file.to, err = NewSecret(secret), errors.Join(err, readErr)
-	}
-	return c, err
+// credentials returns the credentials without the files.
+func (s Settings) credentials() Credentials {
+	return Credentials{Username: s.Username, Password: s.Password, APIKey: s.APIKey}
+}
+
+func (s Settings) files() milvusbase.SecretFiles {
+	return milvusbase.SecretFiles{Password: s.PasswordFile, APIKey: s.APIKeyFile}
 }
 
 // Check returns an error that names all that is wrong with a client of s, p and client,
@@ -104,21 +91,8 @@ func (s Settings) Check(p pool.Config, client penstock.Config) error {
 	if off := s.TLS; !off.Enabled && off != (TLSSettings{}) {
 		faults.Add("TLS.Enabled is not true, and there are other settings for TLS: set it, or leave them out")
 	}
-	if s.PasswordFile != "" && s.Password != (Secret{}) {
-		faults.Add("Password and PasswordFile are both set: leave one out")
-	}
-	if s.APIKeyFile != "" && s.APIKey != (Secret{}) {
-		faults.Add("APIKey and APIKeyFile are both set: leave one out")
-	}
-	present, err := s.credentials()
-	if err != nil {
-		name := "PasswordFile"
-		if s.PasswordFile == "" {
-			name = "APIKeyFile"
-		}
-		faults.Add("%s: %s: correct the file or its name", name, strings.ReplaceAll(err.Error(), "\n", "; "))
-		present = Credentials{}
-	}
+	present, secretFaults := s.files().Check(s.credentials())
+	faults = append(faults, secretFaults...)
 	cfg := s.Config(p)
 	cfg.Username, cfg.Password, cfg.APIKey, cfg.Credentials = present.Username, present.Password, present.APIKey, nil
 	b, err := cfg.Backend()

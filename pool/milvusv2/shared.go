@@ -59,7 +59,7 @@ func Shared(cfg Config) (*Handle, error) {
 		s.cfg.Username, s.cfg.Password, s.cfg.APIKey = "", Secret{}, Secret{}
 		sharedPools.byKey[key] = s
 	} else if differs := s.cfg.differences(cfg); len(differs) > 0 {
-		return nil, fmt.Errorf("%w for %s: other %s", ErrDiffers, cfg.place(), strings.Join(differs, ", "))
+		return nil, fmt.Errorf("%w for %s: other %s", ErrDiffers, cfg.servers().Place(), strings.Join(differs, ", "))
 	}
 	s.handles++
 	return &Handle{shared: s}, nil
@@ -92,7 +92,7 @@ func sharedKeyOf(cfg Config) sharedKey {
 		_ = binary.Write(hash, binary.BigEndian, uint64(len(s))) // a hash returns no error
 		hash.Write([]byte(s))
 	}
-	key := sharedKey{address: cfg.sortedAddresses(), database: cfg.Namespace()}
+	key := sharedKey{address: cfg.servers().Key(), database: cfg.Namespace()}
 	hash.Sum(key.credentials[:0])
 	return key
 }
