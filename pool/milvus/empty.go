@@ -24,15 +24,12 @@ func (h *hook) completeEmpty(ctx context.Context, cc *grpc.ClientConn, database 
 	}
 	var collection string
 	var outputs []string
-	var vectors int64
+	vectors := vectorsOf(req)
 	switch r := req.(type) {
 	case *milvuspb.SearchRequest:
-		collection, outputs, vectors = r.GetCollectionName(), r.GetOutputFields(), r.GetNq()
+		collection, outputs = r.GetCollectionName(), r.GetOutputFields()
 	case *milvuspb.HybridSearchRequest:
 		collection, outputs = r.GetCollectionName(), r.GetOutputFields()
-		if parts := r.GetRequests(); len(parts) > 0 {
-			vectors = parts[0].GetNq()
-		}
 	}
 	if slices.ContainsFunc(results.GetResults().GetTopks(), func(n int64) bool { return n > 0 }) {
 		return nil
@@ -61,6 +58,19 @@ func (h *hook) completeEmpty(ctx context.Context, cc *grpc.ClientConn, database 
 	}
 	data.FieldsData = emptyFields(schema, outputs)
 	return nil
+}
+
+// vectorsOf returns how many vectors a request searches for: so many results it has.
+func vectorsOf(req any) int64 {
+	switch r := req.(type) {
+	case *milvuspb.SearchRequest:
+		return r.GetNq()
+	case *milvuspb.HybridSearchRequest:
+		if parts := r.GetRequests(); len(parts) > 0 {
+			return parts[0].GetNq()
+		}
+	}
+	return 0
 }
 
 func readable(f *schemapb.FieldData) bool {

@@ -100,7 +100,7 @@ func (h *hook) intercept(
 	}
 	if e == nil {
 		if use := useOf(ctx); use != nil && method != methodDescribe {
-			use.answered = true
+			use.answer(req, reply)
 		}
 		return h.completeEmpty(ctx, cc, database, req, reply)
 	}

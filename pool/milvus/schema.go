@@ -8,6 +8,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 
@@ -116,6 +117,18 @@ type use struct {
 	answered bool // whether the server answered a request, DescribeCollection apart, with success
 	asked    bool // whether the SDK sent a DescribeCollection
 	news     bool // whether a DescribeCollection showed a schema that may be new
+
+	queries int           // number of vectors of a search
+	keys    *schemapb.IDs // keys of the rows that were written
+}
+
+// answer takes note of an answer of the server.
+func (u *use) answer(req, reply any) {
+	u.answered = true
+	u.queries = int(vectorsOf(req))
+	if result, ok := reply.(*milvuspb.MutationResult); ok {
+		u.keys = result.GetIDs()
+	}
 }
 
 // useKey is the key of the context value that holds a *use.
@@ -190,15 +203,35 @@ func ofSchema(e *Error) bool {
 func (c *Conn) Insert(ctx context.Context, collection, partition string, columns ...entity.Column) (entity.Column, error) {
 	key := c.key(ctx, collection)
 	return freshly(ctx, c, key, &use{write: true}, func(ctx context.Context) (entity.Column, error) {
-		return c.sdk.Insert(ctx, key, partition, columns...)
+		ids, err := c.sdk.Insert(ctx, key, partition, columns...)
+		return c.written(ctx, key, ids), err
 	})
+}
+
+// written returns the keys of the rows of a write. The SDK returns none if they are not
+// of the type that its schema says: another process has changed the schema, and the
+// server made the keys. The write has been applied, so it is not made again.
+func (c *Conn) written(ctx context.Context, key string, ids entity.Column) entity.Column {
+	keys := useOf(ctx).keys
+	if ids == nil || ids.Len() > 0 || len(keys.GetIntId().GetData())+len(keys.GetStrId().GetData()) == 0 {
+		return ids
+	}
+	name := ids.Name()
+	if present, err := c.sdk.DescribeCollection(ctx, key); err == nil && present.Schema.PKField() != nil {
+		name = present.Schema.PKField().Name
+	}
+	if ints := keys.GetIntId().GetData(); ints != nil {
+		return entity.NewColumnInt64(name, ints)
+	}
+	return entity.NewColumnVarChar(name, keys.GetStrId().GetData())
 }
 
 // Upsert calls the SDK's Upsert, with the change of [Conn.Insert].
 func (c *Conn) Upsert(ctx context.Context, collection, partition string, columns ...entity.Column) (entity.Column, error) {
 	key := c.key(ctx, collection)
 	return freshly(ctx, c, key, &use{write: true}, func(ctx context.Context) (entity.Column, error) {
-		return c.sdk.Upsert(ctx, key, partition, columns...)
+		ids, err := c.sdk.Upsert(ctx, key, partition, columns...)
+		return c.written(ctx, key, ids), err
 	})
 }
 

@@ -15,7 +15,8 @@ import (
 
 // Search calls the SDK's Search, with the change of [Conn.Insert], and fails if the
 // number of results is not the number of vectors. The SDK leaves out a result that it
-// cannot read, and every later result would then have the place of another vector.
+// cannot read, and every later result would then have the place of another vector. A
+// result with hits has their keys, or an error.
 func (c *Conn) Search(
 	ctx context.Context, collection string, partitions []string, expr string, outputFields []string,
 	vectors []entity.Vector, vectorField string, metricType entity.MetricType, topK int,
@@ -23,18 +24,11 @@ func (c *Conn) Search(
 ) ([]client.SearchResult, error) {
 	key := c.key(ctx, collection)
 	return found(ctx, c, key, func(ctx context.Context) ([]client.SearchResult, error) {
-		results, err := c.sdk.Search(ctx, key, partitions, expr, outputFields, vectors, vectorField, metricType, topK, param, opts...)
-		if err != nil {
-			return nil, err
-		}
-		if len(results) != len(vectors) {
-			return nil, fmt.Errorf("milvus: Search: %d results for %d vectors", len(results), len(vectors))
-		}
-		return results, nil
+		return c.sdk.Search(ctx, key, partitions, expr, outputFields, vectors, vectorField, metricType, topK, param, opts...)
 	})
 }
 
-// HybridSearch calls the SDK's HybridSearch, with the change of [Conn.Insert]. It also
+// HybridSearch calls the SDK's HybridSearch, with the changes of [Conn.Search]. It also
 // heeds the consistency level and the timestamp of opts, which the SDK leaves out, and
 // a read with session consistency sees the writes of all connections of the pool.
 func (c *Conn) HybridSearch(
@@ -65,6 +59,10 @@ func setLevel(ctx context.Context, req *milvuspb.HybridSearchRequest) {
 // errResults stands for the error in one of the results of a search.
 var errResults = errors.New("milvus: the SDK could not read all results")
 
+// errKeys is the error of a result whose keys are not of the type that the schema says.
+// The SDK returns such a result with hits and without keys.
+var errKeys = errors.New("milvus: a result has hits, and no keys of the type that the schema says: call DescribeCollection and search again")
+
 // found calls a searching method of the SDK freshly. The SDK has the error of a result
 // that it could not read in the result.
 func found(
@@ -72,8 +70,18 @@ func found(
 ) ([]client.SearchResult, error) {
 	results, err := freshly(ctx, c, key, new(use), func(ctx context.Context) ([]client.SearchResult, error) {
 		results, err := call(ctx)
-		for _, r := range results {
-			if err == nil && r.Err != nil {
+		if err != nil {
+			return nil, err
+		}
+		if want := useOf(ctx).queries; len(results) != want {
+			return nil, fmt.Errorf("milvus: %d results for %d vectors", len(results), want)
+		}
+		for i := range results {
+			r := &results[i]
+			if r.Err == nil && r.ResultCount > 0 && (r.IDs == nil || r.IDs.Len() != r.ResultCount) {
+				r.Err = errKeys
+			}
+			if r.Err != nil {
 				err = errResults
 			}
 		}
