@@ -131,6 +131,7 @@ type stream struct {
 	w   http.ResponseWriter
 	out *http.ResponseController
 
+	looked        *watched // with that id, when the stream began
 	summaries     map[string]Summary
 	breaker, gate []Period
 	settings      []penstock.Setting
@@ -141,6 +142,7 @@ type stream struct {
 
 // begin writes the state.
 func (s *stream) begin() error {
+	s.lastID = 0
 	now := time.Now()
 	state := s.a.state(now)
 	s.summaries = map[string]Summary{}
@@ -148,7 +150,7 @@ func (s *stream) begin() error {
 		s.summaries[summary.ID] = summary
 		c := Client{Summary: summary}
 		if w, err := s.a.clients.named(summary.ID); err == nil && summary.ID == s.id {
-			c = w.whole(now)
+			s.looked, c = w, w.whole(now)
 			s.breaker, s.gate = c.Breaker, c.Gate
 			s.settings, s.changes = c.State.Settings, c.State.Changes
 			s.heard(c.Operations)
@@ -184,6 +186,9 @@ func (s *stream) tick() error {
 	}
 	slices.Sort(t.Gone)
 	if w, err := s.a.clients.named(s.id); err == nil && s.id != "" {
+		if w != s.looked { // a client that took the place of a closed one has a history of its own
+			return s.begin()
+		}
 		t.Client = s.look(w, now)
 	}
 	return s.write("event: tick\n", t) // also without news, so that the page knows that it is up to date

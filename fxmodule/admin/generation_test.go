@@ -3,12 +3,15 @@
 package admin_test
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/penstock-go/penstock"
+	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/fxmodule/admin"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -85,6 +88,50 @@ func TestAStreamTellsAChangeOnce(t *testing.T) {
 		}
 		if got := one(t, a, "docs").State.Changes; len(got) != 1 {
 			t.Errorf("the snapshot has the changes %+v, want one", got)
+		}
+		stop()
+		<-ended
+		shut(t, c)
+	})
+}
+
+// TestAClientThatTakesThePlaceOfAnotherIsToldWhole, so that nothing of the closed one is
+// taken for its own.
+func TestAClientThatTakesThePlaceOfAnotherIsToldWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newAdmin(t, admin.Config{})
+		old := watch(t, a, "docs", penstock.Config{Chain: quick}, pool.Config{})
+		if err := old.Reconfigure(t.Context(), old.Settings()); err != nil {
+			t.Fatal(err)
+		}
+		_ = do(t.Context(), old, search, 0, errNotFound, errDown)
+		r, stop, ended := open(a, "?client=docs")
+		time.Sleep(1500 * time.Millisecond)
+		if code, result := act(a, `{"action":"drain","client":"docs"}`, nil); code != http.StatusOK {
+			t.Fatalf("drain = %d %+v", code, result)
+		}
+		c := watch(t, a, "docs", penstock.Config{Chain: quick}, pool.Config{})
+		_ = do(t.Context(), c, core.Op{Name: "Insert"}, 0, errDown)
+		time.Sleep(2 * time.Second)
+		r.mu.Lock()
+		states := 0
+		for i, kind := range r.kinds {
+			if kind != "state" {
+				continue
+			}
+			if states++; states == 2 {
+				var s admin.State
+				if err := json.Unmarshal([]byte(r.bodies[i]), &s); err != nil {
+					t.Fatal(err)
+				}
+				if got := s.Clients[0]; got.State == nil || got.State.Changes != nil || got.Status == "closed" || len(got.Operations) > 1 {
+					t.Errorf("the second state has the client %+v, want the new one whole", got)
+				}
+			}
+		}
+		r.mu.Unlock()
+		if states != 2 {
+			t.Errorf("%d states, want one for each client", states)
 		}
 		stop()
 		<-ended

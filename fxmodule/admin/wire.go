@@ -19,7 +19,9 @@ import (
 // POST /actions                 an Action in the body, a Result in the answer
 //
 // The stream has two kinds of messages. "state" comes first: a State with a Summary of
-// each client, and the client that is looked at whole. Each "tick" after it is a Tick.
+// each client, and the client that is looked at whole. Each "tick" after it is a Tick. A
+// "state" comes again, and replaces all, when another client has taken the place of the one
+// that is looked at.
 // A tick comes each second, also if nothing changed: silence means that the connection
 // is lost. The server ends a stream whose reader is slow; EventSource then connects
 // again, and gets a new "state". To look at another client, open another stream.
