@@ -25,8 +25,8 @@ import (
 // for it; see also [Ready].
 //
 // A client with a name also provides its *breaker.Breaker, *health.Monitor,
-// *middleware.Chain and *otelx.Observer, with the same tag. [Module] provides those of
-// the client without a name. To ask for a part that the client does not have is an error.
+// *middleware.Chain and *otelx.Observer, with the same tag. [Module] provides the
+// parts of the client without a name. To ask for a part that the client does not have is an error.
 // The methods of penstock.Client return nil for such a part.
 //
 // The client is configured by [Config] alone. Three things are errors of the

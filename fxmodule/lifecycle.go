@@ -128,9 +128,8 @@ func (l *lifecycle[C]) close(ctx context.Context) error {
 	return nil
 }
 
-// share returns a context with the share of the client in the remaining time: as much as
-// each other client that still runs gets, and as much as the hooks get that run after
-// all clients.
+// share returns a context with the share of the client in the remaining time. Each client
+// that still runs has an equal share, and so have the hooks after all clients together.
 func (l *lifecycle[C]) share(ctx context.Context) (context.Context, context.CancelFunc) {
 	still := 1 // the client itself
 	for _, m := range l.all {

@@ -50,8 +50,8 @@ func part[P any](p *parts, value *P, what, remedy string) (*P, error) {
 }
 
 // partsOf provides the parts of a client. The keys of parts do not have the type of the
-// connections, so the parts of a client without a name go to [Module], which gives out
-// those of the only one.
+// connections. So the parts of a client without a name go to [Module], which provides them
+// if there is one such client.
 func partsOf[C any](name, tag string) fx.Option {
 	if name == "" {
 		return fx.Provide(fx.Annotate((*lifecycle[C]).parts, fx.ResultTags(`group:"penstock.parts"`)))

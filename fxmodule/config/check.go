@@ -125,7 +125,7 @@ func (l *loader) add(c *Client, text string) {
 	}
 	where, of := l.whereOf(c, keys), ""
 	if slices.ContainsFunc(keys, func(key string) bool { return l.has(c.name, key) }) {
-		of = l.prefix(c) // else the fault is that of every client
+		of = l.prefix(c) // else every client has the fault
 	}
 	switch {
 	case where.line > 0:

@@ -46,7 +46,7 @@
 // # Sections of backends
 //
 // A section is decoded into a struct of the backend, see [Options]. Each exported field is
-// a setting; its name in the file is that of the field in lower case with underscores. A
+// a setting; its name in the file is the field's name in lower case with underscores. A
 // field may be a string, a bool, a number, a time.Duration, a type with UnmarshalText, a
 // list of these, or a struct with such fields. Fields that hold functions or interfaces
 // are left out. The tag config changes that:

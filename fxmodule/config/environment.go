@@ -21,10 +21,10 @@ var (
 	serviceURL  = regexp.MustCompile(`^(tcp|udp|sctp)://`)
 )
 
-// fromKubernetes reports whether a variable is one of those that Kubernetes gives every
-// container, for a Service whose name is penstock or begins with penstock-. A setting may
-// have the name of such a variable: a port of a Service is told apart by its value, and
-// the other names are the setting's.
+// fromKubernetes reports whether Kubernetes sets the variable in every container, for a
+// Service whose name is penstock or begins with penstock-. A setting may have the name of
+// such a variable: a port of a Service is told apart by its value, and the other names are
+// the setting's.
 func fromKubernetes(name, value string, setting bool) bool {
 	m := servicePort.FindStringSubmatch(name)
 	if m != nil && serviceURL.MatchString(value) {

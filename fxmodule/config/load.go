@@ -117,8 +117,8 @@ func (l *loader) merged(client string) map[string]value {
 // Name returns the name of the file, "" if there is none.
 func (f *File) Name() string { return f.name }
 
-// Clients returns the names of the clients in their order: that of the file, or that of
-// Options. A file without clients is one client without a name.
+// Clients returns the names of the clients in the order of Options.Clients, or else in the
+// order of the file. A file without clients is one client without a name.
 func (f *File) Clients() []string { return slices.Clone(f.order) }
 
 // Client returns what the file says of a client. The error lists the clients that there

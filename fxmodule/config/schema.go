@@ -14,8 +14,8 @@ import (
 type node map[string]any
 
 // Schema returns a JSON schema (draft 7) of the files that Load takes with o, for editors:
-// they complete the settings, and mark those that are wrong. texts has what an editor shows
-// of a setting, by its key. Contradictions between settings are left to Load.
+// they complete the settings, and mark wrong ones. texts has what an editor shows of a
+// setting, by its key. Contradictions between settings are left to Load.
 func Schema(o Options, texts map[string]string) ([]byte, error) {
 	settings, err := Settings(o)
 	if err != nil {
