@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build race
+
+package fxmodule_test
+
+const underRace = true // the race detector makes a reload ten times as slow
