@@ -29,8 +29,9 @@ import (
 // [FileSection]. While the application runs, the file is watched, and a change of it is
 // applied to all clients by their Reconfigure, or to none: a file with a fault, a client
 // that refuses its settings, and a setting of a backend that needs a restart leave
-// everything as it was, and are logged. The application is also given a *config.Watcher,
-// whose Reload reads the file at once; it is nil without a file.
+// everything as it was, and are logged. A secret that rotates in a file of its own is logged,
+// and refuses nothing. The application is also given a *config.Watcher, whose Reload reads the
+// file at once; it is nil without a file.
 func FromFile(name string) fx.Option {
 	return fx.Module("penstock.file",
 		fx.Supply(leaveOutTheSecondFromFile{}),
