@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/penstock-go/penstock/internal/fault"
 )
@@ -46,7 +48,7 @@ func (s Servers) OneAddress() Servers {
 func (s Servers) Place() string {
 	all := slices.Clone(s.All())
 	for i, a := range all {
-		all[i] = strings.TrimPrefix(a, DNSScheme)
+		all[i] = shown(strings.TrimPrefix(a, DNSScheme))
 	}
 	slices.Sort(all)
 	return strings.Join(all, ",")
@@ -79,19 +81,16 @@ func HostPort(address string) (host string, port int) {
 	return host, port
 }
 
-// Attr describes the addresses for a log. An address with user information is left out,
-// because it may hold a password.
+// Attr describes the addresses for a log.
 func (s Servers) Attr() slog.Attr {
-	shown := slices.Clone(s.All())
-	for i, a := range shown {
-		if strings.Contains(a, "@") {
-			shown[i] = Redacted
-		}
+	all := slices.Clone(s.All())
+	for i, a := range all {
+		all[i] = shown(a)
 	}
 	if len(s.Addresses) > 0 {
-		return slog.Any("Addresses", shown)
+		return slog.Any("Addresses", all)
 	}
-	return slog.String("Address", shown[0])
+	return slog.String("Address", all[0])
 }
 
 // Faults returns what is wrong with the addresses.
@@ -111,22 +110,45 @@ func (s Servers) Faults() fault.List {
 	return faults
 }
 
+// mayHoldSecret reports whether an address may have credentials in it: it has user
+// information or a query. Such an address is not valid, and nothing repeats it.
+func mayHoldSecret(address string) bool { return strings.ContainsAny(address, "@?") }
+
+// shown returns an address for people to read.
+func shown(address string) string {
+	if mayHoldSecret(address) {
+		return Redacted
+	}
+	return address
+}
+
 // addressProblem returns what is wrong with an address, "" if nothing is. It does
 // not repeat an address that may have credentials in it.
 func addressProblem(address string) string {
-	if strings.Contains(address, "@") {
-		return "has user information in it: use Username and Password"
-	}
 	rest := strings.TrimPrefix(address, DNSScheme)
-	if strings.Contains(rest, "://") {
+	switch {
+	case strings.Contains(address, "@"):
+		return "has user information in it: use Username and Password"
+	case mayHoldSecret(address):
+		return "has a query in it: give host:port, and use APIKey for a token"
+	case strings.Contains(rest, "://"):
 		return fmt.Sprintf("%q has a scheme: give host:port or dns:///host:port, and TLS for encryption", address)
 	}
 	host, port, err := net.SplitHostPort(rest)
-	if err != nil || host == "" || strings.ContainsAny(host, "/?#% ") {
+	if err != nil || host == "" || strings.ContainsAny(host, "/#% ") {
 		return fmt.Sprintf("%q is not host:port: give both, such as localhost:19530", address)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return fmt.Sprintf("%q has no port from 1 to 65535: give one, such as localhost:19530", address)
 	}
+	if !dialable(rest) {
+		return fmt.Sprintf("%q has characters that no host has: give host:port, such as localhost:19530", address)
+	}
 	return ""
+}
+
+// dialable reports whether the SDKs accept an address: they read it as a URL.
+func dialable(hostPort string) bool {
+	u, err := url.Parse("tcp://" + hostPort)
+	return err == nil && u.Host == hostPort && utf8.ValidString(hostPort)
 }

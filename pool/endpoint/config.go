@@ -126,7 +126,12 @@ func (cfg Config[C]) complete() (Config[C], fault.List) {
 	}
 	for _, address := range cfg.Addresses {
 		if _, err := split(address); err != nil {
-			faults.Add("Addresses has %q, want host:port or %shost:port", address, SchemeDNS)
+			if strings.Contains(address, "@") {
+				address = "an address with user information" // which may be a password
+			} else {
+				address = strconv.Quote(address)
+			}
+			faults.Add("Addresses has %s, want host:port or %shost:port", address, SchemeDNS)
 		}
 	}
 	if cfg.Factory == nil {

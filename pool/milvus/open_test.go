@@ -104,6 +104,23 @@ func TestOpenNamesAllThatIsWrongAtOnce(t *testing.T) {
 	}
 }
 
+func TestOpenShowsNoPasswordOfAnAddress(t *testing.T) {
+	for _, cfg := range []milvus.Config{
+		{Address: "root:hunter2@localhost:1"},
+		{Address: "localhost:1?token=hunter2"},
+		{Addresses: []string{"dns:///root:hunter2@localhost:1", "localhost:2"}},
+	} {
+		cfg.Pool.MaxSize = -1 // the error of the pool has the pool's name
+		_, err := milvus.Open(t.Context(), cfg, penstock.Config{})
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Open = %v, want an error without the password", err)
+		}
+		if name := cfg.PoolConfig().Name; strings.Contains(name, "hunter2") {
+			t.Errorf("the pool is called %q", name)
+		}
+	}
+}
+
 func TestAWrongCollectionIsATypedErrorThatIsNeitherRepeatedNorCounted(t *testing.T) {
 	srv := start(t, milvustest.Config{})
 	c := open(t, srv, milvus.Config{}, penstock.Config{})
