@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/milvusbase/milvusbasetest"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
@@ -70,7 +71,7 @@ func isTLS(first *bufio.Reader) bool {
 }
 
 func TestADialWithoutTLSOfAServerWithTLSSaysSo(t *testing.T) {
-	cert, trust := certificate(t)
+	cert, trust := milvusbasetest.Certificate(t)
 	secure := start(t, milvustest.Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 	mutual := start(t, milvustest.Config{TLS: &tls.Config{
 		Certificates: []tls.Certificate{cert}, ClientCAs: trust, ClientAuth: tls.RequireAndVerifyClientCert,
@@ -117,7 +118,7 @@ func TestADialWithoutTLSOfAServerWithTLSSaysSo(t *testing.T) {
 }
 
 func TestADialWithTLSOfAServerWithoutSaysSo(t *testing.T) {
-	_, trust := certificate(t)
+	_, trust := milvusbasetest.Certificate(t)
 	plain := start(t, milvustest.Config{})
 	for name, address := range map[string]string{
 		"that speaks first": plain.Addr(),
@@ -146,7 +147,7 @@ func TestADialWithTLSOfAServerWithoutSaysSo(t *testing.T) {
 
 // A server that is starting, or the proxy in front of it, closes connections too.
 func TestAServerThatClosesTheFirstConnectionsIsReached(t *testing.T) {
-	cert, trust := certificate(t)
+	cert, trust := milvusbasetest.Certificate(t)
 	for name, c := range map[string]struct{ server, client *tls.Config }{
 		"without TLS": {},
 		"with TLS":    {&tls.Config{Certificates: []tls.Certificate{cert}}, &tls.Config{RootCAs: trust}},

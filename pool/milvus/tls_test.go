@@ -3,56 +3,19 @@
 package milvus_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
-	"math/big"
-	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/milvusbase/milvusbasetest"
 	"github.com/penstock-go/penstock/pool/milvus"
 	"github.com/penstock-go/penstock/pool/milvus/milvustest"
 )
 
-// certificate returns a self-signed one for 127.0.0.1, and a pool that trusts it.
-func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "test"},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IsCA:         true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	trust := x509.NewCertPool()
-	trust.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, trust
-}
-
 func TestTLSAndMutualTLSWork(t *testing.T) {
-	cert, trust := certificate(t)
+	cert, trust := milvusbasetest.Certificate(t)
 	srv := start(t, milvustest.Config{TLS: &tls.Config{
 		Certificates: []tls.Certificate{cert}, ClientCAs: trust, ClientAuth: tls.RequireAndVerifyClientCert,
 	}})
@@ -65,8 +28,8 @@ func TestTLSAndMutualTLSWork(t *testing.T) {
 }
 
 func TestARefusedCertificateEndsTheDialAtOnce(t *testing.T) {
-	cert, trust := certificate(t)
-	_, stranger := certificate(t)
+	cert, trust := milvusbasetest.Certificate(t)
+	_, stranger := milvusbasetest.Certificate(t)
 	secure := start(t, milvustest.Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 	mutual := start(t, milvustest.Config{TLS: &tls.Config{
 		Certificates: []tls.Certificate{cert}, ClientCAs: trust, ClientAuth: tls.RequireAndVerifyClientCert,
