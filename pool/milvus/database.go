@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
 
 	"github.com/penstock-go/penstock/internal/milvusbase"
 )
@@ -19,8 +22,8 @@ import (
 //
 // The database must exist, and the credentials of the connection must be allowed to use
 // it: the dial checks the database of Config alone. CreateDatabase, DropDatabase and the
-// like name their database themselves. An iterator reads from the database that the
-// context of each of its calls names.
+// like name their database themselves. An iterator reads from the database of the call
+// that made it.
 func WithDatabase(ctx context.Context, name string) context.Context {
 	return milvusbase.WithDatabase(ctx, name)
 }
@@ -65,8 +68,24 @@ func unkey(req any, database string) {
 			unkey(part, database)
 		}
 	}
+	if create, ok := req.(*milvuspb.CreateCollectionRequest); ok && strings.HasSuffix(create.GetCollectionName(), separator+database) {
+		unkeySchema(create, database)
+	}
 	v := reflect.ValueOf(req).Elem().FieldByName("CollectionName")
 	if v.Kind() == reflect.String {
 		v.SetString(strings.TrimSuffix(v.String(), separator+database))
+	}
+}
+
+// unkeySchema puts the name of the collection into the schema of a request.
+func unkeySchema(create *milvuspb.CreateCollectionRequest, database string) {
+	schema := protoadapt.MessageV2Of(new(schemapb.CollectionSchema))
+	if err := proto.Unmarshal(create.GetSchema(), schema); err != nil {
+		return // the server says what is wrong
+	}
+	named := protoadapt.MessageV1Of(schema).(*schemapb.CollectionSchema)
+	named.Name = strings.TrimSuffix(named.GetName(), separator+database)
+	if encoded, err := proto.Marshal(schema); err == nil {
+		create.Schema = encoded
 	}
 }

@@ -4,7 +4,9 @@ package milvus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -203,5 +205,70 @@ func TestAKeyIsNotAPartOfTheFilter(t *testing.T) {
 	}
 	if got := found(ctx, t, c, 2); !slices.Equal(got, []string{"plain"}) {
 		t.Errorf("after the delete the rows are %q, want plain", got)
+	}
+}
+
+func TestNewCollectionOfOneDatabaseLeavesTheSchemasOfOthersAlone(t *testing.T) {
+	c := connect(t, start(t, milvustest.Config{}))
+	createDocs(t, c, "v")
+	loadDocs(t, c, "v")
+	if err := insert(t.Context(), c, "v", 1); err != nil { // the schema is cached
+		t.Fatal(err)
+	}
+	if err := c.CreateDatabase(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	other := milvus.WithDatabase(t.Context(), "other")
+	if err := c.NewCollection(other, "docs", 7); err != nil {
+		t.Fatal(err)
+	}
+	if err := insert(t.Context(), c, "v", 2); err != nil {
+		t.Errorf("Insert = %v, want no trace of the collection of the other database", err)
+	}
+	if described, err := c.DescribeCollection(other, "docs"); err != nil || described.Name != "docs" || described.Schema.Fields[1].Name != "vector" {
+		t.Errorf("in the other database, DescribeCollection = %v, %v", described, err)
+	}
+}
+
+func TestAnIteratorReadsEachKeyOfItsDatabase(t *testing.T) {
+	c := connect(t, start(t, milvustest.Config{}))
+	hostile := []string{`a`, `b"x`, `b"y`, `c\d`, "d\ne", `e" or id > "`, `f) and id > "g`}
+	tenant(t, c, "default", 2, "z1", "z2")
+	ctx := tenant(t, c, "tenant", 2, hostile...)
+	for filter, want := range map[string][]string{"": hostile, `id != "a"`: hostile[1:], `(id != "a") and (id != "b")`: hostile[1:]} {
+		it, err := c.QueryIterator(ctx, client.NewQueryIteratorOption("docs").WithExpr(filter).WithOutputFields("id").WithBatchSize(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for len(got) <= len(hostile) {
+			rows, err := it.Next(t.Context()) // which names no database
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("after %q, Next = %v", got, err)
+			}
+			got = append(got, rows.GetColumn("id").(*entity.ColumnVarChar).Data()...)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("with the filter %q the iterator reads %q, want %q", filter, got, want)
+		}
+	}
+}
+
+func TestAnIteratorOfTheConfiguredDatabaseStaysThere(t *testing.T) {
+	c := connect(t, start(t, milvustest.Config{}))
+	mine := tenant(t, c, "default", 2, "a", "b", "c")
+	other := tenant(t, c, "tenant", 2, "x", "y", "z")
+	it, err := c.QueryIterator(mine, client.NewQueryIteratorOption("docs").WithExpr(`id != ""`).WithOutputFields("id").WithBatchSize(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a", "b", "c"} {
+		rows, err := it.Next(other)
+		if err != nil || rows.GetColumn("id").(*entity.ColumnVarChar).Data()[0] != want {
+			t.Errorf("Next = %v, %v, want %s", rows, err, want)
+		}
 	}
 }

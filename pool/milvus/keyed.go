@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
 )
@@ -40,22 +41,55 @@ func (c *Conn) ManualCompaction(ctx context.Context, collection string, toleranc
 	return c.sdk.ManualCompaction(ctx, c.key(ctx, collection), tolerance)
 }
 
+// NewCollection calls the SDK's NewCollection, with the change of [Conn.CreateCollection].
+func (c *Conn) NewCollection(ctx context.Context, collection string, dimension int64, opts ...client.CreateCollectionOption) error {
+	key := c.key(ctx, collection)
+	return checked(ctx, func(ctx context.Context) error { return c.sdk.NewCollection(ctx, key, dimension, opts...) })
+}
+
 // QueryIterator calls the SDK's QueryIterator, with the change of [Conn.Insert]. The
-// iterator asks the server with the connection that made it, so it must not be used
+// iterator reads from the database that ctx names, whatever the contexts of its calls
+// name. It asks the server with the connection that made it, so it must not be used
 // after the lease has been released.
 func (c *Conn) QueryIterator(ctx context.Context, opt *client.QueryIteratorOption) (*client.QueryIterator, error) {
-	collection := read(opt, "collectionName").String()
-	key := c.key(ctx, collection)
-	if key != collection {
-		opt = client.NewQueryIteratorOption(key).
-			WithExpr(read(opt, "expr").String()).
-			WithPartitions(readTexts(opt, "partitionNames")...).
-			WithOutputFields(readTexts(opt, "outputFields")...).
-			WithBatchSize(int(read(opt, "batchSize").Int()))
-	}
+	key := c.key(ctx, read(opt, "collectionName").String())
+	opt = client.NewQueryIteratorOption(key).
+		WithExpr(read(opt, "expr").String() + separator + c.hook.databaseOf(ctx) + separator).
+		WithPartitions(readTexts(opt, "partitionNames")...).
+		WithOutputFields(readTexts(opt, "outputFields")...).
+		WithBatchSize(int(read(opt, "batchSize").Int()))
 	return freshly(ctx, c, key, new(use), func(ctx context.Context) (*client.QueryIterator, error) {
 		return c.sdk.QueryIterator(ctx, opt)
 	})
+}
+
+// iterated returns the context of a request, which is in the database of the iterator if
+// an iterator makes it, and puts the filter of the iterator in order. The SDK adds the
+// key of the last row to the filter, and does not look into it: a key with a quotation
+// mark would be a part of the filter.
+func iterated(ctx context.Context, req any) context.Context {
+	r, ok := req.(*milvuspb.QueryRequest)
+	if !ok {
+		return ctx
+	}
+	filter, rest, ok := strings.Cut(r.GetExpr(), separator)
+	if !ok {
+		return ctx
+	}
+	database, next, _ := strings.Cut(rest, separator)
+	if next != "" { // the SDK has put: (filter) and name > key
+		filter = strings.TrimPrefix(filter, "(")
+		next = strings.TrimPrefix(next, ") and ")
+		if name, key, text := strings.Cut(next, ` > "`); text {
+			next = name + ` > "` + escaper.Replace(strings.TrimSuffix(key, `"`)) + `"`
+		}
+		if filter != "" {
+			next = "(" + filter + ") and " + next
+		}
+		filter = next
+	}
+	r.Expr = filter
+	return WithDatabase(ctx, database)
 }
 
 // read returns a field of the SDK's options, which have no method that returns it.
