@@ -28,6 +28,8 @@ type family struct {
 
 	mu    sync.Mutex // guards conns, and the writes to each slot except to written
 	conns map[*Conn]struct{}
+
+	sessions sessions
 }
 
 // slots is how many slots a family has. The number of collections is not bounded, so
@@ -47,7 +49,7 @@ type slot struct {
 }
 
 func newFamily() *family {
-	return &family{seed: maphash.MakeSeed(), conns: make(map[*Conn]struct{})}
+	return &family{seed: maphash.MakeSeed(), conns: make(map[*Conn]struct{}), sessions: sessions{ids: make(map[string]int64)}}
 }
 
 // slotOf returns the hash of a collection's name and the index of its slot.
@@ -116,6 +118,7 @@ func (f *family) forgetLocked(collection string) {
 	// The generation changes first: a connection that stores an old schema after it
 	// was cleared is found out by the generation.
 	s.generation.Add(1)
+	f.unnamed(collection)
 	if s.name == name {
 		s.name, s.schema, s.fields = 0, 0, nil
 	}
@@ -144,6 +147,7 @@ func (f *family) learn(collection string, reply *milvuspb.DescribeCollectionResp
 		f.forgetLocked(collection)
 	}
 	s.name, s.schema, s.fields = name, schema, reply.GetSchema()
+	f.named(collection, reply)
 	return s.generation.Load(), news, true
 }
 
@@ -178,14 +182,6 @@ func (f *family) fingerprint(reply *milvuspb.DescribeCollectionResponse) uint64 
 	return h.Sum64()
 }
 
-// wrote takes note of a write to a collection.
-func (f *family) wrote(collection string, ts uint64) {
-	_, i := f.slotOf(collection)
-	written := &f.slots[i].written
-	for old := written.Load(); ts > old && !written.CompareAndSwap(old, ts); old = written.Load() {
-	}
-}
-
 const (
 	// strong, eventually and bounded are the SDK's timestamps for a read that waits for
 	// every write, for none, and for the writes that are older than a few seconds.
@@ -197,13 +193,6 @@ const (
 	// server nor one of the SDK's special values, 0 to 2. The interceptor replaces it.
 	sessionMark uint64 = 3
 )
-
-// session returns the timestamp that a read of a collection with session consistency
-// waits for: no earlier than the last write to it through the family.
-func (f *family) session(collection string) uint64 {
-	_, i := f.slotOf(collection)
-	return max(f.slots[i].written.Load(), eventually)
-}
 
 // localKey is the key of the context value that marks a local call, one that must
 // not leave the process. The value is the timestamp of its answer.
