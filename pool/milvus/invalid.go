@@ -8,13 +8,16 @@ import (
 
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+
+	"github.com/penstock-go/penstock/internal/milvusbase"
 )
 
 // typeInvalidRequest is the error type of a mistake that the SDK finds before it sends
 // a request.
 const typeInvalidRequest = "invalid_request"
 
-// invalidError is an error of the SDK's own check of a request. It reads like the SDK's.
+// invalidError is an error of the SDK's own check of a request. It reads like the SDK's, but
+// for rows: their error has no rows in it, and says what to do.
 type invalidError struct{ err error }
 
 func (e *invalidError) Error() string     { return e.err.Error() }
@@ -31,6 +34,12 @@ func (u *use) unsent(err error) error {
 	}
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
+	}
+	if _, ok := errors.AsType[*invalidError](err); ok {
+		return err
+	}
+	if u.write {
+		err = milvusbase.RowsProblem(err)
 	}
 	return &invalidError{err}
 }

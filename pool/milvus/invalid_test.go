@@ -5,6 +5,7 @@ package milvus_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
@@ -58,6 +59,27 @@ func TestOtherErrorsAreNoInvalidRequests(t *testing.T) {
 	for name, err := range map[string]error{"server": ofServer, "caller": ofCaller, "function": errors.New("mine")} {
 		if got := core.ErrorType(err); got == "invalid_request" || err == nil {
 			t.Errorf("%s: %v has type %q", name, err, got)
+		}
+	}
+}
+
+func TestRowsThatDoNotFitAreAnErrorWithARemedyAndWithoutTheRows(t *testing.T) {
+	c := connect(t, start(t, milvustest.Config{}))
+	createDocs(t, c, "v")
+	ids := entity.NewColumnInt64("id", []int64{1})
+	v := entity.NewColumnFloatVector("v", 2, [][]float32{{1, 2}})
+	for name, columns := range map[string][]entity.Column{
+		"of another type": {entity.NewColumnVarChar("id", []string{"hunter2\nk3y"}), v},
+		"one is missing":  {ids},
+		"of two lengths":  {entity.NewColumnInt64("id", []int64{1, 2}), v},
+		"unknown":         {ids, v, entity.NewColumnVarChar("x", []string{"hunter2"})},
+	} {
+		_, err := c.Insert(t.Context(), "docs", "", columns...)
+		if err == nil || !strings.Contains(err.Error(), "DescribeCollection") || strings.ContainsAny(err.Error(), "\n<") {
+			t.Errorf("%s: Insert = %v, want an error in one line with what to do", name, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: Insert = %v, which has a value of a row", name, err)
 		}
 	}
 }

@@ -5,13 +5,16 @@ package milvusv2
 import (
 	"context"
 	"errors"
+
+	"github.com/penstock-go/penstock/internal/milvusbase"
 )
 
 // typeInvalidRequest is the error type of a mistake that the SDK finds before it sends
 // a request.
 const typeInvalidRequest = "invalid_request"
 
-// invalidError is an error of the SDK's own check of a request. It reads like the SDK's.
+// invalidError is an error of the SDK's own check of a request. It reads like the SDK's, but
+// for rows: their error has no rows in it, and says what to do.
 type invalidError struct{ err error }
 
 func (e *invalidError) Error() string     { return e.err.Error() }
@@ -27,6 +30,12 @@ func (u *use) unsent(err error) error {
 	}
 	if _, ok := errors.AsType[*Error](err); ok {
 		return err
+	}
+	if _, ok := errors.AsType[*invalidError](err); ok {
+		return err
+	}
+	if u.write {
+		err = milvusbase.RowsProblem(err)
 	}
 	return &invalidError{err}
 }
