@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc/credentials"
@@ -140,7 +141,19 @@ func (h *handshakes) judge(err error) {
 		h.giveUp(milvuserr.Final(fmt.Errorf("%w: %w", errNoTLS, err)))
 		return
 	}
-	h.giveUp(milvuserr.Final(fmt.Errorf("%w: %w", milvuserr.ErrTLS, err)))
+	h.giveUp(milvuserr.Final(fmt.Errorf("%w: %w%s", milvuserr.ErrTLS, err, remedy(err))))
+}
+
+// remedy returns what to do about a certificate that one side refused, "" if no
+// certificate is the cause.
+func remedy(err error) string {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return ": trust its issuer by TLSFiles.CA or TLS.RootCAs, and let TLS.ServerName be a name of the certificate"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && strings.Contains(err.Error(), "certificate") {
+		return ": give a certificate that the server accepts by TLSFiles.Cert and Key, or TLS.Certificates"
+	}
+	return ""
 }
 
 // finalHandshakeError reports whether one side refused the handshake. Otherwise the

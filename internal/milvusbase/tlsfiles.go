@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -52,7 +51,7 @@ func FaultsOfTLS(base *tls.Config, files TLSFiles) fault.List {
 	if base != nil && (len(base.Certificates) > 0 || base.GetClientCertificate != nil) && files.Cert != "" {
 		faults.Add("TLSFiles.Cert is set beside a certificate in TLS: leave one or the other out")
 	}
-	for _, err := range files.read().faults() {
+	for _, err := range files.read().faults {
 		faults.Add("%w: correct the file or its name", err)
 	}
 	return faults
@@ -62,18 +61,18 @@ func FaultsOfTLS(base *tls.Config, files TLSFiles) fault.List {
 func (f TLSFiles) read() *material {
 	m := &material{}
 	if f.CA != "" {
-		var text []byte
-		text, m.caErr = m.file("TLSFiles.CA (tls.ca_file)", f.CA)
-		if m.trust = x509.NewCertPool(); m.caErr == nil && !m.trust.AppendCertsFromPEM(text) {
-			m.caErr = fmt.Errorf("TLSFiles.CA (tls.ca_file): no certificate in PEM form in %s", f.CA)
+		text := m.file("TLSFiles.CA (tls.ca_file)", f.CA)
+		if m.trust = x509.NewCertPool(); text != nil && !m.trust.AppendCertsFromPEM(text) {
+			m.faults = append(m.faults, fmt.Errorf("TLSFiles.CA (tls.ca_file): no certificate in PEM form in %s", f.CA))
 		}
 	}
 	if f.Cert != "" && f.Key != "" {
-		cert, certErr := m.file("TLSFiles.Cert (tls.cert_file)", f.Cert)
-		key, keyErr := m.file("TLSFiles.Key (tls.key_file)", f.Key)
-		if m.pairErr = errors.Join(certErr, keyErr); m.pairErr == nil {
-			if m.pair, m.pairErr = tls.X509KeyPair(cert, key); m.pairErr != nil {
-				m.pairErr = fmt.Errorf("TLSFiles.Cert %s and Key %s (tls.cert_file and tls.key_file): %w", f.Cert, f.Key, m.pairErr)
+		cert := m.file("TLSFiles.Cert (tls.cert_file)", f.Cert)
+		key := m.file("TLSFiles.Key (tls.key_file)", f.Key)
+		if cert != nil && key != nil {
+			var err error
+			if m.pair, err = tls.X509KeyPair(cert, key); err != nil {
+				m.faults = append(m.faults, fmt.Errorf("TLSFiles.Cert %s and Key %s (tls.cert_file and tls.key_file): %w", f.Cert, f.Key, err))
 			}
 		}
 	}
@@ -82,28 +81,33 @@ func (f TLSFiles) read() *material {
 
 // material is what the files had in them at one time.
 type material struct {
-	sum            [sha256.Size]byte // of all files
-	trust          *x509.CertPool
-	pair           tls.Certificate
-	caErr, pairErr error
+	sum    [sha256.Size]byte // of all files
+	trust  *x509.CertPool
+	pair   tls.Certificate
+	faults []error
 }
 
-func (m *material) file(field, name string) ([]byte, error) {
+// file returns what is in a file, nil if it cannot be read.
+func (m *material) file(field, name string) []byte {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
+		m.faults = append(m.faults, fmt.Errorf("%s: %w", field, err))
+		return nil
 	}
 	m.sum = sha256.Sum256(append(m.sum[:], text...))
-	return text, nil
+	return append([]byte{}, text...) // not nil
 }
 
-func (m *material) faults() (errs []error) {
-	for _, err := range []error{m.caErr, m.pairErr} {
-		if err != nil {
-			errs = append(errs, err)
+// fault returns all faults as one, in one line, nil if there is none.
+func (m *material) fault() (all error) {
+	for _, err := range m.faults {
+		if all == nil {
+			all = err
+		} else {
+			all = fmt.Errorf("%w; %w", all, err)
 		}
 	}
-	return errs
+	return all
 }
 
 // NewTLS returns the credentials of connections, nil for plain text.
@@ -160,7 +164,7 @@ func (r *reloader) present() (cfg *tls.Config, unused, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.files.read()
-	if unused = errors.Join(now.faults()...); unused != nil {
+	if unused = now.fault(); unused != nil {
 		if r.inUse == nil {
 			return nil, nil, unused
 		}

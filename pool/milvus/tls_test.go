@@ -40,11 +40,12 @@ func TestARefusedCertificateEndsTheDialAtOnce(t *testing.T) {
 		srv   *milvustest.Server
 		cfg   *tls.Config
 		cause string
+		cure  string
 	}{
-		"of the server, unknown":    {secure, &tls.Config{RootCAs: stranger}, "x509"},
-		"of the server, other name": {secure, &tls.Config{RootCAs: trust, ServerName: "milvus.example"}, "x509"},
-		"of the client, not given":  {mutual, &tls.Config{RootCAs: trust}, "certificate required"},
-		"by a server without TLS":   {plain, &tls.Config{RootCAs: trust}, "does not look like a TLS handshake"},
+		"of the server, unknown":    {secure, &tls.Config{RootCAs: stranger}, "x509", "TLSFiles.CA"},
+		"of the server, other name": {secure, &tls.Config{RootCAs: trust, ServerName: "milvus.example"}, "x509", "ServerName"},
+		"of the client, not given":  {mutual, &tls.Config{RootCAs: trust}, "certificate required", "TLSFiles.Cert"},
+		"by a server without TLS":   {plain, &tls.Config{RootCAs: trust}, "does not look like a TLS handshake", "Config.TLS nil"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := dialError(t, milvus.Config{Address: c.srv.Addr(), TLS: c.cfg})
@@ -53,6 +54,9 @@ func TestARefusedCertificateEndsTheDialAtOnce(t *testing.T) {
 			}
 			if !strings.Contains(e.Error(), c.cause) || !strings.Contains(e.Error(), c.srv.Addr()) {
 				t.Errorf("Dial = %v, want it to say %q and the address", e, c.cause)
+			}
+			if text := e.Error(); !strings.Contains(text, c.cure) || strings.Contains(text, "\n") {
+				t.Errorf("Dial = %v, want it to say %q, in one line", e, c.cure)
 			}
 			_, typed := errors.AsType[*tls.CertificateVerificationError](e)
 			if typed != (c.cause == "x509") {

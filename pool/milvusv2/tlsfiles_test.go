@@ -102,3 +102,10 @@ func TestTLSFilesThatAreOfNoUseAreFaultsOfTheConfiguration(t *testing.T) {
 		t.Errorf("NewFactory = %v, want the fault of TLSFiles.CA", err)
 	}
 }
+
+func TestEachTLSFileThatCannotBeReadIsAFaultOfItsOwn(t *testing.T) {
+	_, err := milvusv2.NewFactory(milvusv2.Config{TLSFiles: milvusv2.TLSFiles{Cert: "/nowhere/cert", Key: "/nowhere/key"}})
+	if err == nil || strings.Count(err.Error(), "bad configuration") != 2 || strings.Count(err.Error(), "\n") != 1 {
+		t.Errorf("NewFactory = %v, want two lines, each with the package and the remedy", err)
+	}
+}
