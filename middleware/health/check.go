@@ -42,10 +42,10 @@ const askTimeout = 5 * time.Second
 //
 // ask runs on a goroutine of its own, because a caller that leaves must not take
 // the answer from the others. Its context ends after 5 s. If ask panics or calls
-// runtime.Goexit, the answer is an error that says so, and wraps core.ErrPanic. If ask
-// has not returned a second after its context ended, the answer is an error; while
-// more than three such calls have not returned, that answer is repeated for a time,
-// which doubles with each up to an hour.
+// runtime.Goexit, or a method of its error does, the answer is an error that says so, and
+// wraps core.ErrPanic. If ask has not returned a second after its context ended, the answer
+// is an error; while more than three such calls have not returned, that answer is repeated
+// for a time, which doubles with each up to an hour.
 func Cached(interval time.Duration, ask func(context.Context) error) func(context.Context) error {
 	return (&cache{interval: interval, ask: ask}).get
 }
@@ -96,7 +96,11 @@ func (c *cache) fetch(ctx context.Context, a *answer) {
 	returned := make(chan struct{})
 	go func() {
 		defer close(returned)
-		contain.Call("Ask", func(p *contain.Panic) { err = fmt.Errorf("%w: %w", core.ErrPanic, p) }, func() { err = c.ask(ctx) })
+		contain.Call("Ask", func(p *contain.Panic) { err = fmt.Errorf("%w: %w", core.ErrPanic, p) }, func() {
+			given := c.ask(ctx)
+			tryOut(given)
+			err = given
+		})
 	}()
 	if awaited(ctx, returned) {
 		a.err = err

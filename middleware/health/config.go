@@ -24,8 +24,8 @@ type Config struct {
 	// pass the chain, because a shut gate would hide a recovery; [core.Client.Probe]
 	// passes no chain, and gives back a connection as the backend's classifier says.
 	//
-	// A panic or runtime.Goexit in Probe is a failed probe, and is told to the observer
-	// as a core.EventPanic. A Probe that has not returned a second after its context
+	// A panic or runtime.Goexit in Probe, or in a method of its error, is a failed probe,
+	// and is told to the observer as a core.EventPanic. A Probe that has not returned a second after its context
 	// ended is given up, and counts as failed; while more than DownThreshold of these
 	// have not returned, the pause before the next probe doubles with each, up to an
 	// hour. Some errors count neither as a success nor

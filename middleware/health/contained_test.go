@@ -5,6 +5,7 @@ package health_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -206,5 +207,63 @@ func TestACheckWithinAProbeDoesNotWaitForItself(t *testing.T) {
 				t.Errorf("Close = %v", err)
 			}
 		})
+	})
+}
+
+// brittle is an error whose methods end the goroutine, as those of a nil pointer do.
+type brittle struct {
+	end    func()
+	method string
+}
+
+func (e brittle) in(method string) {
+	if e.method == method {
+		e.end()
+	}
+}
+
+func (e brittle) Error() string     { e.in("Error"); return "brittle" }
+func (e brittle) ErrorType() string { e.in("ErrorType"); return "" }
+func (e brittle) Unwrap() error     { e.in("Unwrap"); return nil }
+func (e brittle) Is(error) bool     { e.in("Is"); return false }
+func (e brittle) As(any) bool       { e.in("As"); return false }
+
+// everyBrittle calls test with an error for each method and each way not to return.
+func everyBrittle(t *testing.T, test func(*testing.T, error)) {
+	for name, end := range ends {
+		for _, method := range []string{"Error", "ErrorType", "Unwrap", "Is", "As"} {
+			t.Run(method+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { test(t, brittle{end, method}) })
+			})
+		}
+	}
+}
+
+func TestAProbeWhoseErrorPanicsIsAFailedProbe(t *testing.T) {
+	everyBrittle(t, func(t *testing.T, err error) {
+		m, newErr := health.NewMonitor(health.Config{DownThreshold: 1, Probe: func(context.Context) error { return err }})
+		if newErr != nil {
+			t.Fatal(newErr)
+		}
+		m.Start()
+		time.Sleep(time.Minute)
+		if m.Up() || !errors.Is(m.Last(), core.ErrPanic) {
+			t.Errorf("up %v, last %v; want down by a panic", m.Up(), m.Last())
+		}
+		if s := m.Snapshot(); s.DownBecause == "" {
+			t.Errorf("Snapshot = %+v, want the reason", s)
+		}
+		if err := m.Close(t.Context()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+}
+
+func TestACheckWhoseErrorPanicsIsDown(t *testing.T) {
+	everyBrittle(t, func(t *testing.T, err error) {
+		h := health.Readiness(health.Check{Name: "a", Ask: func(context.Context) error { return err }})
+		if code, body := ask(t, h, http.MethodGet); code != http.StatusServiceUnavailable || !strings.Contains(body, `"status":"down"`) {
+			t.Errorf("answer %d %s, want 503 and down", code, body)
+		}
 	})
 }

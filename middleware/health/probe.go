@@ -16,9 +16,10 @@ import (
 // probing is a probe under way. Callers of Check wait for it.
 type probing struct {
 	kind
-	over chan struct{} // closed when the probe is over
-	err  error         // outcome of the probe; read after it is over
-	cut  bool          // the caller that made the probe gave up, so err says nothing; read after it is over
+	over    chan struct{} // closed when the probe is over
+	err     error         // outcome of the probe; read after it is over
+	unasked bool          // err says that the probe did not ask the backend
+	cut     bool          // the caller that made the probe gave up, so err says nothing; read after it is over
 }
 
 // kind is what kind of probe a probe is. The zero value is a probe that is due.
@@ -110,28 +111,45 @@ func (m *Monitor) run(ctx context.Context, p *probing) {
 			m.probed(probe, p)
 		}
 	}()
-	p.err = m.ask(probe)
+	p.err, p.unasked = m.ask(probe)
 }
 
-// ask calls Probe, on a goroutine of its own: it may panic, or never return.
-func (m *Monitor) ask(ctx context.Context) error {
-	var err error
+// ask calls Probe, on a goroutine of its own: it may panic, or never return. It reports
+// whether the error says that the probe did not ask the backend.
+func (m *Monitor) ask(ctx context.Context) (error, bool) {
+	var (
+		err     error
+		without bool
+	)
 	returned := make(chan struct{})
 	go func() {
 		defer close(returned)
 		contain.Call("Probe", func(p *contain.Panic) {
-			err = fmt.Errorf("%w (%v)", core.ErrPanic, p)
+			err, without = fmt.Errorf("%w (%v)", core.ErrPanic, p), false
 			if m.cfg().Observer != nil {
 				m.cfg().Observer.Event(ctx, core.Event{Kind: core.EventPanic, Name: p.Func, Err: p})
 			}
-		}, func() { err = m.cfg().Probe(ctx) })
+		}, func() {
+			given := m.cfg().Probe(ctx)
+			tryOut(given)
+			err, without = given, unasked(given)
+		})
 	}()
 	if awaited(ctx, returned) {
-		return err
+		return err, without
 	}
 	late := fmt.Errorf("the probe has not returned %v after the end of its context: it must heed the context: %w", grace, ctx.Err())
 	m.hung.giveUp(&m.mu, returned, m.cfg().Interval, m.cfg().DownThreshold, late)
-	return late
+	return late, false
+}
+
+// tryOut calls the methods of an error that a function of the user returned. They may
+// panic, as those of a nil pointer do, and are called again later with a lock held or on a
+// goroutine of the monitor's own. So the caller contains tryOut.
+func tryOut(err error) {
+	if err != nil {
+		_, _ = err.Error(), core.ErrorType(err)
+	}
 }
 
 // unasked reports whether err says that the probe did not ask the backend.
@@ -146,7 +164,7 @@ func (m *Monitor) probed(ctx context.Context, p *probing) {
 	err := p.err
 	m.mu.Lock()
 	m.ended, m.endedAt = err, time.Now()
-	if unasked(err) {
+	if p.unasked {
 		m.mu.Unlock()
 		return
 	}
