@@ -22,7 +22,7 @@ type Config struct {
 	FailureRate float64
 	// FailureWindow is how many of the last operations (attempts, with
 	// CountAttempts) the rate is taken over. Neutral outcomes are not in the
-	// window. Zero is 100, unless FailureWindowTime is set.
+	// window. It is 1,048,576 at most. Zero is 100, unless FailureWindowTime is set.
 	FailureWindow int
 	// FailureWindowTime makes the window a stretch of time in place of a number.
 	// The window moves in steps of a tenth. Zero is a window of a number.
@@ -53,7 +53,7 @@ type Config struct {
 	// is slow, whether it has ended by then or not. Zero is 1 second.
 	SlowCallThreshold time.Duration
 	// SlowCallWindow is how many attempts the rate is taken over. The rate is not
-	// judged before there were as many. Zero is 20.
+	// judged before there were as many. It is 1,048,576 at most. Zero is 20.
 	SlowCallWindow int
 	// OnTransition is called with the breaker's name for each transition, in order
 	// and one at a time, on a goroutine of its own. No lock is held, so OnTransition may
@@ -110,6 +110,7 @@ func (cfg *Config) completeRate(faults *fault.List) {
 		window = 100
 	}
 	fault.Default(faults, "FailureWindow", &cfg.FailureWindow, window)
+	checkWindow(faults, "FailureWindow", cfg.FailureWindow)
 	fault.Default(faults, "FailureWindowTime", &cfg.FailureWindowTime, 0)
 	if cfg.FailureWindow > 0 {
 		minimum = min(minimum, cfg.FailureWindow)
@@ -131,6 +132,17 @@ func (cfg *Config) completeSlow(faults *fault.List) {
 	checkRate(faults, "SlowCallRate", cfg.SlowCallRate)
 	fault.Default(faults, "SlowCallThreshold", &cfg.SlowCallThreshold, time.Second)
 	fault.Default(faults, "SlowCallWindow", &cfg.SlowCallWindow, 20)
+	checkWindow(faults, "SlowCallWindow", cfg.SlowCallWindow)
+}
+
+// longestWindow is how many outcomes a window holds at most. Each takes a bit of memory,
+// in each breaker, from the begin.
+const longestWindow = 1 << 20
+
+func checkWindow(faults *fault.List, name string, size int) {
+	if size > longestWindow {
+		faults.Add("%s %d exceeds %d: set a lower one, or leave it out", name, size, longestWindow)
+	}
 }
 
 func checkRate(faults *fault.List, name string, rate float64) {

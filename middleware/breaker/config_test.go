@@ -45,6 +45,8 @@ func TestNewNamesAllThatIsWrong(t *testing.T) {
 		{breaker.Config{FailureRate: 1, FailureWindow: 5, MinimumCalls: 6}, []string{"MinimumCalls is 6", "holds 5"}},
 		{breaker.Config{FailureRate: 1, MinimumCalls: 101}, []string{"MinimumCalls is 101", "holds 100"}},
 		{breaker.Config{FailureRate: 1, FailureWindowTime: time.Microsecond}, []string{"FailureWindowTime is 1µs"}},
+		{breaker.Config{FailureRate: 1, FailureWindow: math.MaxInt}, []string{"FailureWindow 9223372036854775807 exceeds 1048576"}},
+		{breaker.Config{SlowCallRate: 1, SlowCallWindow: 1<<20 + 1}, []string{"SlowCallWindow 1048577 exceeds 1048576"}},
 		{breaker.Config{SlowCallRate: 1.1}, []string{"SlowCallRate is 1.1"}},
 		{breaker.Config{SlowCallRate: math.NaN()}, []string{"SlowCallRate is NaN"}},
 		{breaker.Config{SlowCallThreshold: 1}, []string{"SlowCallRate is not"}},
@@ -78,6 +80,7 @@ func TestNewTakesWhatGoesTogether(t *testing.T) {
 		{slow, of(breaker.Configuration{FailureThreshold: 5, SlowCallRate: 0.5, SlowCallThreshold: 1, SlowCallWindow: 20})},
 		{byCount, of(breaker.Configuration{FailureRate: 0.5, FailureWindow: 10, MinimumCalls: 10})},
 		{byTime, of(breaker.Configuration{FailureThreshold: 50, FailureRate: 0.5, FailureWindowTime: 60, MinimumCalls: 1000})},
+		{breaker.Config{FailureRate: 1, FailureWindow: 1 << 20}, of(breaker.Configuration{FailureRate: 1, FailureWindow: 1 << 20, MinimumCalls: 20})},
 		{breaker.Config{FailureRate: 1}, of(breaker.Configuration{FailureRate: 1, FailureWindow: 100, MinimumCalls: 20})},
 	} {
 		b, err := breaker.New(row.cfg)
