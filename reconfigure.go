@@ -57,7 +57,7 @@ func (change Change) detached() Change {
 // client gave out before, such as [Client.Breaker] and [Client.Pool], stays in force. A
 // stage that is switched off leaves the chain, and keeps its state until it is switched on
 // again. A Budget in change gives its terms to the budget in force. The Middleware of a
-// stage of the user's own is called again, to compose the new chain.
+// stage of the user's own is called again, to compose the new chain; a panic of it is an error.
 //
 // ctx is for the log. Reconfigure is safe for concurrent use: changes are applied one after
 // the other.
@@ -108,12 +108,14 @@ func (c *Client[C]) change(change Change) (old, now *inForce, err error) {
 	}
 
 	// None of these fails any more, unless the client is being closed. The first one calls
-	// the Middleware of the user, which may panic: then nothing has changed yet.
+	// the Middleware of the user, which may panic: that is its error, and nothing has changed.
 	errs = []error{c.Client.Reconfigure(settings)}
-	for i, l := range c.lanes {
-		errs = append(errs, l.Reconfigure(pools[i]))
+	if errs[0] == nil {
+		for i, l := range c.lanes {
+			errs = append(errs, l.Reconfigure(pools[i]))
+		}
+		errs = append(errs, apply())
 	}
-	errs = append(errs, apply())
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, err
 	}

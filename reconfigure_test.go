@@ -333,12 +333,12 @@ func TestAStageThatPanicsWhenItIsComposedChangesNothing(t *testing.T) {
 	change := client.Settings()
 	change.Pool.MaxSize = 99
 	change.Config.Chain.Breaker.FailureThreshold = 99
-	change.Config.Chain.Stages = []middleware.Stage{{Name: "bad", Before: "retry", Middleware: func(core.Handler) core.Handler { panic("bad") }}}
-	func() {
-		defer func() { _ = recover() }()
-		err := client.Reconfigure(t.Context(), change)
-		t.Errorf("Reconfigure = %v, want the panic", err)
-	}()
+	for want, end := range map[string]func(){"Middleware panicked: bad": func() { panic("bad") }, "Middleware called runtime.Goexit": runtime.Goexit} {
+		change.Config.Chain.Stages = []middleware.Stage{{Name: "bad", Before: "retry", Middleware: func(core.Handler) core.Handler { end(); return nil }}}
+		if err := client.Reconfigure(t.Context(), change); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Reconfigure = %v, want %q in it", err, want)
+		}
+	}
 	if got := client.Snapshot(); got.Pools[0].Max != 10 || got.Breaker.Configuration.FailureThreshold != 5 || client.Generation().Number != 1 {
 		t.Errorf("generation %d with %d connections and a threshold of %d, want all as before", client.Generation().Number, got.Pools[0].Max, got.Breaker.Configuration.FailureThreshold)
 	}

@@ -4,7 +4,9 @@ package core
 
 import (
 	"cmp"
+	"fmt"
 
+	"github.com/penstock-go/penstock/internal/contain"
 	"github.com/penstock-go/penstock/internal/fault"
 )
 
@@ -14,8 +16,8 @@ import (
 // MaxAsync, the operations beyond it go on, and no other begins before they have ended.
 //
 // Source, Observer, Classifier and Closers stay as they are, and must be empty in cfg.
-// An error names everything that is wrong with cfg, and then nothing changes.
-// Reconfigure is safe for concurrent use.
+// An error names everything that is wrong with cfg, and then nothing changes. A panic or
+// runtime.Goexit in Middleware is such an error. Reconfigure is safe for concurrent use.
 func (c *Client[C]) Reconfigure(cfg ClientConfig[C]) error {
 	var faults fault.List
 	cfg.check(&faults)
@@ -40,7 +42,11 @@ func (c *Client[C]) Reconfigure(cfg ClientConfig[C]) error {
 		observer: old.observer, classifier: old.classifier, namesHolders: old.namesHolders,
 		closing: old.closing, fallbacks: old.fallbacks,
 	}
-	cfg.settle(b)
+	var panicked error
+	contain.Apart("Middleware", func(p *contain.Panic) { panicked = p }, func() { cfg.settle(b) })
+	if panicked != nil {
+		return fmt.Errorf("core: cannot compose the chain: %w", panicked)
+	}
 	c.flights.resize(cmp.Or(cfg.MaxAsync, maxAsync))
 	c.inForce.Store(b)
 	return nil
