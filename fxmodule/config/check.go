@@ -29,7 +29,7 @@ func (l *loader) check(c *Client) {
 		to := reflect.New(reflect.TypeOf(c.sections[c.backend]))
 		c.fill(ofSection, c.backend, to.Elem())
 		if section, ok := to.Interface().(checker); ok {
-			err = section.Check(p, cfg)
+			err = apart("Check of the section "+c.backend, func() error { return section.Check(p, cfg) })
 		}
 	}
 	if err == nil {

@@ -228,6 +228,10 @@ func (l *loader) set(values map[string]value, key string, n *yaml.Node, where pl
 
 // unknown reports a key of the file that is not known.
 func (l *loader) unknown(n *yaml.Node, client, path string) {
+	if l.faults.many() {
+		l.at(n.Line, "unknown setting %s: docs/configuration.md lists all settings", l.full(client, shown(path)))
+		return
+	}
 	kind := "setting"
 	names := append(sorted(l.known), "clients")
 	if n.Kind == yaml.MappingNode && len(n.Content) > 0 {

@@ -49,3 +49,14 @@ func (s stated) Stat() (fs.FileInfo, error) {
 	}
 	return info, err
 }
+
+// CountDistances counts how often the names of settings are compared with another text.
+func CountDistances(t testing.TB) *int {
+	n, compare := 0, distance
+	distance = func(a, b string) int { n++; return compare(a, b) }
+	t.Cleanup(func() { distance = compare })
+	return &n
+}
+
+// ManyFaults is how many faults are looked at closely.
+const ManyFaults = manyFaults

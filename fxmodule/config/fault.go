@@ -22,11 +22,17 @@ type faults []fault
 // each line.
 const mostFaults = 20
 
+// manyFaults is how many faults are looked at closely: each is compared with all others, and
+// a name that may be misspelled with all names. The text has the first ones alone.
+const manyFaults = 500
+
+func (f *faults) many() bool { return len(*f) >= manyFaults }
+
 func (f *faults) add(format string, args ...any) { f.addAt(0, format, args...) }
 
 func (f *faults) addAt(line int, format string, args ...any) {
 	err := fmt.Errorf(format, args...)
-	if !slices.ContainsFunc(*f, func(old fault) bool { return old.err.Error() == err.Error() }) {
+	if f.many() || !slices.ContainsFunc(*f, func(old fault) bool { return old.err.Error() == err.Error() }) {
 		*f = append(*f, fault{line, err})
 	}
 }

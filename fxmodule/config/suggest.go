@@ -9,11 +9,21 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
+// distance returns how many letters differ. Tests count its calls.
+var distance = levenshtein.ComputeDistance
+
 // mostNear is how many names a suggestion has.
 const mostNear = 3
 
+// longestName is more than any name has that a suggestion is made for. To compare a longer
+// text, such as one of a file of another kind, takes long.
+const longestName = 200
+
 // nearest returns the names, three at most, that somebody who wrote name may have meant.
 func nearest(name string, names []string) []string {
+	if len(name) > longestName {
+		return nil
+	}
 	last := func(key string) string { return key[strings.LastIndex(key, ".")+1:] }
 	if near := within(len(name)/5, names, func(n string) int { return edits(name, n) }); len(near) > 0 {
 		return near[:1]
@@ -24,7 +34,7 @@ func nearest(name string, names []string) []string {
 		return near
 	}
 	// Another section: connections.max_size is pool.max_size.
-	same := within(0, names, func(n string) int { return levenshtein.ComputeDistance(last(name), last(n)) })
+	same := within(0, names, func(n string) int { return distance(last(name), last(n)) })
 	if len(same) == 1 && len(last(name)) > 4 {
 		return same
 	}
@@ -37,7 +47,10 @@ func nearest(name string, names []string) []string {
 // edits returns how many letters differ. It is a great number if all letters of one name do:
 // such a name is not the other one misspelled.
 func edits(a, b string) int {
-	d := levenshtein.ComputeDistance(a, b)
+	if more := len(a) - len(b); more > max(len(a)/5, 1) {
+		return 1 << 10 // nearest wants less
+	}
+	d := distance(a, b)
 	if d >= min(len(a), len(b)) {
 		return 1 << 10
 	}
@@ -45,11 +58,11 @@ func edits(a, b string) int {
 }
 
 // within returns the names of the least distance, if that is not more than most or 1.
-func within(most int, names []string, distance func(string) int) []string {
+func within(most int, names []string, from func(string) int) []string {
 	var near []string
 	least := max(most, 1) + 1
 	for _, n := range names {
-		switch d := distance(n); {
+		switch d := from(n); {
 		case d < least:
 			near, least = []string{n}, d
 		case d == least && len(near) > 0:

@@ -82,7 +82,7 @@ func (s Setting) decode(node *yaml.Node) (v reflect.Value, wants string, err err
 		case node.Kind != yaml.ScalarNode:
 			return v, "text", nil
 		}
-		if err := to.UnmarshalText([]byte(node.Value)); err != nil && s.Secret {
+		if err := unmarshal(to, node.Value); err != nil && s.Secret {
 			return v, "another text", nil
 		} else {
 			return v, "", err
@@ -104,10 +104,16 @@ func (s Setting) decode(node *yaml.Node) (v reflect.Value, wants string, err err
 	return v, "", nil
 }
 
+// unmarshal sets a value of a type of the user's. A panic of the type is an error: a file
+// that changes must not end the program.
+func unmarshal(to encoding.TextUnmarshaler, text string) error {
+	return apart("UnmarshalText", func() error { return to.UnmarshalText([]byte(text)) })
+}
+
 // fill sets v to a secret text.
 func (s Setting) fill(v reflect.Value, text string) error {
 	if to, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if to.UnmarshalText([]byte(text)) != nil {
+		if unmarshal(to, text) != nil {
 			return fmt.Errorf("the text in the file is not valid: correct the file")
 		}
 		return nil

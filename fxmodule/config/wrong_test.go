@@ -3,12 +3,15 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/penstock-go/penstock"
 	"github.com/penstock-go/penstock/fxmodule/config"
+	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
@@ -348,5 +351,66 @@ func TestWhatIsWrongInTheEnvironmentIsNamedAtOnceAndOnce(t *testing.T) {
 				t.Errorf("Load = %v\nwant %s", err, want)
 			}
 		})
+	}
+}
+
+// A file of another kind may have a megabyte of names that nobody knows.
+func TestAFileOfAnotherKindIsNotComparedWordByWord(t *testing.T) {
+	all, err := config.Settings(config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words strings.Builder
+	for i := range 4 * config.ManyFaults {
+		fmt.Fprintf(&words, "word%d: 1\n", i)
+	}
+	for text, most := range map[string]int{
+		words.String():                                   config.ManyFaults * 4 * (len(all) + 1),
+		strings.Repeat("x", 100_000) + ": 1":             0,
+		"clients: {" + strings.Repeat("x", 1000) + ": }": 0,
+	} {
+		n := config.CountDistances(t)
+		_, err := config.Load(file(t, text), config.Options{Clients: []string{"docs"}})
+		if err == nil || *n > most {
+			t.Errorf("Load of %d bytes = %v after %d comparisons, want an error after %d at most", len(text), err, *n, most)
+		}
+	}
+}
+
+// fragile is a setting of a type of the user's that panics.
+type fragile string
+
+func (f *fragile) UnmarshalText(text []byte) error {
+	if string(text) == "bad" {
+		panic("boom")
+	}
+	*f = fragile(text)
+	return nil
+}
+
+type fragileSection struct {
+	Mode   fragile
+	Secret fragile `config:",secret"`
+	Size   string
+}
+
+func (s fragileSection) Check(pool.Config, penstock.Config) error {
+	if s.Size == "bad" {
+		panic("boom")
+	}
+	return nil
+}
+
+func TestAPanicInASectionIsAFaultOfTheFile(t *testing.T) {
+	for text, want := range map[string]string{
+		"own: {mode: bad}":   "FILE:1: own.mode: UnmarshalText panicked: boom",
+		"own: {secret: bad}": "FILE:1: own.secret is not valid, want another text",
+		"own: {size: bad}":   "Check of the section own panicked: boom",
+	} {
+		name := file(t, text)
+		_, err := config.Load(name, config.Options{Sections: map[string]any{"own": fragileSection{}}})
+		if want := "config: " + strings.ReplaceAll(want, "FILE", name); err == nil || err.Error() != want {
+			t.Errorf("Load = %v, want %s", err, want)
+		}
 	}
 }
