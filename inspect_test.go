@@ -5,6 +5,7 @@ package penstock_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/penstock-go/penstock/middleware"
 	"github.com/penstock-go/penstock/middleware/breaker/keyed"
 	"github.com/penstock-go/penstock/middleware/bulkhead"
+	"github.com/penstock-go/penstock/middleware/health"
 	"github.com/penstock-go/penstock/middleware/ratelimit"
 	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/endpoint"
@@ -187,4 +189,26 @@ func TestResizeNamesWhatIsWrong(t *testing.T) {
 	closeClient(t, one)
 	closeClient(t, lanes)
 	closeClient(t, several)
+}
+
+// The live page is sent a snapshot each second, and an error may quote a whole request.
+func TestASnapshotCutsTheTextsOfErrors(t *testing.T) {
+	long := errors.New(strings.Repeat("x", 1<<20))
+	var cfg penstock.Config
+	cfg.Chain.Breaker.FailureThreshold = 1
+	cfg.Chain.Health = &health.Config{DownThreshold: 1, Probe: func(context.Context) error { return long }}
+	client := newClient(t, backend{Factory: &wires{OnDial: dialWire}}, cfg)
+	defer closeClient(t, client)
+	_, _ = core.Do(t.Context(), client, core.Op{Name: "Search"}, func(context.Context, *wire) (int, error) { return 0, long })
+	if err := client.Monitor().Check(t.Context()); err == nil {
+		t.Fatal("Check = nil, want the error of the probe")
+	}
+	s := client.Snapshot()
+	for name, text := range map[string]string{
+		"OpenedBecause": s.Breaker.Timing.OpenedBecause, "LastError": s.Health.LastError, "DownBecause": s.Health.DownBecause,
+	} {
+		if len(text) == 0 || len(text) > 300 {
+			t.Errorf("%s has %d bytes, want a few", name, len(text))
+		}
+	}
 }

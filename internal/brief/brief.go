@@ -23,6 +23,14 @@ func Error(err error) string {
 	if kind != errtype.Other && !strings.HasPrefix(text, kind) {
 		text = kind + ": " + text
 	}
+	return cut(text)
+}
+
+// Text returns the text of err.
+func Text(err error) string { return cut(err.Error()) }
+
+// cut returns at most maxText bytes of a text, and says that more was there.
+func cut(text string) string {
 	if len(text) <= maxText {
 		return text
 	}

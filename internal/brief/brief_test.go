@@ -33,6 +33,14 @@ func TestErrorIsTypeAndText(t *testing.T) {
 	}
 }
 
+func TestTextIsCutAsTheTextOfErrorIs(t *testing.T) {
+	for text, want := range map[string]string{"down": "down", strings.Repeat("x", 1<<20): strings.Repeat("x", 200) + "…"} {
+		if got := brief.Text(errors.New(text)); got != want {
+			t.Errorf("Text = %q, want %q", got, want)
+		}
+	}
+}
+
 func TestAgoIsAsExactAsPeopleNeed(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Second: "just now", 999 * time.Microsecond: "just now", 1400 * time.Microsecond: "1ms ago",

@@ -2,7 +2,11 @@
 
 package breaker
 
-import "time"
+import (
+	"time"
+
+	"github.com/penstock-go/penstock/internal/brief"
+)
 
 // Snapshot is the state of a breaker at one moment, for people and for JSON.
 // Durations are in seconds.
@@ -51,8 +55,8 @@ type Counters struct {
 type Timing struct {
 	LastStateChange time.Time `json:"last_state_change,omitzero"`
 	OpenedAt        time.Time `json:"opened_at,omitzero"`
-	OpenedBecause   string    `json:"opened_because,omitempty"`
-	RetryAfter      float64   `json:"retry_after"` // zero unless open
+	OpenedBecause   string    `json:"opened_because,omitempty"` // text of the error, cut
+	RetryAfter      float64   `json:"retry_after"`              // zero unless open
 }
 
 // Current says what the breaker does at the moment.
@@ -92,7 +96,7 @@ func (b *Breaker) Snapshot() Snapshot {
 		s.Current.WindowAttempts, s.Current.WindowSlow = slow.sums()
 	}
 	if b.cause != nil {
-		s.Timing.OpenedBecause = b.cause.Error()
+		s.Timing.OpenedBecause = brief.Text(b.cause)
 	}
 	if state == Open {
 		s.Timing.RetryAfter = p.retryAfter(state, b.now()).Seconds()
