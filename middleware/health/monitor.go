@@ -49,7 +49,7 @@ type Monitor struct {
 	passedAt time.Time  // time when an attempt last passed the shut gate
 	passed   *pass      // that attempt
 	stop     context.CancelFunc
-	stopped  chan struct{} // closed when the background probing has ended
+	stopped  chan struct{} // closed when the background probing has ended; nil if it never began
 	closed   bool
 }
 
@@ -73,14 +73,22 @@ func (m *Monitor) cfg() *Config { return m.settings.Load() }
 func (m *Monitor) Start() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.start()
+}
+
+// start is Start. The caller holds mu.
+func (m *Monitor) start() {
 	if m.stop != nil || m.closed {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	stopped := make(chan struct{})
+	before, stopped := m.stopped, make(chan struct{})
 	m.stop, m.stopped = cancel, stopped
 	go func() {
 		defer close(stopped)
+		if before != nil {
+			<-before // the probing that Suspend ended, which may still wait for its last probe
+		}
 		m.loop(ctx)
 	}()
 }
@@ -109,8 +117,13 @@ func (m *Monitor) setDown(shut bool) {
 
 // wake starts the probing, if it waits for the first attempt.
 func (m *Monitor) wake() {
+	if m.attention.Load()&asleep == 0 {
+		return
+	}
+	m.mu.Lock() // a Suspend at the same time comes first, or ends what begins here
+	defer m.mu.Unlock()
 	if m.attention.And(^uint32(asleep))&asleep != 0 {
-		m.Start()
+		m.start()
 	}
 }
 
@@ -122,10 +135,12 @@ func (m *Monitor) Close(ctx context.Context) error {
 	m.closed = true
 	stop, stopped := m.stop, m.stopped
 	m.mu.Unlock()
-	if stop == nil {
+	if stopped == nil {
 		return nil
 	}
-	stop()
+	if stop != nil { // else Suspend called it
+		stop()
+	}
 	select {
 	case <-stopped:
 	case <-ctx.Done():

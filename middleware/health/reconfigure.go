@@ -52,6 +52,6 @@ func (m *Monitor) Suspend() {
 	m.attention.And(^uint32(asleep))
 	if m.stop != nil {
 		m.stop()
-		m.stop, m.stopped = nil, nil
+		m.stop = nil
 	}
 }

@@ -128,3 +128,32 @@ func TestSettingsOfAMonitorThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestCloseWaitsForTheProbeThatWasUnderWayAtSuspend(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var running, overlapping atomic.Int64
+			m, err := health.NewMonitor(health.Config{Timeout: time.Minute, Probe: func(ctx context.Context) error {
+				if running.Add(1) > 1 {
+					overlapping.Add(1)
+				}
+				defer running.Add(-1)
+				<-ctx.Done()
+				time.Sleep(500 * time.Millisecond)
+				return ctx.Err()
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Start()
+			time.Sleep(15 * time.Second)
+			m.Suspend()
+			if again {
+				m.Start()
+			}
+			if err := m.Close(t.Context()); err != nil || running.Load() != 0 || overlapping.Load() != 0 {
+				t.Errorf("Close = %v with %d probes under way, of which %d began beside another; want nil and none", err, running.Load(), overlapping.Load())
+			}
+		})
+	}
+}
