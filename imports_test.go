@@ -101,7 +101,7 @@ var rules = []rule{
 			"core", "pool", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, milvuserr, sdkClient, sdkEntity, sdkRetry,
 			"core", "pool", "pool/endpoint", "pool/lane", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, sdkClient, sdkEntity, sdkRetry,
 			"core", "pool", root, "middleware/...", fault, once, contain, errtype, nested, tracectx, milvusbase, milvuserr, sdkClient, sdkEntity, sdkRetry,
-			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", "golang.org/x/...",
+			"github.com/milvus-io/milvus-proto/go-api/v2/...", "google.golang.org/grpc/...", protobuf, "golang.org/x/...",
 			"go.opentelemetry.io/otel/attribute",
 		},
 		tests: []string{coretests, milvusbasetests, milvustest, goleak, rapid, "go.opentelemetry.io/otel/trace"},
