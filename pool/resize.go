@@ -16,6 +16,8 @@ import (
 // size allows, nothing is lent until enough of them have been returned. Resize refuses a size below 1 or below Config.MinSize, and
 // returns [ErrClosed] after Drain or Close.
 func (p *Pool[C]) Resize(size int) error {
+	p.mu.Lock() // first, so that a Reconfigure cannot raise MinSize after the check
+	defer p.mu.Unlock()
 	var faults []error
 	if size < 1 {
 		faults = append(faults, fmt.Errorf("size is %d, want at least 1", size))
@@ -26,8 +28,6 @@ func (p *Pool[C]) Resize(size int) error {
 	if len(faults) > 0 {
 		return fmt.Errorf("pool %q: cannot resize: %w", p.cfg().Name, errors.Join(faults...))
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.draining {
 		return p.errClosed
 	}

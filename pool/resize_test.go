@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -269,4 +270,22 @@ func TestTryAcquireDoesNotWait(t *testing.T) {
 			t.Error("TryAcquire of a closed pool = true")
 		}
 	})
+}
+
+// Whichever comes second has to heed the first. Without one lock for check and change, a few
+// hundred rounds are enough.
+func TestResizeAndReconfigureAtTheSameTimeKeepMinSizeBelowTheSize(t *testing.T) {
+	p := open(t, &factory{}, pool.Config{MaxSize: 10})
+	for range 2000 {
+		if err := p.Reconfigure(pool.Config{MaxSize: 10}); err != nil {
+			t.Fatalf("Reconfigure = %v", err)
+		}
+		var both sync.WaitGroup
+		both.Go(func() { _ = p.Reconfigure(pool.Config{MaxSize: 10, MinSize: 8}) })
+		both.Go(func() { _ = p.Resize(4) })
+		both.Wait()
+		if s := p.Stats(); s.Max < s.Min {
+			t.Fatalf("the pool has %d connections at most and %d at least", s.Max, s.Min)
+		}
+	}
 }
