@@ -54,7 +54,7 @@ func (h *hook) intercept(
 	if method == milvuserr.MethodConnect {
 		h.cc = cc
 	}
-	ctx = iterated(ctx, req)
+	ctx = milvusbase.Iterated(ctx, req)
 	database := h.databaseOf(ctx)
 	unkey(req, database)
 	if err := h.checkSchema(ctx, database, req); err != nil {

@@ -5,12 +5,12 @@ package milvus
 import (
 	"context"
 	"reflect"
-	"strings"
 	"time"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
+
+	"github.com/penstock-go/penstock/internal/milvusbase"
 )
 
 // The methods of this file make the SDK ask for a schema, and cache it by
@@ -54,42 +54,13 @@ func (c *Conn) NewCollection(ctx context.Context, collection string, dimension i
 func (c *Conn) QueryIterator(ctx context.Context, opt *client.QueryIteratorOption) (*client.QueryIterator, error) {
 	key := c.key(ctx, read(opt, "collectionName").String())
 	opt = client.NewQueryIteratorOption(key).
-		WithExpr(read(opt, "expr").String() + separator + c.hook.databaseOf(ctx) + separator).
+		WithExpr(milvusbase.MarkIterator(read(opt, "expr").String(), c.hook.databaseOf(ctx))).
 		WithPartitions(readTexts(opt, "partitionNames")...).
 		WithOutputFields(readTexts(opt, "outputFields")...).
 		WithBatchSize(int(read(opt, "batchSize").Int()))
 	return freshly(ctx, c, key, new(use), func(ctx context.Context) (*client.QueryIterator, error) {
 		return c.sdk.QueryIterator(ctx, opt)
 	})
-}
-
-// iterated returns the context of a request, which is in the database of the iterator if
-// an iterator makes it, and puts the filter of the iterator in order. The SDK adds the
-// key of the last row to the filter, and does not look into it: a key with a quotation
-// mark would be a part of the filter.
-func iterated(ctx context.Context, req any) context.Context {
-	r, ok := req.(*milvuspb.QueryRequest)
-	if !ok {
-		return ctx
-	}
-	filter, rest, ok := strings.Cut(r.GetExpr(), separator)
-	if !ok {
-		return ctx
-	}
-	database, next, _ := strings.Cut(rest, separator)
-	if next != "" { // the SDK has put: (filter) and name > key
-		filter = strings.TrimPrefix(filter, "(")
-		next = strings.TrimPrefix(next, ") and ")
-		if name, key, text := strings.Cut(next, ` > "`); text {
-			next = name + ` > "` + escaper.Replace(strings.TrimSuffix(key, `"`)) + `"`
-		}
-		if filter != "" {
-			next = "(" + filter + ") and " + next
-		}
-		filter = next
-	}
-	r.Expr = filter
-	return WithDatabase(ctx, database)
 }
 
 // read returns a field of the SDK's options, which have no method that returns it.
@@ -106,8 +77,7 @@ func readTexts(opt *client.QueryIteratorOption, field string) (texts []string) {
 }
 
 // quoted returns the keys such that each is one string of the filter that the SDK makes
-// of them. The SDK puts quotation marks around a key and does not look into it, so that a
-// key with a quotation mark would be a part of the filter, and might match other rows.
+// of them.
 func quoted(ids entity.Column) entity.Column {
 	keys, ok := ids.(*entity.ColumnVarChar)
 	if !ok {
@@ -115,9 +85,7 @@ func quoted(ids entity.Column) entity.Column {
 	}
 	escaped := make([]string, 0, keys.Len())
 	for _, key := range keys.Data() {
-		escaped = append(escaped, escaper.Replace(key))
+		escaped = append(escaped, milvusbase.EscapeKey(key))
 	}
 	return entity.NewColumnVarChar(keys.Name(), escaped)
 }
-
-var escaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`)

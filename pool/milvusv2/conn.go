@@ -69,7 +69,9 @@ func (c *Conn) Get(ctx context.Context, option milvusclient.QueryOption, opts ..
 	return c.Query(ctx, option, opts...)
 }
 
-// QueryIterator calls the SDK's QueryIterator, with the change of [Conn.Insert].
+// QueryIterator calls the SDK's QueryIterator, with the change of [Conn.Insert]. The
+// iterator reads from the database that ctx names, whatever the contexts of its calls
+// name.
 func (c *Conn) QueryIterator(
 	ctx context.Context, option milvusclient.QueryIteratorOption, opts ...grpc.CallOption,
 ) (milvusclient.QueryIterator, error) {

@@ -15,8 +15,9 @@ import (
 //
 // The database must exist, and the credentials of the connection must be allowed to use
 // it: the dial checks the database of Config alone. CreateDatabase, DropDatabase and the
-// like name their database themselves. An iterator, or the task of a load, a flush or an
-// index, asks in the database that the context of each of its calls names.
+// like name their database themselves. An iterator reads from the database of the call
+// that made it. The task of a load, a flush or an index asks in the database that the
+// context of each of its calls names.
 func WithDatabase(ctx context.Context, name string) context.Context {
 	return milvusbase.WithDatabase(ctx, name)
 }

@@ -3,12 +3,17 @@
 package milvusv2_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/milvus-io/milvus/client/v2/entity"
+	"github.com/milvus-io/milvus/client/v2/index"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
 	"github.com/penstock-go/penstock/core"
@@ -78,6 +83,59 @@ func TestADropInOneDatabaseIsNoneInAnother(t *testing.T) {
 	}
 	if n := srv.Calls("DescribeCollection") - before; n != 0 {
 		t.Errorf("the schema was asked for %d times, want none", n)
+	}
+}
+
+func TestAnIteratorReadsEachKeyOfItsDatabase(t *testing.T) {
+	c := connect(t, start(t, milvustest.Config{}))
+	keys := []string{`a`, `b"x`, `b"y`, `c\d`, "d\ne", `e" or id > "`, `f) and id > "g`}
+	textKeys(t.Context(), t, c, "z1", "z2")
+	if err := createDatabaseOn(t.Context(), c, "tenant"); err != nil {
+		t.Fatal(err)
+	}
+	ctx := milvusv2.WithDatabase(t.Context(), "tenant")
+	textKeys(ctx, t, c, keys...)
+	for filter, want := range map[string][]string{"": keys, `id != "a"`: keys[1:], `(id != "a") and (id != "b")`: keys[1:]} {
+		it, err := c.QueryIterator(ctx, milvusclient.NewQueryIteratorOption("texts").WithFilter(filter).WithOutputFields("id").WithBatchSize(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for len(got) <= len(keys) {
+			rows, err := it.Next(t.Context()) // which names no database
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("after %q, Next = %v", got, err)
+			}
+			got = append(got, rows.GetColumn("id").FieldData().GetScalars().GetStringData().GetData()...)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("with the filter %q the iterator reads %q, want %q", filter, got, want)
+		}
+	}
+}
+
+// textKeys creates and loads the collection texts with rows of those keys.
+func textKeys(ctx context.Context, t *testing.T, c *milvusv2.Conn, keys ...string) {
+	t.Helper()
+	schema := entity.NewSchema().WithName("texts").
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeVarChar).WithMaxLength(100).WithIsPrimaryKey(true)).
+		WithField(entity.NewField().WithName("v").WithDataType(entity.FieldTypeFloatVector).WithDim(2))
+	flat := milvusclient.NewCreateIndexOption("texts", "v", index.NewFlatIndex(entity.L2))
+	if err := c.CreateCollection(ctx, milvusclient.NewCreateCollectionOption("texts", schema).WithConsistencyLevel(entity.ClStrong).WithIndexOptions(flat)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.LoadCollection(ctx, milvusclient.NewLoadCollectionOption("texts")); err != nil {
+		t.Fatal(err)
+	}
+	vectors := make([][]float32, len(keys))
+	for i := range vectors {
+		vectors[i] = []float32{1, 2}
+	}
+	if _, err := c.Insert(ctx, milvusclient.NewColumnBasedInsertOption("texts").WithVarcharColumn("id", keys).WithFloatVectorColumn("v", 2, vectors)); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus/client/v2/entity"
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
+	"github.com/penstock-go/penstock/internal/milvusbase"
 	"github.com/penstock-go/penstock/pool/milvus/milvuserr"
 )
 
@@ -172,10 +173,14 @@ func (o queryOption) Request() (*milvuspb.QueryRequest, error) {
 // no consequence but for the first.
 func (o iteratorOption) Request() (*milvuspb.QueryRequest, error) {
 	req, err := o.QueryIteratorOption.Request()
-	if err == nil && o.u.collection == nil {
+	if err != nil {
+		return nil, err
+	}
+	req.Expr = milvusbase.MarkIterator(req.GetExpr(), o.u.database)
+	if o.u.collection == nil {
 		req.CollectionName = o.u.cacheName(req.GetCollectionName())
 	}
-	return req, err
+	return req, nil
 }
 
 // CollectionName is what the SDK's cache is asked for.

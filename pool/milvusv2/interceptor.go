@@ -54,6 +54,7 @@ func (h *hook) intercept(
 	if method == milvuserr.MethodConnect {
 		h.cc = cc
 	}
+	ctx = milvusbase.Iterated(ctx, req)
 	database := h.databaseOf(ctx)
 	about := h.about(database, req)
 	r := new(milvusbase.Request)
