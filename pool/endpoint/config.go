@@ -41,7 +41,7 @@ type Config[C any] struct {
 	Detection Detection
 	// LookupHost returns the addresses of a host. Nil means the resolver of package net.
 	// It must end with its context, which lasts for Pool.DialTimeout: there is one lookup
-	// at a time.
+	// of a host at a time. It is called for several hosts at the same time.
 	LookupHost func(ctx context.Context, host string) ([]string, error)
 	// OnChange is told when an endpoint is ejected, let back in, found or gone. It is
 	// called on the goroutine of a caller and must not block. Nil disables it.

@@ -37,6 +37,9 @@ const (
 	ReasonProbe Reason = "probe" // the ping of an ejected endpoint succeeded
 	ReasonFound Reason = "found" // a lookup found the endpoint
 	ReasonGone  Reason = "gone"  // a lookup did not find the endpoint any more
+	// ReasonUnknownHost is the lookup of a host that failed, after one that succeeded or as
+	// the first. The address is the host's, and its endpoints stay as they are.
+	ReasonUnknownHost Reason = "unknown_host"
 )
 
 // ejections are the reasons of ejections.

@@ -24,6 +24,8 @@ type lookups struct {
 	run   func()
 	every time.Duration // zero if no host is looked up
 
+	unknown []bool // by target, whether its last lookup failed; of the lookup under way
+
 	mu    sync.Mutex // guards what follows
 	timer *time.Timer
 	last  time.Time // begin of the last lookup
@@ -33,8 +35,16 @@ type lookups struct {
 
 // going is a lookup under way.
 type going struct {
-	done chan struct{}
-	err  error // once done is closed
+	once sync.Once
+	done chan struct{} // closed as soon as there are endpoints, or at the end
+	err  error         // once done is closed
+}
+
+func (g *going) answer(err error) {
+	g.once.Do(func() {
+		g.err = err
+		close(g.done)
+	})
 }
 
 func (l *lookups) begin() {
@@ -74,6 +84,7 @@ func (l *lookups) again() {
 
 // initLookups prepares the lookups.
 func (b *Balancer[C]) initLookups() {
+	b.lookups.unknown = make([]bool, len(b.targets))
 	b.lookups.run = func() {
 		b.lookups.again() // first, so that a failed dial can bring it forward
 		b.lookUp()
@@ -152,8 +163,7 @@ func (b *Balancer[C]) lookUp() *going {
 	b.jobs.Go(func() {
 		ctx, cancel := context.WithTimeout(b.ctx, b.pingTimeout())
 		defer cancel()
-		this.err = b.lookUpAll(ctx)
-		close(this.done)
+		this.answer(b.lookUpAll(ctx, this))
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.going = nil
@@ -161,40 +171,99 @@ func (b *Balancer[C]) lookUp() *going {
 	return this
 }
 
-// lookUpAll looks up all hosts and uses what it finds. If a lookup fails, the endpoints
-// stay as they are.
-func (b *Balancer[C]) lookUpAll(ctx context.Context) error {
-	var (
+// lookUpAll looks up all hosts at once and uses what it finds. If the lookup of a host
+// fails, its endpoints stay as they are, and those of the other hosts serve. While there is
+// no endpoint, it does not wait for the last host. It fails if there is none at the end.
+func (b *Balancer[C]) lookUpAll(ctx context.Context, this *going) error {
+	type result struct {
+		target    int
 		addresses []Address
-		errs      []error
+		err       error
+	}
+	var (
+		results = make(chan result, len(b.targets))
+		found   = make([][]Address, len(b.targets))
+		errs    = make([]error, len(b.targets))
+		waiting int
 	)
-	for _, t := range b.targets {
+	for i, t := range b.targets {
 		if !t.dns {
-			addresses = add(addresses, Address{net.JoinHostPort(t.host, t.port), t.host})
+			found[i] = []Address{{net.JoinHostPort(t.host, t.port), t.host}}
 			continue
 		}
-		var (
-			hosts []string
-			err   = errors.New("LookupHost did not return")
-		)
-		contain.Apart("LookupHost", b.panicked, func() { hosts, err = b.cfg.LookupHost(ctx, t.host) })
-		if err == nil && len(hosts) == 0 {
-			err = errors.New("there is no address")
+		waiting++
+		go func() {
+			addresses, err := b.lookUpHost(ctx, t)
+			results <- result{i, addresses, err}
+		}()
+	}
+	for ; waiting > 0; waiting-- {
+		if first := union(found); len(b.endpoints()) == 0 && len(first) > 0 {
+			this.answer(b.use(first))
 		}
-		if err != nil {
-			errs = append(errs, &LookupError{Host: t.host, Err: err})
-			continue
-		}
-		hosts = slices.Clone(hosts)
-		slices.Sort(hosts) // an answer in another order is the same answer
-		for _, host := range hosts {
-			addresses = add(addresses, Address{net.JoinHostPort(host, t.port), t.host})
+		r := <-results
+		found[r.target], errs[r.target] = r.addresses, r.err
+	}
+	for i, t := range b.targets {
+		if errs[i] != nil {
+			found[i] = b.addressesOf(t)
 		}
 	}
-	if err := join(errs); err != nil {
-		return err
+	b.tellUnknown(errs)
+	if all := union(found); len(all) > 0 {
+		return b.use(all)
 	}
-	return b.use(addresses)
+	return join(errs)
+}
+
+// union returns all addresses, each once.
+func union(found [][]Address) (all []Address) {
+	for _, addresses := range found {
+		for _, a := range addresses {
+			all = add(all, a)
+		}
+	}
+	return all
+}
+
+// lookUpHost returns the addresses of a host, one at least.
+func (b *Balancer[C]) lookUpHost(ctx context.Context, t target) (addresses []Address, err error) {
+	var hosts []string
+	err = errors.New("LookupHost did not return")
+	contain.Apart("LookupHost", b.panicked, func() { hosts, err = b.cfg.LookupHost(ctx, t.host) })
+	if err == nil && len(hosts) == 0 {
+		err = errors.New("there is no address")
+	}
+	if err != nil {
+		return nil, &LookupError{Host: t.host, Err: err}
+	}
+	hosts = slices.Clone(hosts)
+	slices.Sort(hosts) // an answer in another order is the same answer
+	for _, host := range hosts {
+		addresses = append(addresses, Address{net.JoinHostPort(host, t.port), t.host})
+	}
+	return addresses, nil
+}
+
+// addressesOf returns the addresses in use that a lookup of the target found.
+func (b *Balancer[C]) addressesOf(t target) (addresses []Address) {
+	for _, e := range b.endpoints() {
+		if _, port, err := net.SplitHostPort(e.address.HostPort); err == nil && port == t.port && e.address.Host == t.host {
+			addresses = append(addresses, e.address)
+		}
+	}
+	return addresses
+}
+
+// tellUnknown tells of hosts that are unknown now and were not before. errs are the errors
+// of the targets.
+func (b *Balancer[C]) tellUnknown(errs []error) {
+	for i, t := range b.targets {
+		if errs[i] != nil && !b.lookups.unknown[i] {
+			b.tell(b.ctx, Change{Address: net.JoinHostPort(t.host, t.port), To: Gone, Reason: ReasonUnknownHost, Err: errs[i]})
+		}
+		b.lookups.unknown[i] = errs[i] != nil
+	}
 }
 
 // LookupError says that the addresses of a host are not known. It matches

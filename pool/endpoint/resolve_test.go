@@ -115,7 +115,7 @@ func TestTheAddressesOfAHostAreLookedUpAgain(t *testing.T) {
 		if _, err := do(t.Context(), c); err != nil || len(addresses(lb)) != 2 {
 			t.Errorf("Do = %v with %q, want the same endpoints", err, addresses(lb))
 		}
-		want := []string{"10.0.0.3:19530 in found", "10.0.0.1:19530 gone gone"}
+		want := []string{"10.0.0.3:19530 in found", "10.0.0.1:19530 gone gone", "milvus.internal:19530 gone unknown_host"}
 		if got := b.history(); !slices.Equal(got, want) {
 			t.Errorf("changes = %q, want %q", got, want)
 		}
@@ -168,6 +168,66 @@ func TestAHostWithoutAddressesIsNamed(t *testing.T) {
 	})
 }
 
+// The addresses of one host serve while DNS does not know, or does not answer for, another.
+func TestAHostThatIsUnknownHoldsNoOtherUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			b       backend
+			answers sync.Map // of a host: its address
+		)
+		answers.Store("a.internal", "10.0.0.1")
+		lb := b.open(t, endpoint.Config[*conn]{
+			Addresses: []string{"dns:///a.internal:7", "dns:///b.internal:7", "dns:///hangs.internal:7", "10.0.0.9:7"},
+			LookupHost: func(ctx context.Context, host string) ([]string, error) {
+				if host == "hangs.internal" {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				address, ok := answers.Load(host)
+				if !ok {
+					return nil, errors.New("no such host")
+				}
+				return []string{address.(string)}, nil
+			},
+		})
+		next := func(want ...string) {
+			t.Helper()
+			time.Sleep(time.Minute)
+			if got := slices.Sorted(slices.Values(addresses(lb))); !slices.Equal(got, want) {
+				t.Errorf("endpoints %q, want %q", got, want)
+			}
+		}
+		if err := lb.Start(t.Context()); err != nil {
+			t.Errorf("Start = %v, want success", err)
+		}
+		next("10.0.0.1:7", "10.0.0.9:7")
+		answers.Store("b.internal", "10.0.0.2")
+		next("10.0.0.1:7", "10.0.0.2:7", "10.0.0.9:7")
+		answers.Delete("a.internal")
+		answers.Store("b.internal", "10.0.0.3")
+		next("10.0.0.1:7", "10.0.0.3:7", "10.0.0.9:7")
+		unknown := slices.DeleteFunc(b.history(), func(change string) bool { return !contains(change, "unknown_host") })
+		want := []string{"b.internal:7 gone unknown_host", "hangs.internal:7 gone unknown_host", "a.internal:7 gone unknown_host"}
+		if !slices.Equal(unknown, want) {
+			t.Errorf("told of %q, want %q: each once", unknown, want)
+		}
+	})
+}
+
+func TestErrorsOfSeveralHostsStandInOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b backend
+		lb := b.open(t, endpoint.Config[*conn]{
+			Addresses:  []string{"dns:///a.internal:7", "dns:///b.internal:7"},
+			LookupHost: func(context.Context, string) ([]string, error) { return nil, errors.New("no such host") },
+		})
+		_, err := lb.Acquire(t.Context())
+		if err == nil || strings.Count(err.Error(), "no such host") != 2 || strings.Contains(err.Error(), "\n") || !errors.Is(err, core.ErrConnection) {
+			t.Errorf("Acquire = %v, want both hosts in one line", err)
+		}
+	})
+}
+
 func TestAClosedBalancerRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b backend
@@ -203,7 +263,7 @@ func TestFunctionsThatPanicAreContained(t *testing.T) {
 				t.Error("New succeeded without a factory")
 			}
 			lb, err := endpoint.New(endpoint.Config[*conn]{
-				Addresses: []string{"dns:///milvus.internal:1", "a:1", "b:1"}, Factory: factory,
+				Addresses: []string{"dns:///milvus.internal:1"}, Factory: factory,
 				LookupHost: func(context.Context, string) ([]string, error) { misbehave(); return nil, nil },
 			})
 			if err != nil {

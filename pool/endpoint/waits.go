@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
@@ -131,10 +133,27 @@ func (b *Balancer[C]) race(ctx context.Context, runners []*endpoint[C]) (first *
 	return first, lease, err
 }
 
-// join returns the errors as one, and a single one as it is.
+// join returns the errors as one, in one line, and a single one as it is.
 func join(errs []error) error {
-	if len(errs) == 1 {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
 		return errs[0]
 	}
-	return errors.Join(errs...)
+	return joined(errs)
 }
+
+// joined are several errors.
+type joined []error
+
+func (j joined) Error() string {
+	texts := make([]string, len(j))
+	for i, err := range j {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (j joined) Unwrap() []error { return j }
