@@ -28,7 +28,8 @@
 // Filters are those of the release that the server is: see below.
 //
 // Errors carry the codes of Milvus, in the field that new clients read and in
-// the one that old clients read.
+// the one that old clients read. A request may have 64 MB and a reply 256 MB, as Milvus is
+// configured.
 //
 // # Releases
 //

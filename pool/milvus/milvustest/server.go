@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"errors"
-	"math"
 	"net"
 	"slices"
 	"sync"
@@ -282,10 +281,16 @@ func (s *Server) serve(lis net.Listener) *run {
 	return r
 }
 
+// The limits of Milvus' own configuration, proxy.grpc.serverMaxRecvSize and serverMaxSendSize.
+const (
+	maxRequest = 64 << 20
+	maxReply   = 256 << 20
+)
+
 func (s *Server) newGRPC() *grpc.Server {
 	opts := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(math.MaxInt32),
-		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.MaxRecvMsgSize(maxRequest),
+		grpc.MaxSendMsgSize(maxReply),
 		// The policy of Milvus. The default would close the connection of a
 		// client that pings while it is idle.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
