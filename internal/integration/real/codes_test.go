@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/milvus-io/milvus-sdk-go/v2/client"
 	"github.com/milvus-io/milvus-sdk-go/v2/entity"
@@ -25,16 +24,7 @@ var withoutRequest = map[int]string{400: "GetReplicas without a collection", 110
 // Every code that Milvus 2.3.5 has been made to answer reaches the caller of a connection.
 func TestEachCodeOfARealMilvusArrives(t *testing.T) {
 	m := servers.StartMilvus(t)
-	ctx, cancel := context.WithTimeout(m.Context(), 5*time.Minute)
-	defer cancel()
-	p, err := milvus.NewPool(milvus.Config{Address: m.Addr()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close(context.Background())
-	if err := p.Do(ctx, createDocs); err != nil {
-		t.Fatal(err)
-	}
+	ctx, p := poolWithDocs(t, m)
 	if err := p.Do(ctx, createIdle); err != nil {
 		t.Fatal(err)
 	}

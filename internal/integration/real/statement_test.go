@@ -12,23 +12,14 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/servers"
+	"github.com/penstock-go/penstock/pool"
 	"github.com/penstock-go/penstock/pool/milvus"
 )
 
 // A real Milvus 2.3 answers most mistakes of a statement with code 65535, which it
 // also has for its own failures.
 func TestAMistakeOfTheStatementIsNoFailureOfTheServer(t *testing.T) {
-	m := servers.StartMilvus(t)
-	ctx, cancel := context.WithTimeout(m.Context(), 5*time.Minute)
-	defer cancel()
-	p, err := milvus.NewPool(milvus.Config{Address: m.Addr()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close(context.Background())
-	if err := p.Do(ctx, createDocs); err != nil {
-		t.Fatal(err)
-	}
+	ctx, p := poolWithDocs(t, servers.StartMilvus(t))
 	for name, ask := range mistakes() {
 		err := p.Do(ctx, ask)
 		class := milvus.Classify(err)
@@ -40,6 +31,23 @@ func TestAMistakeOfTheStatementIsNoFailureOfTheServer(t *testing.T) {
 			t.Errorf("%s: %v is %v, want an answer of the server", name, err, class)
 		}
 	}
+}
+
+// poolWithDocs returns a pool of connections to a server that has the collection docs, and
+// a context for a test of five minutes.
+func poolWithDocs(t *testing.T, m *servers.Milvus) (context.Context, *pool.Pool[*milvus.Conn]) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(m.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	p, err := milvus.NewPool(milvus.Config{Address: m.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close(context.Background()) })
+	if err := p.Do(ctx, createDocs); err != nil {
+		t.Fatal(err)
+	}
+	return ctx, p
 }
 
 // createDocs creates and loads the collection docs with one row.
