@@ -36,8 +36,8 @@ var leftOnPurpose = []left{
 	},
 	{
 		class: "stale cache of the proxy", example: "a search by an alias of a collection that was released",
-		reason: "the proxy of Milvus forgets the old node by the name of the collection alone, and the node does not know the collection; milvustest says that the collection is not loaded",
-		real:   `^65535 failed to search/query delegator .*reason=collection not found`,
+		reason: "the proxy of Milvus forgets the old node by the name of the collection alone, and the node does not know the collection or its channel; milvustest says that the collection is not loaded",
+		real:   `^65535 failed to search/query delegator .*reason=(collection|channel) not found`,
 	},
 	{
 		class: "state of no compaction", example: "GetCompactionState without an id",
