@@ -35,7 +35,7 @@ func (a Adapter[Conn, Config]) testNotTaken(t *testing.T) {
 		},
 		{
 			"one with a misspelt name beside one for each client", fx.Options(main, fx.Supply(zero), named("archiv", zero)),
-			`FX: no client takes the CONFIG with the name "archiv": give it the name of a client, one of "", or add FX.Module with that fxmodule.Named`,
+			`FX: no client takes the CONFIG with the name "archiv": leave its name out, as the client has none, or add FX.Module with that fxmodule.Named`,
 		},
 		{
 			"one without a name beside one for each client", fx.Options(archive, named("archive", zero), fx.Supply(a.With("localhost:1", ""))),
