@@ -54,7 +54,6 @@ var unused = map[string]string{
 	"pool/milvus.DefaultPort":            "An application that makes its observer by hand passes it on.",
 	"pool/milvus.WithDatabase":           "An application with a database for each tenant names it for each call.",
 	"pool/milvus.HybridSearch":           "It is one of the ready operations.",
-	"pool/milvus.Query":                  "It is one of the ready operations.",
 	"pool/milvus.Get":                    "It is one of the ready operations.",
 	"pool/milvus.Upsert":                 "It is one of the ready operations.",
 	"pool/milvus.Delete":                 "It is one of the ready operations.",
