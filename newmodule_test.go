@@ -56,3 +56,14 @@ func TestTheFxProgramOfTheReadmeRunsInAnEmptyModule(t *testing.T) {
 		t.Errorf("it printed %q", out)
 	}
 }
+
+// Modules below the SDK require a genproto from before the time when two of its folders
+// became modules. "go mod tidy" of a module that uses Penstock finds their packages twice,
+// unless Penstock requires a later one.
+func TestAModuleThatUsesPenstockCanBeTidied(t *testing.T) {
+	const split = "20230525"
+	_, version, ok := strings.Cut(read(t, "go.mod"), "google.golang.org/genproto v0.0.0-")
+	if !ok || version < split {
+		t.Errorf("go.mod does not require a google.golang.org/genproto from after %s: see internal/pins", split)
+	}
+}
