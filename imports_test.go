@@ -194,6 +194,7 @@ var rules = []rule{
 		may:    []string{root, "core", "pool", "fxmodule", "fxmodule/config", milvustest, emittedBy, "go.opentelemetry.io/otel/attribute", otelSDK, goleak, "go.uber.org/fx/..."},
 	},
 	{folder: fxgraph, may: []string{"go.uber.org/fx/..."}},
+	{folder: "internal/pins", may: []string{"google.golang.org/genproto/..."}},
 	{folder: hedged},
 	{folder: list},
 	{folder: nested},

@@ -79,6 +79,7 @@ type fromFile struct {
 	mu      sync.Mutex
 	current *config.File  // in force; guarded by mu
 	by      string        // who put it in force; guarded by mu
+	faulty  bool          // the last file was not applied; guarded by mu
 	clients []*configured // guarded by mu
 }
 
@@ -193,7 +194,7 @@ func (f *fromFile) apply(ctx context.Context, file *config.File, by string) erro
 		}
 	}
 	if len(restart) > 0 {
-		return fmt.Errorf("fxmodule: %s: the settings stay as they are, because a backend reads its section at the start: restart the program, or put back %s", file.Name(), strings.Join(restart, "; "))
+		return fmt.Errorf("fxmodule: %s: a backend reads its section at the start: restart the program, or undo the change of %s", file.Name(), strings.Join(restart, "; "))
 	}
 	for i, c := range f.clients {
 		if !differs[c.name] || c.client.Closed() {
@@ -205,6 +206,10 @@ func (f *fromFile) apply(ctx context.Context, file *config.File, by string) erro
 	}
 	f.rotated(ctx, file)
 	f.current, f.by = file, by
+	if f.faulty {
+		f.faulty = false
+		f.logger.InfoContext(ctx, "penstock: the configuration file is in order again", "file", file.Name(), "by", by)
+	}
 	return nil
 }
 
@@ -243,6 +248,9 @@ func (r *refused) Unwrap() error { return r.error }
 
 // failed logs a file that was not applied, and counts it as a change that each client refused.
 func (f *fromFile) failed(err error, by string) {
+	f.mu.Lock()
+	f.faulty = true
+	f.mu.Unlock()
 	if _, logged := errors.AsType[*refused](err); logged {
 		return
 	}
@@ -251,5 +259,5 @@ func (f *fromFile) failed(err error, by string) {
 		c.client.CountRefusedChange(by, err)
 	}
 	f.mu.Unlock()
-	f.logger.Warn("penstock: the configuration file has a fault, the settings stay as they are", "file", f.file.Name(), "by", by, "error", inOneLine(err))
+	f.logger.Warn("penstock: the configuration file was not applied, the settings stay as they are", "file", f.file.Name(), "by", by, "error", inOneLine(err))
 }

@@ -4,6 +4,7 @@ package config
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,15 +23,17 @@ type checker interface {
 func (l *loader) check(c *Client) {
 	c.backend = l.backendOf(c)
 	p, cfg := c.Settings()
-	// The code of the program may have the other stages.
-	cfg.Chain.Order = slices.DeleteFunc(cfg.Chain.Order, func(name string) bool { return !slices.Contains(middleware.DefaultOrder(), name) })
-	err := generic(p, cfg)
-	if c.backend != "" {
-		to := reflect.New(reflect.TypeOf(c.sections[c.backend]))
-		c.fill(ofSection, c.backend, to.Elem())
-		if section, ok := to.Interface().(checker); ok {
-			err = apart("Check of the section "+c.backend, func() error { return section.Check(p, cfg) })
+	order := cfg.Chain.Order
+	cfg.Chain.Order = standard(order)
+	err := c.problem(p, cfg)
+	if meant := spelled(order); err != nil && !slices.Equal(meant, order) {
+		for i, name := range order {
+			if meant[i] != name {
+				l.add(c, fmt.Sprintf("middleware: the order names stage %q, and there is no such stage: did you mean %q?", name, meant[i]))
+			}
 		}
+		cfg.Chain.Order = standard(meant) // the other faults are about what was meant
+		err = c.problem(p, cfg)
 	}
 	if err == nil {
 		return
@@ -38,6 +41,42 @@ func (l *loader) check(c *Client) {
 	for text := range strings.SplitSeq(err.Error(), "\n") {
 		l.add(c, oneLine(text))
 	}
+}
+
+// problem returns what is wrong with a client of its backend.
+func (c *Client) problem(p pool.Config, cfg penstock.Config) error {
+	if c.backend != "" {
+		to := reflect.New(reflect.TypeOf(c.sections[c.backend]))
+		c.fill(ofSection, c.backend, to.Elem())
+		if section, ok := to.Interface().(checker); ok {
+			return apart("Check of the section "+c.backend, func() error { return section.Check(p, cfg) })
+		}
+	}
+	return generic(p, cfg)
+}
+
+// standard returns the stages of Penstock in an order. The code of the program may have
+// the others.
+func standard(order []string) []string {
+	return slices.DeleteFunc(slices.Clone(order), func(name string) bool { return !slices.Contains(middleware.DefaultOrder(), name) })
+}
+
+// spelled returns an order with the name of a stage of Penstock in the place of each other
+// name that looks like it, if the order does not have that stage.
+func spelled(order []string) []string {
+	meant := slices.Clone(order)
+	for i, name := range order {
+		if slices.Contains(middleware.DefaultOrder(), name) || len(name) > longestName {
+			continue
+		}
+		for _, stage := range middleware.DefaultOrder() {
+			if 2*distance(name, stage) < len(name) && !slices.Contains(meant, stage) {
+				meant[i] = stage
+				break
+			}
+		}
+	}
+	return meant
 }
 
 // backendOf returns the section of a client's backend: its own, or else the one at the

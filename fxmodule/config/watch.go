@@ -16,8 +16,8 @@ import (
 
 // Watching says what a [Watcher] does with a file that changes.
 type Watching struct {
-	// Apply puts a file in force, which is right as a whole and differs from the one in
-	// force. by says who changed it: "file penstock.yaml", or the caller of Reload. After
+	// Apply puts a file in force, which is right as a whole, and differs from the one in
+	// force or comes after one that failed. by says who changed it: "file penstock.yaml", or the caller of Reload. After
 	// an error the file before stays in force, and Apply must have changed nothing. Calls
 	// do not overlap, and Apply must not call the Watcher. Required.
 	Apply func(ctx context.Context, file *File, by string) error
@@ -37,7 +37,8 @@ type Watcher struct {
 	cancel context.CancelFunc
 	looks  sync.WaitGroup
 
-	turn chan struct{} // has a value while a reload is under way; only that one writes the fields below
+	turn   chan struct{} // has a value while a reload is under way; only that one writes the fields below
+	failed bool          // the last file
 
 	mu   sync.Mutex  // guards what follows, and is not held while a function of the user runs
 	file *File       // in force
@@ -98,6 +99,7 @@ func (w *Watcher) Reload(ctx context.Context, by string) error {
 	}
 	w.note(look(before.name), before) // before it is read, so that a later change is seen
 	file, err := w.reload(ctx, before, by)
+	w.failed = err != nil
 	if err == nil {
 		w.note(w.read(), file)
 	} else if w.cfg.Failed != nil {
@@ -115,7 +117,7 @@ func (w *Watcher) reload(ctx context.Context, before *File, by string) (*File, e
 	if err := file.sameClients(before); err != nil {
 		return nil, err
 	}
-	if len(file.Changes(before)) > 0 {
+	if len(file.Changes(before)) > 0 || w.failed {
 		if err := apart("Watching.Apply", func() error { return w.cfg.Apply(ctx, file, by) }); err != nil {
 			return nil, err
 		}

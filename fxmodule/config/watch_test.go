@@ -135,9 +135,9 @@ func TestAnInvalidFileChangesNothingAndIsToldOnce(t *testing.T) {
 		w.write("max_async: more")
 		w.looks(10)
 		w.want(nil, []string{`config: penstock.yaml:1: max_async is "more", want a whole number by file penstock.yaml`})
-		w.write("max_async: 3")
+		w.write("max_async: 3") // as is in force, which Apply is to know after a failure
 		w.looks(10)
-		w.want(nil, nil)
+		w.want([]string{"3 by file penstock.yaml"}, nil)
 		w.mu.Lock()
 		w.refuse = errors.New("restart the program")
 		w.mu.Unlock()

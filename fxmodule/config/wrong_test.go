@@ -105,7 +105,7 @@ var wrongFiles = []struct {
 		`FILE:1: order is "trace", want a list of names`,
 	}},
 	{"order: [trace, breaker, retires, timeout, health]", []string{
-		`FILE:1: stage "retry" has no place, for the order is trace > breaker > timeout > health: name the stage there, or set Disabled in its configuration`,
+		`FILE:1: the order names stage "retires", and there is no such stage: did you mean "retry"?`,
 	}},
 	{"milvus: {address: 17}", []string{
 		"FILE:1: milvus.address is 17, want text, in quotes if it looks like anything else",

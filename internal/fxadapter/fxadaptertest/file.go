@@ -104,7 +104,7 @@ func (a Adapter[Conn, Config]) testReload(t *testing.T) {
 	want(5, 2)
 	write(t, "penstock.yaml", "milvus: {address: \"other.internal:19530\"}\npool: {max_size: 3}")
 	err := watcher.Reload(t.Context(), "ann")
-	if part := "restart the program, or put back clients.books.milvus.address: other.internal:19530"; err == nil || !strings.Contains(err.Error(), part) {
+	if part := "restart the program, or undo the change of clients.books.milvus.address: other.internal:19530"; err == nil || !strings.Contains(err.Error(), part) {
 		t.Errorf("Reload = %v, want %s", err, part)
 	}
 	want(5, 2)
