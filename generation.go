@@ -54,7 +54,7 @@ func (c *Client[C]) Generation() Generation { return c.live.now.Load().generatio
 
 // CountRefusedChange counts a change that was refused before it came to the client, such as
 // a file of settings that cannot be read. [Client.Snapshot] shows by and err, and err must
-// not hold a secret. [Client.Reconfigure] counts those that it refuses itself.
+// not hold a secret. [Client.Reconfigure] counts the changes that it refuses itself.
 func (c *Client[C]) CountRefusedChange(by string, err error) {
 	c.live.refused.add(RefusedChanges{At: time.Now().UTC(), By: by, Why: err.Error()})
 }

@@ -72,7 +72,7 @@ type backend[Conn any] struct {
 	err error
 }
 
-// backend returns the backend of a client. cfg is that of the graph, zero if there is none.
+// backend returns the backend of a client. cfg comes from the graph, and is zero if there is none.
 func (a Adapter[Conn, Config, Settings]) backend(cfg Config, file *config.File, name string) (b penstock.Backend[Conn], err error) {
 	if file != nil {
 		if cfg, err = a.fromFile(cfg, file, name); err != nil {
