@@ -248,16 +248,17 @@ func (r *refused) Unwrap() error { return r.error }
 
 // failed logs a file that was not applied, and counts it as a change that each client refused.
 func (f *fromFile) failed(err error, by string) {
+	_, told := errors.AsType[*refused](err)
 	f.mu.Lock()
 	f.faulty = true
+	if !told {
+		for _, c := range f.clients {
+			c.client.CountRefusedChange(by, err)
+		}
+	}
 	f.mu.Unlock()
-	if _, logged := errors.AsType[*refused](err); logged {
+	if told {
 		return
 	}
-	f.mu.Lock()
-	for _, c := range f.clients {
-		c.client.CountRefusedChange(by, err)
-	}
-	f.mu.Unlock()
 	f.logger.Warn("penstock: the configuration file was not applied, the settings stay as they are", "file", f.file.Name(), "by", by, "error", inOneLine(err))
 }

@@ -88,23 +88,11 @@ func option(name string) string {
 	return fmt.Sprintf("fxmodule.Named(%q)", name)
 }
 
-// choice says which name to give instead of one that no member has. one begins the sentence
-// about the names, such as "name"; none says what stands for a client without a name.
+// choice is [fxgraph.Choice] of the names of clients.
 func choice(members []*member, one, none string) string {
-	var all []string
-	for _, m := range members {
-		if m.name != "" {
-			all = append(all, fmt.Sprintf("%q", m.name))
-		}
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.name
 	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	switch {
-	case len(all) == 0:
-		return none
-	case slices.ContainsFunc(members, named("")):
-		return fmt.Sprintf("%s one of %s, or %s", one, strings.Join(all, ", "), none)
-	default:
-		return fmt.Sprintf("%s one of %s", one, strings.Join(all, ", "))
-	}
+	return fxgraph.Choice(names, one, none)
 }

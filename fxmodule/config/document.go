@@ -217,10 +217,11 @@ func (l *loader) set(values map[string]value, key string, n *yaml.Node, where pl
 	case wants != "":
 		l.faults.addAt(where.line, "%v is %s, want %s", where, s.show(n), wants)
 	default:
-		values[to] = value{key: key, where: where, v: v}
+		set := value{key: key, where: where, v: v}
 		if s.FromFile {
-			values[to] = value{key: key, where: where, v: v, file: n.Value}
+			set.file = n.Value
 		}
+		values[to] = set
 		return
 	}
 	values[to] = value{key: key, where: where}

@@ -55,21 +55,10 @@ func (w wiring[Config]) check(module string) error {
 		}
 	}
 	if fault && len(faults) == 0 {
-		return fmt.Errorf("%s: %s: %s, or add %s.Module with that fxmodule.Named", module, strings.TrimPrefix(left, "; "), named(clients), module)
+		return fmt.Errorf("%s: %s: %s, or add %s.Module with that fxmodule.Named", module, strings.TrimPrefix(left, "; "),
+			fxgraph.Choice(clients, "give it the name of a client,", "leave its name out, as the client has none"), module)
 	}
 	return errors.Join(faults...)
-}
-
-// named says how to name a configuration for one of the clients.
-func named(clients []string) string {
-	if len(clients) == 1 && clients[0] == "" {
-		return "leave its name out, as the client has none"
-	}
-	quoted := make([]string, len(clients))
-	for i, name := range clients {
-		quoted[i] = fmt.Sprintf("%q", name)
-	}
-	return "give it the name of a client, one of " + strings.Join(quoted, ", ")
 }
 
 // isOurs reports whether the graph has a configuration of the adapter by that name. The
