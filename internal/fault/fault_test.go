@@ -58,3 +58,16 @@ x: bad configuration: Limit is -3, want 0 (no limit) or more`
 		t.Errorf("Err = %v\nwant %s", err, want)
 	}
 }
+
+func TestJoinedErrorsStandInOneLine(t *testing.T) {
+	a, b := errors.New("a"), errors.New("b")
+	if err := fault.Join(nil, nil); err != nil {
+		t.Errorf("Join of no error = %v, want nil", err)
+	}
+	if err := fault.Join(nil, a); err != a {
+		t.Errorf("Join of one error = %v, want the error itself", err)
+	}
+	if err := fault.Join(a, nil, b); err.Error() != "a; b" || !errors.Is(err, a) || !errors.Is(err, b) {
+		t.Errorf("Join = %q, want a; b, which matches both", err)
+	}
+}

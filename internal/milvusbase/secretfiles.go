@@ -3,7 +3,6 @@
 package milvusbase
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -32,7 +31,7 @@ func (f SecretFiles) Read(c Credentials) (_ Credentials, err error) {
 		if readErr == nil && secret == "" {
 			readErr = fmt.Errorf("%s is empty: write the secret into it", file.name)
 		}
-		*file.to, err = NewSecret(secret), errors.Join(err, readErr)
+		*file.to, err = NewSecret(secret), fault.Join(err, readErr)
 	}
 	return c, err
 }
@@ -55,6 +54,6 @@ func (f SecretFiles) Check(c Credentials) (Credentials, fault.List) {
 	if f.Password == "" {
 		name = "APIKeyFile"
 	}
-	faults.Add("%s: %s: correct the file or its name", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	faults.Add("%s: %v: correct the file or its name", name, err)
 	return Credentials{}, faults
 }

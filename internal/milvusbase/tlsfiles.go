@@ -98,18 +98,6 @@ func (m *material) file(field, name string) []byte {
 	return append([]byte{}, text...) // not nil
 }
 
-// fault returns all faults as one, in one line, nil if there is none.
-func (m *material) fault() (all error) {
-	for _, err := range m.faults {
-		if all == nil {
-			all = err
-		} else {
-			all = fmt.Errorf("%w; %w", all, err)
-		}
-	}
-	return all
-}
-
 // NewTLS returns the credentials of connections, nil for plain text.
 func NewTLS(base *tls.Config, files TLSFiles) credentials.TransportCredentials {
 	switch {
@@ -164,7 +152,7 @@ func (r *reloader) present() (cfg *tls.Config, unused, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.files.read()
-	if unused = now.fault(); unused != nil {
+	if unused = fault.Join(now.faults...); unused != nil {
 		if r.inUse == nil {
 			return nil, nil, unused
 		}

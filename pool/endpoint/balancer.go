@@ -12,6 +12,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/contain"
+	"github.com/penstock-go/penstock/internal/fault"
 	"github.com/penstock-go/penstock/internal/once"
 	"github.com/penstock-go/penstock/pool"
 )
@@ -226,7 +227,7 @@ func (b *Balancer[C]) Start(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
-	return join(errs)
+	return fault.Join(errs...)
 }
 
 // Reset removes all connections of all endpoints, see [pool.Pool.Reset].
@@ -275,7 +276,7 @@ func (b *Balancer[C]) Close(ctx context.Context) error {
 		within(ctx, b.retiring.Wait) // they drain for as long as the others
 		b.cancel()
 		within(ctx, func() { b.retiring.Wait(); b.jobs.Wait() })
-		return join(errs)
+		return fault.Join(errs...)
 	})
 }
 

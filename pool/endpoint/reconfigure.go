@@ -22,7 +22,7 @@ func (b *Balancer[C]) Accepts(cfg pool.Config) error {
 	if len(b.endpoints()) == 0 { // no host has been looked up so far
 		errs = append(errs, b.acceptsUnseen(cfg))
 	}
-	return join(errs)
+	return fault.Join(errs...)
 }
 
 // acceptsUnseen is Accepts while there is no pool to ask.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock-go/penstock/core"
 	"github.com/penstock-go/penstock/internal/contain"
+	"github.com/penstock-go/penstock/internal/fault"
 )
 
 // pause is the least time between two lookups.
@@ -213,7 +214,7 @@ func (b *Balancer[C]) lookUpAll(ctx context.Context, this *going) error {
 	if all := union(found); len(all) > 0 {
 		return b.use(all)
 	}
-	return join(errs)
+	return fault.Join(errs...)
 }
 
 // union returns all addresses, each once.

@@ -6,11 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/penstock-go/penstock/core"
+	"github.com/penstock-go/penstock/internal/fault"
 	"github.com/penstock-go/penstock/pool"
 )
 
@@ -128,32 +127,7 @@ func (b *Balancer[C]) race(ctx context.Context, runners []*endpoint[C]) (first *
 		}
 	}
 	if first == nil {
-		err = join(errs)
+		err = fault.Join(errs...)
 	}
 	return first, lease, err
 }
-
-// join returns the errors as one, in one line, and a single one as it is.
-func join(errs []error) error {
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	switch len(errs) {
-	case 0:
-		return nil
-	case 1:
-		return errs[0]
-	}
-	return joined(errs)
-}
-
-// joined are several errors.
-type joined []error
-
-func (j joined) Error() string {
-	texts := make([]string, len(j))
-	for i, err := range j {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-func (j joined) Unwrap() []error { return j }
